@@ -1,0 +1,98 @@
+# sse-cgi: Server-Sent Events from any program, through the web server you
+# already have. "make run" shows it, "make test" tests it.
+
+VERSION = 0.1.0
+
+# What each program is made of beside its own .c: modules of lib/.
+sse-counter = stream cgi loop frame util
+sse-pipe = stream cgi loop frame util record child
+
+PROGRAMS = sse-counter sse-pipe
+
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+PORT ?= 3000
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+COMPILE = $(CC) -std=c11 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' \
+	$(WARNINGS) $(CPPFLAGS) $(CFLAGS)
+
+all: $(PROGRAMS) cgi-bin/sse-counter
+
+define link
+$(1): build/$(1).o $$($(1):%=build/lib/%.o)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach program,$(PROGRAMS),$(eval $(call link,$(program))))
+
+build/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+-include $(wildcard build/*.d build/lib/*.d)
+
+cgi-bin/sse-counter: sse-counter
+	cp -f sse-counter $@
+
+# lighttpd in the foreground; "exec" would leave make's Ctrl-C to lighttpd,
+# which then waits until the last viewer has left.
+run: all
+	@mkdir -p build/run
+	@echo "http://localhost:$(PORT)/ shows the page; Ctrl-C ends it."
+	@PATH="$$PATH:/usr/sbin"; export SSE_TOP="$(CURDIR)" PORT="$(PORT)" \
+	SSE_RUN="$(CURDIR)/build/run"; trap 'kill $$!' INT TERM HUP; \
+	lighttpd -D -f conf/lighttpd.conf & wait $$! || wait $$!
+
+# The tests: all of them, and those that take less than a minute.
+BATS = bats --jobs $(or $(JOBS),$(shell nproc)) $(BATSFLAGS)
+
+test: all tests/node_modules
+	$(BATS) tests
+
+check: all tests/node_modules
+	$(BATS) --filter-tags '!slow' tests
+
+tests/node_modules: tests/package-lock.json
+	cd tests && npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
+bench: all
+	bench/run
+
+SOURCES = $(wildcard *.c lib/*.c)
+SCRIPTS = $(wildcard .ci/run bench/run cgi-bin/* tests/*.bash tests/*.bats)
+
+lint: all
+	$(MAKE) CC=gcc CFLAGS='-O2 -Werror' lint-compile
+	$(MAKE) CC=clang CFLAGS='-O2 -Werror' lint-compile
+	clang-format --dry-run -Werror $(SOURCES) $(wildcard lib/*.h)
+	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- -std=c11 \
+		-D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"'
+	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+		--enable=warning,style,performance,portability \
+		--suppress=missingIncludeSystem --suppress=variableScope \
+		-DVERSION='""' $(SOURCES)
+	shellcheck $(filter-out cgi-bin/sse-counter,$(SCRIPTS))
+	mandoc -Tlint -W warning man/*
+
+lint-compile:
+	@for source in $(SOURCES); do \
+		$(COMPILE) -c -o /dev/null $$source || exit 1; done
+
+install: all
+	mkdir -p $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7
+	install -m 755 $(PROGRAMS) $(BINDIR)
+	install -m 644 man/*.1 $(MANDIR)/man1
+	install -m 644 man/*.7 $(MANDIR)/man7
+
+uninstall:
+	rm -f $(PROGRAMS:%=$(BINDIR)/%)
+	rm -f $(patsubst man/%,$(MANDIR)/man1/%,$(wildcard man/*.1))
+	rm -f $(patsubst man/%,$(MANDIR)/man7/%,$(wildcard man/*.7))
+
+clean:
+	rm -rf build $(PROGRAMS) cgi-bin/sse-counter
+
+.PHONY: all run test check bench lint lint-compile install uninstall clean

@@ -1,0 +1,78 @@
+/*
+ * cgi: the request and the response header of a CGI program (RFC 3875).
+ * The request is the environment, also in a shell, where it is set by hand.
+ * Whoever writes the response is frame's business; cgi only spells it.
+ */
+#ifndef CGI_H
+#define CGI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "frame.h"
+
+/* Of a request that the program reads itself (cgi_read). */
+#define CGI_REQUEST_MAX 16384 /* bytes of its line and header fields */
+#define CGI_REQUEST_MS 10000  /* milliseconds until its empty line */
+
+enum cgi_method {
+	CGI_GET = 1,
+	CGI_HEAD = 2,
+	CGI_POST = 4,
+	CGI_OTHER = 8,
+};
+
+struct cgi_request {
+	bool served; /* by a web server: REQUEST_METHOD is set; else a shell */
+	bool nph;    /* "non-parsed header": the program speaks HTTP itself */
+	enum cgi_method method; /* CGI_GET in a shell */
+	/*
+	 * What the Last-Event-ID field says, else the query's lastEventId,
+	 * else "". Any bytes but NUL, of any length: a stranger wrote it.
+	 */
+	const char *last_event_id;
+};
+
+/* What a response header is made of. */
+struct cgi_response {
+	int status;               /* 200 is the event stream */
+	unsigned int methods;     /* for 405: an OR of enum cgi_method */
+	const char *const *extra; /* fields that cgi_field_ok accepts */
+	size_t extras;
+};
+
+/*
+ * Reads the environment; name is the program's, for its nph- prefix. The
+ * strings belong to the environment or stay for the process's life. Returns
+ * 0, or -1 with errno ENOMEM.
+ */
+int cgi_request(struct cgi_request *request, const char *name);
+
+/*
+ * Reads an HTTP request from stdin up to its empty line, not a byte more, and
+ * puts it into the environment as RFC 3875 section 4.1 says (without Proxy).
+ * Blocks for CGI_REQUEST_MS at the most. Returns 200; or 0 where the
+ * client left without a word; or the status to answer: 400, 408, 431, 500.
+ */
+int cgi_read(void);
+
+/*
+ * How many of argv are the operator's own. Servers may hand the words of a
+ * query without "=" over as last arguments (RFC 3875 section 4.4).
+ */
+int cgi_own_args(int argc, char *const argv[]);
+
+/*
+ * Whether field, "Name: value", can be one more header field: a token, a
+ * colon, no control character, and none of those that frame the response.
+ */
+bool cgi_field_ok(const char *field);
+
+/*
+ * Writes the header of response with the empty line that ends it; after a
+ * status of an error also its one-line body, unless the method is HEAD.
+ */
+void cgi_respond(struct frame *frame, const struct cgi_request *request,
+    const struct cgi_response *response);
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * child: see child.h.
+ */
+#define _GNU_SOURCE /* pipe2, TIOCSCTTY, struct winsize */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "util.h"
+
+/* The ends of the pipes: [0] stays with us, [1] goes to the command. */
+struct ends {
+	int out[2];
+	int err[2];
+	int exec[2]; /* closed by a successful exec, else its errno comes */
+};
+
+static void
+close_end(int fd)
+{
+	if (fd >= 0)
+		(void)close(
+		    fd); /* nothing was written there that could be lost */
+}
+
+void
+child_close(int *fd)
+{
+	close_end(*fd);
+	*fd = -1;
+}
+
+/* A pseudo-terminal that changes no byte: pty[0] master, pty[1] slave. */
+static int
+open_pty(int pty[2])
+{
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	struct termios raw;
+	const char *name;
+
+	pty[0] = posix_openpt(O_RDWR | O_NOCTTY);
+	if (pty[0] == -1 || fcntl(pty[0], F_SETFD, FD_CLOEXEC) == -1 ||
+	    grantpt(pty[0]) == -1 || unlockpt(pty[0]) == -1 ||
+	    (name = ptsname(pty[0])) == NULL)
+		return -1;
+	pty[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (pty[1] == -1 || tcgetattr(pty[1], &raw) == -1)
+		return -1;
+	raw.c_iflag = 0;
+	raw.c_oflag = 0;
+	raw.c_lflag = 0;
+	raw.c_cc[VMIN] = 1;
+	raw.c_cc[VTIME] = 0;
+	if (tcsetattr(pty[1], TCSANOW, &raw) == -1)
+		return -1;
+	return ioctl(pty[1], TIOCSWINSZ, &size);
+}
+
+static int
+open_ends(struct ends *ends, int flags)
+{
+	if (flags & CHILD_PTY ? open_pty(ends->out) == -1
+			      : pipe2(ends->out, O_CLOEXEC) == -1)
+		return -1;
+	if (flags & CHILD_STDERR && pipe2(ends->err, O_CLOEXEC) == -1)
+		return -1;
+	return pipe2(ends->exec, O_CLOEXEC);
+}
+
+static int
+default_signals(void)
+{
+	sigset_t none;
+
+	/* handlers fall back by themselves at exec, but not what is ignored */
+	if (signal(SIGPIPE, SIG_DFL) == SIG_ERR || sigemptyset(&none) == -1)
+		return -1;
+	return sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* A process that dies by SIGKILL cannot end its command: the kernel does. */
+static int
+die_with(pid_t parent)
+{
+#ifdef __linux__
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1)
+		return -1;
+#endif
+	if (getppid() == parent)
+		return 0;
+	errno = ESRCH;
+	return -1;
+}
+
+/* In the new process: becomes the command. Returns only on failure. */
+static void
+become(char *const argv[], const struct ends *ends, int flags, pid_t parent)
+{
+	int null;
+
+	if (flags & CHILD_PTY) {
+		if (setsid() == -1 || ioctl(ends->out[1], TIOCSCTTY, 0) == -1 ||
+		    setenv("TERM", "dumb", 1) == -1)
+			return;
+	} else if (setpgid(0, 0) == -1) {
+		return;
+	}
+	if (isatty(STDIN_FILENO)) {
+		null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (null == -1 || dup2(null, STDIN_FILENO) == -1)
+			return;
+	}
+	if (dup2(ends->out[1], STDOUT_FILENO) == -1)
+		return;
+	if (flags & CHILD_STDERR && dup2(ends->err[1], STDERR_FILENO) == -1)
+		return;
+	if (die_with(parent) == -1 || default_signals() == -1)
+		return;
+	(void)execvp(argv[0], argv); /* it returns only to say why not */
+}
+
+/* Waits for the exec. Returns 0, or -1 with the errno that it gave. */
+static int
+wait_for_exec(int fd)
+{
+	int error = 0;
+	ssize_t n;
+
+	while ((n = read(fd, &error, sizeof(error))) == -1 && errno == EINTR)
+		;
+	if (n == 0)
+		return 0;
+	if (n == (ssize_t)sizeof(error))
+		errno = error;
+	return -1;
+}
+
+int
+child_start(struct child *child, char *const argv[], int flags)
+{
+	struct ends ends = {{-1, -1}, {-1, -1}, {-1, -1}};
+	pid_t parent = getpid();
+	int error;
+
+	*child = (struct child){.out = -1, .err = -1};
+	child->pty = (flags & CHILD_PTY) != 0;
+	child->status = CHILD_NOT_EXECUTABLE;
+#ifdef PR_SET_CHILD_SUBREAPER
+	/* orphans of the group become ours, and can be reaped */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
+		return -1;
+#endif
+	if (open_ends(&ends, flags) == -1 || (child->group = fork()) == -1)
+		goto fail;
+	if (child->group == 0) {
+		become(argv, &ends, flags, parent);
+		error = errno;
+		/* if that fails too, the parent sees the exit alone */
+		_exit(write(ends.exec[1], &error, sizeof(error)) == -1);
+	}
+	close_end(ends.out[1]);
+	close_end(ends.err[1]);
+	close_end(ends.exec[1]);
+	ends.out[1] = ends.err[1] = ends.exec[1] = -1;
+	if (wait_for_exec(ends.exec[0]) == -1) {
+		error = errno;
+		while (waitpid(child->group, NULL, 0) == -1 && errno == EINTR)
+			;
+		errno = error;
+		if (error == ENOENT || error == ENOTDIR)
+			child->status = CHILD_NOT_FOUND;
+		goto fail;
+	}
+	close_end(ends.exec[0]);
+	child->out = ends.out[0];
+	child->err = ends.err[0];
+	return 0;
+
+fail:
+	error = errno;
+	for (int i = 0; i < 2; i++) {
+		close_end(ends.out[i]);
+		close_end(ends.err[i]);
+		close_end(ends.exec[i]);
+	}
+	errno = error;
+	return -1;
+}
+
+bool
+child_reap(struct child *child)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != child->group)
+			continue; /* an orphan that became ours */
+		child->exited = true;
+		child->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+						    : WEXITSTATUS(status);
+	}
+	return child->exited;
+}
+
+/* Whether anything of the group is left, after reaping what has ended. */
+static bool
+group_left(struct child *child)
+{
+	(void)child_reap(child);
+	return kill(-child->group, 0) == 0 || errno == EPERM;
+}
+
+void
+child_stop(struct child *child)
+{
+	int64_t kill_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
+	int64_t give_up_ns = kill_ns + UTIL_SECOND_NS;
+	int signal = child->pty ? SIGHUP : SIGTERM, wait_ms = 1;
+
+	child_close(&child->out);
+	child_close(&child->err);
+	/* errors say that the group is gone, which is what is asked for */
+	(void)kill(-child->group, signal);
+	(void)kill(-child->group, SIGCONT); /* a stopped one cannot end */
+	while (group_left(child) && util_now_ns() < give_up_ns) {
+		if (util_now_ns() >= kill_ns)
+			(void)kill(-child->group, SIGKILL);
+		(void)poll(NULL, 0, wait_ms); /* or until SIGCHLD */
+		if (wait_ms < 16)
+			wait_ms *= 2;
+	}
+}

@@ -1,0 +1,128 @@
+/*
+ * frame: see frame.h. Written as copies into one buffer, without printf:
+ * this is the hot path of every program.
+ */
+#include "frame.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util.h"
+
+void
+frame_init(struct frame *frame, frame_sink *sink, void *to)
+{
+	frame->sink = sink;
+	frame->to = to;
+	frame->error = 0;
+	frame->used = 0;
+}
+
+int
+frame_flush(struct frame *frame)
+{
+	size_t n = frame->used;
+
+	frame->used = 0;
+	if (frame->error == 0 && n > 0 &&
+	    frame->sink(frame->to, frame->buffer, n) == -1)
+		frame->error = errno;
+	if (frame->error == 0)
+		return 0;
+	errno = frame->error;
+	return -1;
+}
+
+void
+frame_raw(struct frame *frame, const char *bytes, size_t n)
+{
+	while (n > 0 && frame->error == 0) {
+		size_t room = sizeof(frame->buffer) - frame->used;
+		size_t part = n < room ? n : room;
+
+		memcpy(frame->buffer + frame->used, bytes, part);
+		frame->used += part;
+		bytes += part;
+		n -= part;
+		/* a failure stays in frame->error, for the flush that is asked
+		 */
+		if (frame->used == sizeof(frame->buffer))
+			(void)frame_flush(frame);
+	}
+}
+
+/* One line: a name with its colon and space, a value, LF. */
+static void
+put_field(struct frame *frame, const char *name, size_t name_n,
+    const char *value, size_t value_n)
+{
+	char *to;
+
+	if (name_n + value_n + 1 >= sizeof(frame->buffer) - frame->used) {
+		frame_raw(frame, name, name_n);
+		frame_raw(frame, value, value_n);
+		frame_raw(frame, "\n", 1);
+		return;
+	}
+	to = frame->buffer + frame->used;
+	memcpy(to, name, name_n);
+	if (value_n > 0)
+		memcpy(to + name_n, value, value_n);
+	to[name_n + value_n] = '\n';
+	frame->used += name_n + value_n + 1;
+}
+
+void
+frame_retry(struct frame *frame, uint64_t ms)
+{
+	char digits[UTIL_DIGITS_MAX];
+
+	put_field(frame, "retry: ", 7, digits, util_digits(digits, ms));
+	frame_raw(frame, "\n", 1);
+}
+
+void
+frame_comment(struct frame *frame)
+{
+	frame_raw(frame, ":\n\n", 3);
+}
+
+int
+frame_field_ok(struct bytes value)
+{
+	if (value.n == 0)
+		return 1;
+	return util_line_end(value.at, value.at + value.n) ==
+		   value.at + value.n &&
+	       memchr(value.at, '\0', value.n) == NULL;
+}
+
+static void
+put_data(struct frame *frame, struct bytes data)
+{
+	const char *at = data.at, *end = data.at + data.n, *line_end;
+
+	for (;;) {
+		line_end = util_line_end(at, end);
+		put_field(frame, "data: ", 6, at, (size_t)(line_end - at));
+		if (line_end == end)
+			return;
+		at = line_end + 1;
+		if (*line_end == '\r' && at < end && *at == '\n')
+			at++;
+	}
+}
+
+void
+frame_event(struct frame *frame, const struct event *event)
+{
+	if (event->id.n > 0 && frame_field_ok(event->id))
+		put_field(frame, "id: ", 4, event->id.at, event->id.n);
+	if (event->event.n > 0 && frame_field_ok(event->event))
+		put_field(frame, "event: ", 7, event->event.at, event->event.n);
+	if (event->data.n > 0)
+		put_data(frame, event->data);
+	else
+		put_field(frame, "data: ", 6, NULL, 0);
+	frame_raw(frame, "\n", 1);
+}

@@ -1,0 +1,71 @@
+/*
+ * frame: the encoder of the event stream format (WHATWG HTML, section 9.2.5).
+ * It turns fields into frames, each ended by an empty line, in a buffer of
+ * its own; a full or flushed buffer goes to the caller's sink. It does no
+ * I/O, and no byte of a value can end a line, a field or a frame early.
+ */
+#ifndef FRAME_H
+#define FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One flush is one write: below the size of a pipe, 64 KiB on Linux. */
+#define FRAME_BUFFER 32768
+
+/* Bytes that somebody else owns; at may be NULL where n is 0. */
+struct bytes {
+	const char *at;
+	size_t n;
+};
+
+/*
+ * Takes n bytes, all of them, before it returns. Returns 0, or -1 with errno:
+ * the frame keeps that errno and drops all that follows. May block.
+ */
+typedef int frame_sink(void *to, const char *bytes, size_t n);
+
+struct frame {
+	frame_sink *sink;
+	void *to;    /* handed to sink */
+	int error;   /* errno of the sink's failure, 0 while all is well */
+	size_t used; /* bytes that wait in buffer */
+	char buffer[FRAME_BUFFER];
+};
+
+/* Fields with n == 0 are left out, but for data, which is always written. */
+struct event {
+	struct bytes id;
+	struct bytes event;
+	struct bytes
+	    data; /* each line of it, ended by LF, CR or CRLF, is a field */
+};
+
+/* Does not touch the buffer. */
+void frame_init(struct frame *frame, frame_sink *sink, void *to);
+
+/* Bytes as they are: a response header. */
+void frame_raw(struct frame *frame, const char *bytes, size_t n);
+
+/* The reconnection time in milliseconds. */
+void frame_retry(struct frame *frame, uint64_t ms);
+
+/* An empty comment: a sign of life that no viewer sees. */
+void frame_comment(struct frame *frame);
+
+/*
+ * One event: id, event, data. An id or an event type that frame_field_ok
+ * refuses is left out; the caller asks first if it wants to say so.
+ */
+void frame_event(struct frame *frame, const struct event *event);
+
+/*
+ * Whether value can be that of a field: no CR, no LF, which would end the
+ * line, and no NUL, with which the format ignores an id.
+ */
+int frame_field_ok(struct bytes value);
+
+/* Hands what waits to the sink. Returns 0, or -1 with errno, also later. */
+int frame_flush(struct frame *frame);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * loop: see loop.h. Signals arrive through a pipe, so that none is missed
+ * between a look at a flag and the poll.
+ */
+#define _GNU_SOURCE /* ppoll, POLLRDHUP, pipe2 */
+#include "loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#ifndef POLLRDHUP
+#define POLLRDHUP 0
+#endif
+
+enum { VIEWER, SIGNALS, INPUTS }; /* places in loop.polls */
+
+/* What the handler needs: nothing else here is global. */
+static volatile sig_atomic_t ending;
+static int signals[2];
+
+/*
+ * A write that began to block just before the signal must be interrupted
+ * too: the alarm comes again each second until the process has ended.
+ */
+static void
+on_signal(int signal)
+{
+	unsigned char byte = (unsigned char)signal;
+	int saved = errno;
+
+	if (signal != SIGCHLD) {
+		ending = 1;
+		(void)alarm(1);
+	}
+	/* fails only where the pipe is full: signals enough to wake up */
+	if (write(signals[1], &byte, 1) == -1 || errno != saved)
+		errno = saved;
+}
+
+int
+loop_catch(int signal)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	(void)sigemptyset(&action.sa_mask); /* cannot fail */
+	if (signal == SIGCHLD)
+		action.sa_flags = SA_RESTART | SA_NOCLDSTOP;
+	return sigaction(signal, &action, NULL);
+}
+
+/*
+ * A half-closed socket is a viewer that left; but the sockets of mod_cgid
+ * are half closed from the start, so only those of a network count.
+ */
+static short
+viewer_events(void)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t n = sizeof(address);
+
+	if (getsockname(STDOUT_FILENO, (struct sockaddr *)&address, &n) == -1)
+		return 0;
+	if (address.ss_family == AF_INET || address.ss_family == AF_INET6)
+		return POLLRDHUP;
+	return 0;
+}
+
+int
+loop_init(struct loop *loop)
+{
+	*loop = (struct loop){.tick_ns = LOOP_NEVER, .beat_ns = LOOP_NEVER};
+	loop->over_ns = LOOP_NEVER;
+	loop->written_ns = util_now_ns();
+	if (pipe2(signals, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	loop->polls[VIEWER].fd = STDOUT_FILENO;
+	loop->polls[VIEWER].events = viewer_events();
+	loop->polls[SIGNALS].fd = signals[0];
+	loop->polls[SIGNALS].events = POLLIN;
+
+	/* frames have a buffer of their own: a flush is one write */
+	(void)setvbuf(stdout, NULL, _IONBF, 0);
+	if (loop_catch(SIGALRM) == -1 || loop_catch(SIGTERM) == -1 ||
+	    loop_catch(SIGINT) == -1 || loop_catch(SIGHUP) == -1)
+		return -1;
+	return 0;
+}
+
+void
+loop_limit(struct loop *loop, int64_t ns)
+{
+	loop->over_ns = util_now_ns() + ns;
+}
+
+int
+loop_watch(struct loop *loop, int fd, short events)
+{
+	struct pollfd *poll = loop->polls + INPUTS;
+	size_t i = 0;
+
+	while (i < loop->inputs && poll[i].fd != fd)
+		i++;
+	if (events == 0) {
+		if (i < loop->inputs)
+			poll[i] = poll[--loop->inputs];
+		return 0;
+	}
+	if (i == LOOP_INPUTS) {
+		errno = ENOSPC;
+		return -1;
+	}
+	poll[i] = (struct pollfd){.fd = fd, .events = events};
+	if (i == loop->inputs)
+		loop->inputs++;
+	return 0;
+}
+
+/* The earlier of two times, of which either may be LOOP_NEVER. */
+static int64_t
+earlier(int64_t a_ns, int64_t b_ns)
+{
+	if (a_ns == LOOP_NEVER)
+		return b_ns;
+	return b_ns == LOOP_NEVER || a_ns < b_ns ? a_ns : b_ns;
+}
+
+static int64_t
+beat_due(const struct loop *loop)
+{
+	if (loop->beat_ns == LOOP_NEVER)
+		return LOOP_NEVER;
+	return loop->written_ns + loop->beat_ns;
+}
+
+/* Sleeps until a descriptor is ready or a time has come. */
+static int
+sleep_until_due(struct loop *loop)
+{
+	int64_t due_ns =
+	    earlier(loop->over_ns, earlier(loop->tick_ns, beat_due(loop)));
+	struct timespec left = {0};
+
+	if (due_ns != LOOP_NEVER) {
+		due_ns -= util_now_ns();
+		if (due_ns > 0) {
+			left.tv_sec = (time_t)(due_ns / UTIL_SECOND_NS);
+			left.tv_nsec = (long)(due_ns % UTIL_SECOND_NS);
+		}
+	}
+	return ppoll(loop->polls, (nfds_t)(INPUTS + loop->inputs),
+	    due_ns == LOOP_NEVER ? NULL : &left, NULL);
+}
+
+/* The next input that is ready, each in its turn; false if none is. */
+static bool
+ready_input(struct loop *loop)
+{
+	for (size_t i = 0; i < loop->inputs; i++) {
+		struct pollfd *poll =
+		    loop->polls + INPUTS + (loop->turn + i) % loop->inputs;
+
+		if (poll->revents == 0)
+			continue;
+		loop->turn = (loop->turn + i + 1) % loop->inputs;
+		loop->fd = poll->fd;
+		loop->events = poll->revents;
+		return true;
+	}
+	return false;
+}
+
+enum loop_reason
+loop_wait(struct loop *loop)
+{
+	unsigned char byte;
+	int64_t now_ns;
+
+	for (;;) {
+		if (sleep_until_due(loop) == -1) {
+			if (errno == EINTR)
+				continue;
+			return LOOP_FAILED;
+		}
+		if (loop->polls[VIEWER].revents != 0)
+			return LOOP_GONE;
+		if (loop->polls[SIGNALS].revents != 0 &&
+		    read(signals[0], &byte, 1) == 1) {
+			loop->signal = byte;
+			return LOOP_SIGNAL;
+		}
+		now_ns = util_now_ns();
+		if (loop->over_ns != LOOP_NEVER && now_ns >= loop->over_ns)
+			return LOOP_OVER;
+		if (loop->tick_ns != LOOP_NEVER && now_ns >= loop->tick_ns)
+			return LOOP_TICK;
+		if (ready_input(loop))
+			return LOOP_INPUT;
+		if (loop->beat_ns != LOOP_NEVER && now_ns >= beat_due(loop))
+			return LOOP_BEAT;
+	}
+}
+
+/* A write failed: waits if it may go on. Returns 0 to try again, or -1. */
+static int
+write_again(const struct loop *loop)
+{
+	struct pollfd room = loop->polls[VIEWER];
+
+	if (errno == EINTR && !ending)
+		return 0;
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		return -1;
+	/* stdout came non-blocking, and shared: it is left as it is */
+	room.events |= POLLOUT;
+	if (poll(&room, 1, -1) == -1 && (errno != EINTR || ending))
+		return -1;
+	return 0;
+}
+
+int
+loop_write(void *to, const char *bytes, size_t n)
+{
+	struct loop *loop = to;
+
+	while (n > 0) {
+		size_t done = fwrite(bytes, 1, n, stdout);
+
+		bytes += done;
+		n -= done;
+		if (n == 0 && fflush(stdout) == 0)
+			break;
+		if (write_again(loop) == -1)
+			return -1;
+		clearerr(stdout);
+	}
+	loop->written_ns = util_now_ns();
+	return 0;
+}

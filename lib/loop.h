@@ -1,0 +1,75 @@
+/*
+ * loop: waits for the next thing to do, one reason a call, and writes to the
+ * viewer on stdout. It knows bytes, descriptors, times and signals; nothing
+ * of events, requests or children. A program has one loop.
+ */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOOP_INPUTS 8 /* descriptors that are watched at a time */
+#define LOOP_NEVER (-1)
+
+enum loop_reason {
+	LOOP_GONE,   /* the viewer has left */
+	LOOP_SIGNAL, /* loop.signal came: SIGTERM, SIGINT, SIGHUP, or caught */
+	LOOP_OVER,   /* the time that loop_limit gave has passed */
+	LOOP_INPUT,  /* loop.fd is ready, as loop.events says */
+	LOOP_TICK,   /* the deadline loop.tick_ns has come */
+	LOOP_BEAT,   /* nothing was written for loop.beat_ns */
+	LOOP_FAILED, /* a system call failed: errno says how */
+};
+
+struct loop {
+	int64_t tick_ns; /* next tick, on the clock of util_now_ns; or NEVER */
+	int64_t beat_ns; /* silence before a beat; or NEVER */
+
+	int signal;   /* with LOOP_SIGNAL */
+	int fd;       /* with LOOP_INPUT */
+	short events; /* with LOOP_INPUT: poll's revents */
+
+	/* the rest is the loop's own */
+	int64_t written_ns; /* when the last write was done */
+	int64_t over_ns;    /* when LOOP_OVER is due */
+	size_t inputs;
+	size_t turn; /* which input is asked first, in fairness */
+	struct pollfd polls[2 + LOOP_INPUTS];
+};
+
+/*
+ * Starts the one loop of the process: its clock, stdout unbuffered, handlers
+ * for SIGTERM, SIGINT and SIGHUP. No tick, no beat, no limit. Returns 0, or
+ * -1 with errno.
+ */
+int loop_init(struct loop *loop);
+
+/* Makes signal a reason too, such as SIGCHLD. Returns 0, or -1 with errno. */
+int loop_catch(int signal);
+
+/* LOOP_OVER comes ns from now. */
+void loop_limit(struct loop *loop, int64_t ns);
+
+/*
+ * Watches fd for poll's events; with 0 no longer. The descriptor stays the
+ * caller's. Returns 0, or -1 with errno ENOSPC.
+ */
+int loop_watch(struct loop *loop, int fd, short events);
+
+/*
+ * Blocks until there is a reason and returns it. A reason stays until it was
+ * dealt with: read the input, move the tick, write something.
+ */
+enum loop_reason loop_wait(struct loop *loop);
+
+/*
+ * Writes all n bytes to stdout and flushes it; a frame_sink. Blocks while
+ * the viewer is slow. Returns 0, or -1 with errno: EPIPE or ECONNRESET where
+ * the viewer has left, EINTR where a signal asks for the end.
+ */
+int loop_write(void *loop, const char *bytes, size_t n);
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * record: see record.h. Each byte is searched once, however it arrives:
+ * scan remembers how far the search for the current record's end has come.
+ */
+#include "record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+int
+record_init(struct splitter *splitter, enum record_end mode, size_t max)
+{
+	*splitter = (struct splitter){.mode = mode,
+	    .max = max,
+	    .size = (size_t)2 * RECORD_READ,
+	    .blank = true};
+	splitter->buffer = malloc(splitter->size);
+	return splitter->buffer == NULL ? -1 : 0;
+}
+
+void
+record_free(struct splitter *splitter)
+{
+	free(splitter->buffer);
+	splitter->buffer = NULL;
+}
+
+char *
+record_room(struct splitter *splitter, size_t *n)
+{
+	size_t start = splitter->start, left = splitter->end - start;
+	char *larger;
+
+	if (start > 0) {
+		memmove(splitter->buffer, splitter->buffer + start, left);
+		splitter->start = 0;
+		splitter->scan -= start;
+		splitter->end = left;
+		if (splitter->body >= start)
+			splitter->body -= start;
+	}
+	if (splitter->size - left < RECORD_READ) {
+		larger = realloc(splitter->buffer, 2 * splitter->size);
+		if (larger == NULL)
+			return NULL;
+		splitter->buffer = larger;
+		splitter->size *= 2;
+	}
+	/* no more than one read's worth, so that one flush takes it */
+	*n = RECORD_READ;
+	return splitter->buffer + splitter->end;
+}
+
+void
+record_filled(struct splitter *splitter, size_t n)
+{
+	splitter->end += n;
+}
+
+void
+record_ended(struct splitter *splitter)
+{
+	splitter->ended = true;
+}
+
+/* How much of n bytes, more than max, is a piece that cuts nothing in two. */
+static size_t
+piece(const char *at, size_t max)
+{
+	size_t n = max;
+
+	while (n > 0 && max - n < 3 && ((unsigned char)at[n] & 0xc0) == 0x80)
+		n--;
+	if (((unsigned char)at[n] & 0xc0) == 0x80)
+		n = max; /* no UTF-8 */
+	if (n > 0 && at[n] == '\n' && at[n - 1] == '\r')
+		n--;
+	return n > 0 ? n : max;
+}
+
+/*
+ * Gives the current record, n bytes, or a piece of it if that is too much.
+ * True if it is the whole rest: the next record starts at next.
+ */
+static bool
+give(struct splitter *splitter, struct record *record, size_t n, size_t next)
+{
+	const char *at = splitter->buffer + splitter->start;
+
+	record->first = !splitter->middle;
+	record->last = n <= splitter->max;
+	if (!record->last) {
+		n = piece(at, splitter->max);
+		next = splitter->start + n;
+	}
+	record->bytes = (struct bytes){at, n};
+	splitter->offset += next - splitter->start;
+	splitter->start = next;
+	splitter->middle = !record->last;
+	return record->last;
+}
+
+/*
+ * No end of the record so far, of which n bytes are here. Gives a piece if
+ * that is too much, and the rest if the input has ended.
+ */
+static bool
+give_unended(struct splitter *splitter, struct record *record, size_t n)
+{
+	splitter->scan = splitter->end;
+	if (n <= splitter->max && (!splitter->ended || n == 0))
+		return false;
+	(void)give(splitter, record, n, splitter->end);
+	return true;
+}
+
+/* An LF that follows a CR belongs to it, also where a read came between. */
+static void
+skip_lf(struct splitter *splitter)
+{
+	if (!splitter->skip_lf || splitter->scan == splitter->end)
+		return;
+	if (splitter->buffer[splitter->scan] == '\n')
+		splitter->scan++;
+	splitter->skip_lf = false;
+}
+
+/* The current record has not begun: it begins where the search is. */
+static void
+begin(struct splitter *splitter)
+{
+	splitter->offset += splitter->scan - splitter->start;
+	splitter->start = splitter->scan;
+	splitter->body = splitter->scan;
+}
+
+static bool
+next_short(struct splitter *splitter, struct record *record)
+{
+	const char *from, *end = splitter->buffer + splitter->end, *mark;
+	size_t at;
+
+	if (splitter->skip_lf) {
+		skip_lf(splitter);
+		begin(splitter);
+	}
+	from = splitter->buffer + splitter->scan;
+	if (splitter->mode == RECORD_LINE)
+		mark = util_line_end(from, end);
+	else if ((mark = memchr(from, '\0', (size_t)(end - from))) == NULL)
+		mark = end;
+	if (mark == end)
+		return give_unended(
+		    splitter, record, splitter->end - splitter->start);
+
+	at = (size_t)(mark - splitter->buffer);
+	splitter->scan = at;
+	if (give(splitter, record, at - splitter->start, at + 1)) {
+		splitter->skip_lf = *mark == '\r';
+		splitter->scan = at + 1;
+	}
+	return true;
+}
+
+static bool
+next_paragraph(struct splitter *splitter, struct record *record)
+{
+	const char *end = splitter->buffer + splitter->end, *mark;
+	bool whole;
+	size_t at;
+
+	for (;;) {
+		skip_lf(splitter);
+		if (splitter->blank && !splitter->middle &&
+		    splitter->body == splitter->start)
+			begin(splitter);
+		mark = util_line_end(splitter->buffer + splitter->scan, end);
+		at = (size_t)(mark - splitter->buffer);
+		if (at > splitter->scan)
+			splitter->blank = false;
+		if (mark == end)
+			return give_unended(splitter, record,
+			    (splitter->blank ? splitter->body : at) -
+				splitter->start);
+		if (splitter->blank && splitter->body > splitter->start)
+			break;
+		if (!splitter->blank)
+			splitter->body = at;
+		splitter->blank = true;
+		splitter->scan = at + 1;
+		splitter->skip_lf = *mark == '\r';
+	}
+	splitter->scan = at;
+	whole =
+	    give(splitter, record, splitter->body - splitter->start, at + 1);
+	if (whole) {
+		splitter->skip_lf = *mark == '\r';
+		splitter->scan = at + 1;
+		splitter->body = at + 1;
+	}
+	return true;
+}
+
+bool
+record_next(struct splitter *splitter, struct record *record)
+{
+	if (splitter->mode == RECORD_PARAGRAPH)
+		return next_paragraph(splitter, record);
+	return next_short(splitter, record);
+}

@@ -1,0 +1,74 @@
+/*
+ * record: splits a stream of bytes into records: lines, NUL-ended records
+ * or paragraphs. The caller reads into the splitter's room and takes the
+ * records out; the splitter does no I/O. An unfinished record waits for its
+ * end; one that is longer than max comes in pieces, so memory stays bounded.
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h"
+
+/* The least room for one read; with its framing it fits FRAME_BUFFER. */
+#define RECORD_READ 16384
+
+enum record_end {
+	RECORD_LINE,      /* LF, CR or CRLF, as in the event stream format */
+	RECORD_NUL,       /* one NUL */
+	RECORD_PARAGRAPH, /* an empty line; more of them end nothing more */
+};
+
+struct record {
+	struct bytes bytes; /* in the splitter: until the next record_room */
+	bool first;         /* the beginning of a record, not a later piece */
+	bool last;          /* the end of a record, not an earlier piece */
+};
+
+/* All fields are the splitter's own. */
+struct splitter {
+	enum record_end mode;
+	size_t max; /* of a record's or a piece's bytes */
+	char *buffer;
+	size_t size;     /* of buffer */
+	size_t start;    /* of the current record in buffer */
+	size_t scan;     /* searched so far */
+	size_t end;      /* of what was read */
+	size_t body;     /* RECORD_PARAGRAPH: end of its last full line */
+	bool blank;      /* RECORD_PARAGRAPH: this line is empty so far */
+	bool skip_lf;    /* a CR came last: an LF now belongs to it */
+	bool middle;     /* pieces of the current record were given */
+	bool ended;      /* no more input */
+	uint64_t offset; /* bytes of input up to the end of the last record */
+};
+
+/* max is at least 1. Returns 0, or -1 with errno ENOMEM. */
+int record_init(struct splitter *splitter, enum record_end mode, size_t max);
+
+/* Frees what record_init took. */
+void record_free(struct splitter *splitter);
+
+/*
+ * Where to read to, at least RECORD_READ bytes, *n of them. Call it when
+ * record_next has no more: it moves the bytes that are left.
+ * Returns NULL with errno ENOMEM.
+ */
+char *record_room(struct splitter *splitter, size_t *n);
+
+/* n bytes were read into the room. */
+void record_filled(struct splitter *splitter, size_t n);
+
+/* The input has ended: what is left counts as a record. */
+void record_ended(struct splitter *splitter);
+
+/*
+ * The next record or piece of one. A piece is max bytes long, or up to three
+ * less where it would cut a UTF-8 character or a CRLF in two. Returns false
+ * where there is none before more input.
+ */
+bool record_next(struct splitter *splitter, struct record *record);
+
+#endif

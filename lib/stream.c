@@ -1,0 +1,374 @@
+/*
+ * stream: see stream.h.
+ */
+#define _GNU_SOURCE /* syscall for close_range, NSIG */
+#include "stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#ifndef VERSION
+#error "VERSION comes from the Makefile"
+#endif
+
+static const char common_help[] =
+    "  -e, --event NAME         event type (none: message)\n"
+    "  -r, --retry MS           reconnection time, sent once, first\n"
+    "  -k, --keepalive SECONDS  a comment after so long a silence (15)\n"
+    "  -m, --max-time SECONDS   close between two events after so long (0)\n"
+    "  -H, --header FIELD       one more response header field, Name: value\n"
+    "  -h, --help               this text\n"
+    "  -V, --version            the version\n"
+    "Seconds are decimal (0.25); 0 means never.\n";
+
+static void
+warn_list(const struct stream *stream, const char *format, va_list list)
+{
+	char line[1024];
+	int start = snprintf(line, sizeof(line), "%.64s: ", stream->name);
+	size_t n;
+
+	(void)vsnprintf(
+	    line + start, sizeof(line) - (size_t)start - 1, format, list);
+	n = strlen(line);
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	line[n++] = '\n';
+	/* there is nowhere left to say that stderr does not work */
+	if (write(STDERR_FILENO, line, n) == -1)
+		return;
+}
+
+void
+stream_warn(const struct stream *stream, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	warn_list(stream, format, list);
+	va_end(list);
+}
+
+static void
+respond(struct stream *stream, int status)
+{
+	struct cgi_response response = {
+	    .status = status,
+	    .methods = stream->program->methods,
+	    .extra = stream->header,
+	    .extras = stream->headers,
+	};
+
+	cgi_respond(&stream->frame, &stream->request, &response);
+}
+
+void
+stream_refuse(
+    struct stream *stream, int status, int exit_status, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	warn_list(stream, format, list);
+	va_end(list);
+	if (stream->request.served || stream->request.nph) {
+		respond(stream, status);
+		(void)frame_flush(&stream->frame); /* it is over either way */
+	}
+	exit(exit_status);
+}
+
+/*
+ * Descriptors 0 to 2 are open, so that none of ours takes their place. A
+ * stdout that was closed becomes a pipe that nobody reads: no viewer.
+ */
+static int
+open_standard(void)
+{
+	int ends[2];
+
+	if (fcntl(STDIN_FILENO, F_GETFD) == -1 &&
+	    open("/dev/null", O_RDONLY) != STDIN_FILENO)
+		return -1;
+	if (fcntl(STDOUT_FILENO, F_GETFD) == -1) {
+		if (pipe(ends) == -1 || dup2(ends[1], STDOUT_FILENO) == -1)
+			return -1;
+		(void)close(ends[1]);
+	}
+	if (fcntl(STDERR_FILENO, F_GETFD) == -1 &&
+	    open("/dev/null", O_WRONLY) != STDERR_FILENO)
+		return -1;
+	return 0;
+}
+
+/* What a web server left open is none of ours, nor of a command's. */
+static void
+close_others(void)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
+		return;
+#endif
+	for (int fd = 3; fd < 1024; fd++)
+		(void)close(fd); /* most are not open */
+}
+
+/* Servers start programs with signals ignored, blocked, or an alarm set. */
+static void
+reset_signals(void)
+{
+	sigset_t none;
+
+	(void)alarm(0);
+	for (int i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL); /* fails for SIGKILL and SIGSTOP */
+	(void)signal(SIGPIPE, SIG_IGN);   /* cannot fail, nor can the rest */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/*
+ * A query's words can only stand where options and operands of our own do:
+ * after an operand the arguments are a command's, and the operator's.
+ */
+static int
+own_args(const struct program *program, int argc, char *argv[])
+{
+	int own = cgi_own_args(argc, argv);
+
+	opterr = 0;
+	if (own == argc)
+		return argc;
+	while (getopt_long(
+		   own, argv, program->letters, program->options, NULL) != -1)
+		;
+	if (optind >= own)
+		argc = own;
+	optind = 0; /* start again */
+	return argc;
+}
+
+int
+stream_init(struct stream *stream, const struct program *program, int argc,
+    char *argv[])
+{
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+
+	if (open_standard() == -1)
+		exit(STREAM_FAILURE);
+	reset_signals();
+	stream->program = program;
+	stream->name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "sse";
+	stream->event = NULL;
+	stream->retry_ms = -1;
+	stream->beat_ns = 15 * UTIL_SECOND_NS;
+	stream->limit_ns = 0;
+	stream->headers = 0;
+	stream->failed = 0;
+	frame_init(&stream->frame, loop_write, &stream->loop);
+	if (getenv("REQUEST_METHOD") != NULL)
+		close_others();
+	if (cgi_request(&stream->request, stream->name) == -1 ||
+	    loop_init(&stream->loop) == -1)
+		stream_refuse(
+		    stream, 500, STREAM_FAILURE, "start: %s", strerror(errno));
+	return own_args(program, argc, argv);
+}
+
+/* Prints to stdout and exits: 0, or 1 where it could not be written. */
+static _Noreturn void
+print(struct stream *stream, const char *const text[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		frame_raw(&stream->frame, text[i], strlen(text[i]));
+	exit(stream_close(stream));
+}
+
+static _Noreturn void
+print_help(struct stream *stream)
+{
+	const char *const text[] = {"usage: ", stream->name, " ",
+	    stream->program->usage, "\n", stream->program->help, common_help};
+
+	print(stream, text, sizeof(text) / sizeof(*text));
+}
+
+static _Noreturn void
+print_version(struct stream *stream)
+{
+	const char *const text[] = {stream->name, " ", VERSION, "\n"};
+
+	print(stream, text, sizeof(text) / sizeof(*text));
+}
+
+uint64_t
+stream_number(struct stream *stream, int letter, uint64_t min, uint64_t max)
+{
+	uint64_t number;
+
+	if (util_number(optarg, min, max, &number) == -1)
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "-%c '%.100s': not a whole number from %ju to %ju", letter,
+		    optarg, (uintmax_t)min, (uintmax_t)max);
+	return number;
+}
+
+int64_t
+stream_seconds(struct stream *stream, int letter, bool zero_ok)
+{
+	int64_t ns;
+
+	if (util_seconds(optarg, 0, STREAM_SECONDS_MAX * UTIL_SECOND_NS, &ns) ==
+		-1 ||
+	    (ns < STREAM_INTERVAL_MIN_NS && !(ns == 0 && zero_ok)))
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "-%c '%.100s': not seconds from 0.001 to %jd%s", letter,
+		    optarg, (intmax_t)STREAM_SECONDS_MAX,
+		    zero_ok ? ", or 0" : "");
+	return ns;
+}
+
+const char *
+stream_event_type(struct stream *stream, int letter)
+{
+	if (!frame_field_ok((struct bytes){optarg, strlen(optarg)}))
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "-%c '%.100s': an event type is one line", letter, optarg);
+	return optarg;
+}
+
+static void
+add_header(struct stream *stream)
+{
+	if (!cgi_field_ok(optarg))
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "-H '%.100s': not one header field, Name: value, or one "
+		    "that the stream sets",
+		    optarg);
+	if (stream->headers == STREAM_HEADERS_MAX)
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "-H: more than %d header fields", STREAM_HEADERS_MAX);
+	stream->header[stream->headers++] = optarg;
+}
+
+int
+stream_option(struct stream *stream, int argc, char *argv[])
+{
+	const struct program *program = stream->program;
+	int option;
+
+	while ((option = getopt_long(argc, argv, program->letters,
+		    program->options, NULL)) != -1) {
+		switch (option) {
+		case 'e': stream->event = stream_event_type(stream, 'e'); break;
+		case 'r':
+			stream->retry_ms = (int64_t)stream_number(
+			    stream, 'r', 0, STREAM_RETRY_MAX);
+			break;
+		case 'k':
+			stream->beat_ns = stream_seconds(stream, 'k', true);
+			break;
+		case 'm':
+			stream->limit_ns = stream_seconds(stream, 'm', true);
+			break;
+		case 'H': add_header(stream); break;
+		case 'h': print_help(stream);
+		case 'V': print_version(stream);
+		case ':':
+		case '?':
+			stream_refuse(stream, 500, STREAM_USAGE,
+			    "%s: %s; usage: %s %s", argv[optind - 1],
+			    option == ':' ? "its value is missing"
+					  : "no such option",
+			    stream->name, program->usage);
+		default: return option;
+		}
+	}
+	return -1;
+}
+
+void
+stream_request(struct stream *stream)
+{
+	struct cgi_request *request = &stream->request;
+	int status;
+
+	if (request->nph && !request->served) {
+		status = cgi_read();
+		if (status == 0)
+			exit(EXIT_SUCCESS);
+		if (status != 200)
+			stream_refuse(stream, status, STREAM_FAILURE,
+			    "request refused with status %d", status);
+		if (cgi_request(request, stream->name) == -1)
+			stream_refuse(
+			    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
+	}
+	if (!(stream->program->methods & request->method))
+		stream_refuse(stream, 405, EXIT_SUCCESS,
+		    "request refused: its method is none of those allowed");
+}
+
+bool
+stream_open(struct stream *stream)
+{
+	respond(stream, 200);
+	if (stream->request.method == CGI_HEAD)
+		return false;
+	if (stream->retry_ms >= 0)
+		frame_retry(&stream->frame, (uint64_t)stream->retry_ms);
+	else
+		frame_comment(&stream->frame);
+	if (stream->beat_ns > 0)
+		stream->loop.beat_ns = stream->beat_ns;
+	if (stream->limit_ns > 0)
+		loop_limit(&stream->loop, stream->limit_ns);
+	return true;
+}
+
+int
+stream_no_content(struct stream *stream)
+{
+	respond(stream, 204);
+	return stream_close(stream);
+}
+
+enum loop_reason
+stream_wait(struct stream *stream)
+{
+	enum loop_reason reason;
+
+	for (;;) {
+		if (frame_flush(&stream->frame) == -1)
+			return LOOP_GONE; /* or worse: stream_close knows */
+		reason = loop_wait(&stream->loop);
+		if (reason == LOOP_FAILED) {
+			stream_warn(stream, "poll: %s", strerror(errno));
+			stream->failed = 1;
+		}
+		if (reason != LOOP_BEAT)
+			return reason;
+		frame_comment(&stream->frame);
+	}
+}
+
+int
+stream_close(struct stream *stream)
+{
+	if (frame_flush(&stream->frame) == 0)
+		return stream->failed ? STREAM_FAILURE : EXIT_SUCCESS;
+	if (errno == EPIPE || errno == ECONNRESET || errno == EINTR)
+		return EXIT_SUCCESS; /* the viewer has left, or we were told */
+	stream_warn(stream, "write to stdout: %s", strerror(errno));
+	return STREAM_FAILURE;
+}

@@ -1,0 +1,39 @@
+/*
+ * util: numbers from text and back, the monotonic clock, the end of a line.
+ * Pure functions: they allocate nothing, print nothing and never block.
+ */
+#ifndef UTIL_H
+#define UTIL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define UTIL_SECOND_NS INT64_C(1000000000)
+#define UTIL_DIGITS_MAX 20 /* of a uint64_t */
+
+/*
+ * Reads a whole number of decimal digits, nothing before and nothing after.
+ * Returns 0, or -1 with errno EINVAL (no such number) or ERANGE (not within
+ * min to max); *number is set only on success.
+ */
+int util_number(const char *text, uint64_t min, uint64_t max, uint64_t *number);
+
+/*
+ * Reads decimal seconds, such as 15 or 0.25, as nanoseconds; what is finer
+ * than a nanosecond is cut off. Results and errors as with util_number.
+ */
+int util_seconds(const char *text, int64_t min_ns, int64_t max_ns, int64_t *ns);
+
+/* Writes number in decimal, without NUL; returns its length in bytes. */
+size_t util_digits(char text[UTIL_DIGITS_MAX], uint64_t number);
+
+/* Nanoseconds of CLOCK_MONOTONIC: for intervals, never for dates. */
+int64_t util_now_ns(void);
+
+/*
+ * The first CR or LF from at up to end, or end itself where there is none:
+ * the line ends of the event stream format (WHATWG HTML, section 9.2.5).
+ */
+const char *util_line_end(const char *at, const char *end);
+
+#endif
