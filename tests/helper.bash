@@ -1,0 +1,119 @@
+# helper: what the bats files share: conditions with deadlines, free ports,
+# processes that end with their test, and lighttpd.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.8.0
+TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+export TOP PATH="$TOP:$PATH:/usr/sbin" LC_ALL=C
+
+# Every process that a test starts carries its mark: see left_over.
+export SSE_TEST="$$.$BATS_SUITE_TEST_NUMBER.$RANDOM"
+
+# What a request would set, and must not come from outside.
+unset REQUEST_METHOD QUERY_STRING HTTP_LAST_EVENT_ID GATEWAY_INTERFACE
+
+# Waits until a command succeeds, for 30 seconds (DEADLINE=) at the most.
+eventually() {
+	local end=$((SECONDS + ${DEADLINE:-30}))
+
+	until "$@"; do
+		if ((SECONDS >= end)); then
+			echo "not within ${DEADLINE:-30} s: $*" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+# The pids of what a test started and has not ended yet, one a line. A
+# process that has ended but was not reaped has no environment any more.
+left_over() {
+	grep -lsaz "^SSE_TEST=$SSE_TEST\$" /proc/[0-9]*/environ |
+		cut -d / -f 3 | while read -r pid; do
+		# grep itself is one of them, and gone by now
+		[ -e "/proc/$pid" ] && echo "$pid"
+	done || :
+}
+
+nothing_left() {
+	[ -z "$(left_over)" ]
+}
+
+# Starts a command in the background; its pid is $!, and stop_all ends it.
+# bats waits for descriptor 3.
+spawn() {
+	"$@" 3>&- &
+	SPAWNED+=" $!"
+}
+
+# Ends what spawn started, then all that still carries the test's mark.
+stop_all() {
+	local pid
+
+	for pid in $SPAWNED; do
+		kill "$pid" 2>/dev/null || :
+	done
+	for pid in $SPAWNED; do
+		DEADLINE=5 eventually ended "$pid" 2>/dev/null ||
+			kill -9 "$pid" 2>/dev/null || :
+		wait "$pid" 2>/dev/null || :
+	done
+	SPAWNED=
+	for pid in $(left_over); do
+		kill -9 "$pid" 2>/dev/null || :
+	done
+}
+
+# Whether a process has ended; one that nobody reaped yet has.
+ended() {
+	[ ! -e "/proc/$1" ] || grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"
+}
+
+# For each test's teardown, unless it has more to do.
+teardown() {
+	stop_all
+}
+
+# A port of loopback that nobody listens on and no other test took.
+free_port() {
+	local port
+
+	while port=$((RANDOM % 20000 + 10000)); do
+		mkdir "$BATS_RUN_TMPDIR/port.$port" 2>/dev/null || continue
+		if ! listens "$port"; then
+			echo "$port"
+			return
+		fi
+	done
+}
+
+listens() {
+	(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# lighttpd with the project's configuration: sets PORT, URL and SSE_RUN.
+start_lighttpd() {
+	PORT=${PORT:-$(free_port)}
+	URL=http://127.0.0.1:$PORT
+	SSE_RUN=$BATS_TEST_TMPDIR/run
+	export PORT SSE_RUN SSE_TOP="${SITE:-$TOP}"
+	mkdir -p "$SSE_RUN"
+	spawn lighttpd -D -f "$TOP/conf/lighttpd.conf" \
+		>>"$BATS_TEST_TMPDIR/lighttpd.log" 2>&1
+	LIGHTTPD=$!
+	eventually listens "$PORT"
+}
+
+# A site of its own, with its own cgi-bin and the built programs: sets SITE.
+# "cgi NAME" then reads a program for it from stdin.
+make_site() {
+	SITE=$BATS_TEST_TMPDIR/site
+	mkdir -p "$SITE/cgi-bin" "$SITE/www"
+	cp "$TOP"/www/* "$SITE/www/" 2>/dev/null || :
+	cp "$TOP"/sse-counter "$SITE/cgi-bin/"
+}
+
+cgi() {
+	cat >"$SITE/cgi-bin/$1"
+	chmod +x "$SITE/cgi-bin/$1"
+}
