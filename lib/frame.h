@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One flush is one write: below the size of a pipe, 64 KiB on Linux. */
-#define FRAME_BUFFER 32768
+/* One flush is one write of up to the size of a pipe, 64 KiB on Linux. */
+#define FRAME_BUFFER 65536
 
 /* Bytes that somebody else owns; at may be NULL where n is 0. */
 struct bytes {
