@@ -1,0 +1,321 @@
+/*
+ * decode: see decode.h. A line is taken in pieces, as the chunks have them:
+ * its name first, which is short or unknown, then its value, which goes at
+ * once to where its field belongs.
+ */
+#include "decode.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+enum state {
+	BYTE_ORDER_MARK, /* of which name_n bytes are in name */
+	NAME,            /* of which name_n bytes are in name */
+	SPACE,           /* after the colon */
+	VALUE,
+	LONG,
+	FAILED,
+};
+
+enum field { OTHER, DATA, TYPE, ID, RETRY };
+
+void
+decode_init(struct decoder *decoder, size_t max)
+{
+	*decoder = (struct decoder){.max = max, .state = BYTE_ORDER_MARK};
+}
+
+void
+decode_free(struct decoder *decoder)
+{
+	free(decoder->data.at);
+	free(decoder->type.at);
+	free(decoder->id.at);
+	free(decoder->new_id.at);
+	decode_init(decoder, decoder->max);
+}
+
+static void
+empty(struct decoder *decoder, struct decode_text *text)
+{
+	decoder->held -= text->n;
+	text->n = 0;
+}
+
+/* Room for n bytes more: twice as much each time, but no more than max. */
+static int
+grow(struct decoder *decoder, struct decode_text *text, size_t n)
+{
+	size_t size = text->size * 2;
+	char *larger;
+
+	if (size < text->n + n)
+		size = text->n + n;
+	if (size < 64)
+		size = 64;
+	if (size > decoder->max)
+		size = decoder->max;
+	larger = realloc(text->at, size);
+	if (larger == NULL) {
+		decoder->state = FAILED;
+		return -1;
+	}
+	text->at = larger;
+	text->size = size;
+	return 0;
+}
+
+/* A failure stays in decoder->state. */
+static void
+append(struct decoder *decoder, struct decode_text *text, const char *bytes,
+    size_t n)
+{
+	if (n == 0)
+		return;
+	if (n > decoder->max - decoder->held) {
+		decoder->state = LONG;
+		return;
+	}
+	if (n > text->size - text->n && grow(decoder, text, n) == -1)
+		return;
+	memcpy(text->at + text->n, bytes, n);
+	text->n += n;
+	decoder->held += n;
+}
+
+static enum field
+find_field(const char *name, size_t n)
+{
+	if (n == 4 && memcmp(name, "data", 4) == 0)
+		return DATA;
+	if (n == 5 && memcmp(name, "event", 5) == 0)
+		return TYPE;
+	if (n == 2 && memcmp(name, "id", 2) == 0)
+		return ID;
+	if (n == 5 && memcmp(name, "retry", 5) == 0)
+		return RETRY;
+	return OTHER; /* also a comment, whose name is empty */
+}
+
+/* The name is complete: makes what its field needs ready for its value. */
+static void
+begin_value(struct decoder *decoder, enum field field)
+{
+	decoder->state = SPACE;
+	decoder->field = (int)field;
+	decoder->ignored = false;
+	switch (field) {
+	case DATA:
+		if (decoder->has_data)
+			append(decoder, &decoder->data, "\n", 1);
+		decoder->has_data = true;
+		break;
+	case TYPE: empty(decoder, &decoder->type); break;
+	case RETRY:
+		decoder->new_retry_ms = 0;
+		decoder->ignored = true; /* as long as there is no digit */
+		break;
+	default: break;
+	}
+}
+
+/* An id with NUL is ignored. */
+static void
+add_id(struct decoder *decoder, const char *at, size_t n)
+{
+	const char *nul = n > 0 ? memchr(at, '\0', n) : NULL;
+
+	if (decoder->ignored)
+		return;
+	append(decoder, &decoder->new_id, at,
+	    nul == NULL ? n : (size_t)(nul - at));
+	if (nul == NULL)
+		return;
+	empty(decoder, &decoder->new_id);
+	decoder->ignored = true;
+}
+
+/* A retry field counts with nothing but digits. */
+static void
+add_retry(struct decoder *decoder, const char *at, size_t n)
+{
+	uint64_t *ms = &decoder->new_retry_ms;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t digit = (uint64_t)((unsigned char)at[i] - '0');
+
+		if (digit > 9) {
+			decoder->field = OTHER;
+			return;
+		}
+		decoder->ignored = false;
+		if (*ms > (UINT64_MAX - digit) / 10)
+			*ms = UINT64_MAX;
+		else
+			*ms = *ms * 10 + digit;
+	}
+}
+
+static void
+add_value(struct decoder *decoder, const char *at, size_t n)
+{
+	switch ((enum field)decoder->field) {
+	case DATA: append(decoder, &decoder->data, at, n); break;
+	case TYPE: append(decoder, &decoder->type, at, n); break;
+	case ID: add_id(decoder, at, n); break;
+	case RETRY: add_retry(decoder, at, n); break;
+	case OTHER: break;
+	}
+}
+
+/* A piece of a line: what of it is in this chunk, without its end. */
+static void
+add_piece(struct decoder *decoder, const char *at, const char *end)
+{
+	if (decoder->state == NAME) {
+		while (
+		    at < end && *at != ':' && decoder->name_n < DECODE_NAME_MAX)
+			decoder->name[decoder->name_n++] = *at++;
+		if (decoder->name_n == DECODE_NAME_MAX)
+			begin_value(decoder, OTHER);
+		else if (at < end) {
+			at++;
+			begin_value(decoder,
+			    find_field(decoder->name, decoder->name_n));
+		}
+	}
+	if (decoder->state == SPACE && at < end) {
+		if (*at == ' ')
+			at++;
+		decoder->state = VALUE;
+	}
+	if (decoder->state == VALUE)
+		add_value(decoder, at, (size_t)(end - at));
+}
+
+static struct bytes
+bytes_of(const struct decode_text *text)
+{
+	return (struct bytes){text->at, text->n};
+}
+
+/* An empty line: the frame has ended. */
+static enum decode_result
+end_frame(struct decoder *decoder)
+{
+	decoder->event = (struct event){
+	    .id = bytes_of(&decoder->id),
+	    .event = bytes_of(&decoder->type),
+	    .data = bytes_of(&decoder->data),
+	};
+	decoder->ended = true;
+	return decoder->has_data ? DECODE_EVENT : DECODE_EMPTY;
+}
+
+/* An id counts once its line is whole. */
+static void
+take_id(struct decoder *decoder)
+{
+	struct decode_text old = decoder->id;
+
+	decoder->id = decoder->new_id;
+	decoder->new_id = old;
+	empty(decoder, &decoder->new_id);
+	decoder->has_id = true;
+}
+
+/* The line is whole. DECODE_MORE: nothing comes of it yet. */
+static enum decode_result
+end_line(struct decoder *decoder)
+{
+	if (decoder->state == NAME && decoder->name_n == 0)
+		return end_frame(decoder);
+	if (decoder->state == NAME) /* without a colon */
+		begin_value(
+		    decoder, find_field(decoder->name, decoder->name_n));
+	decoder->name_n = 0;
+	if (decoder->state >= LONG)
+		return DECODE_MORE; /* decode_next sees it */
+	decoder->state = NAME;
+	if (decoder->field == ID && !decoder->ignored)
+		take_id(decoder);
+	if (decoder->field != RETRY || decoder->ignored)
+		return DECODE_MORE;
+	decoder->retry_ms = decoder->new_retry_ms;
+	return DECODE_RETRY;
+}
+
+/* One byte order mark is no part of the first line. */
+static void
+skip_mark(struct decoder *decoder, struct bytes *input)
+{
+	static const char mark[3] = {'\xef', '\xbb', '\xbf'};
+
+	while (input->n > 0 && *input->at == mark[decoder->name_n]) {
+		decoder->name[decoder->name_n++] = *input->at++;
+		input->n--;
+		if (decoder->name_n < sizeof(mark))
+			continue;
+		decoder->name_n = 0;
+		break;
+	}
+	if (input->n > 0 || decoder->name_n == 0)
+		decoder->state = NAME;
+}
+
+/* The frame that was given is not needed any more. */
+static void
+begin_frame(struct decoder *decoder)
+{
+	empty(decoder, &decoder->data);
+	empty(decoder, &decoder->type);
+	decoder->has_data = false;
+	decoder->has_id = false;
+	decoder->ended = false;
+}
+
+static void
+skip_lf(struct decoder *decoder, struct bytes *input)
+{
+	if (!decoder->skip_lf || input->n == 0)
+		return;
+	if (*input->at == '\n') {
+		input->at++;
+		input->n--;
+	}
+	decoder->skip_lf = false;
+}
+
+enum decode_result
+decode_next(struct decoder *decoder, struct bytes *input)
+{
+	enum decode_result result = DECODE_MORE;
+	const char *line_end, *end = input->at + input->n;
+
+	if (decoder->ended)
+		begin_frame(decoder);
+	skip_lf(decoder, input);
+	if (decoder->state == BYTE_ORDER_MARK && input->n > 0)
+		skip_mark(decoder, input);
+	while (result == DECODE_MORE && input->n > 0 && decoder->state < LONG) {
+		line_end = util_line_end(input->at, end);
+		add_piece(decoder, input->at, line_end);
+		input->at = line_end;
+		input->n = (size_t)(end - line_end);
+		if (input->n == 0)
+			break;
+		decoder->skip_lf = *input->at++ == '\r';
+		input->n--;
+		skip_lf(decoder, input);
+		result = end_line(decoder);
+	}
+	if (decoder->state == LONG)
+		return DECODE_LONG;
+	if (decoder->state != FAILED)
+		return result;
+	errno = ENOMEM;
+	return DECODE_FAILED;
+}
