@@ -126,3 +126,54 @@ frame_event(struct frame *frame, const struct event *event)
 		put_field(frame, "data: ", 6, NULL, 0);
 	frame_raw(frame, "\n", 1);
 }
+
+/* The fields before a line of data; to has the room. */
+static char *
+copy_prefix(char *to, struct bytes type)
+{
+	if (type.n > 0) {
+		memcpy(to, "event: ", 7);
+		memcpy(to + 7, type.at, type.n);
+		to += 7 + type.n;
+		*to++ = '\n';
+	}
+	memcpy(to, "data: ", 6);
+	return to + 6;
+}
+
+size_t
+frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
+    size_t line_max)
+{
+	const size_t fixed = (type.n > 0 ? 7 + type.n + 1 : 0) + 6 + 2;
+	const char *from = at, *end = at + n;
+	size_t room, most, line;
+	char *to;
+
+	if (fixed >= sizeof(frame->buffer) || !frame_field_ok(type))
+		return 0;
+	while (at < end && frame->error == 0) {
+		room = sizeof(frame->buffer) - frame->used;
+		most = room > fixed ? room - fixed : 0;
+		if (most > (size_t)(end - at))
+			most = (size_t)(end - at);
+		to = frame->buffer + frame->used;
+		line = most;
+		if (most > 0) {
+			to = copy_prefix(to, type);
+			line = util_copy_line(to, at, most);
+		}
+		if (line == most && frame->used > 0 &&
+		    most < (size_t)(end - at)) {
+			(void)frame_flush(frame); /* frame->error keeps it */
+			continue;
+		}
+		if (line == most || at[line] == '\r' || line > line_max)
+			break;
+		to[line] = '\n';
+		to[line + 1] = '\n';
+		frame->used += fixed + line;
+		at += line + 1;
+	}
+	return (size_t)(at - from);
+}

@@ -60,6 +60,15 @@ void frame_comment(struct frame *frame);
 void frame_event(struct frame *frame, const struct event *event);
 
 /*
+ * An event of that type (none where type.n is 0) for each line of n bytes
+ * that ends with LF, holds no CR and is line_max bytes long at the most.
+ * Stops before the first line that is otherwise, or too long for the buffer.
+ * Returns how many bytes it took: whole lines. The fast way of filters.
+ */
+size_t frame_lines(struct frame *frame, struct bytes type, const char *at,
+    size_t n, size_t line_max);
+
+/*
  * Whether value can be that of a field: no CR, no LF, which would end the
  * line, and no NUL, with which the format ignores an id.
  */

@@ -210,3 +210,23 @@ record_next(struct splitter *splitter, struct record *record)
 		return next_paragraph(splitter, record);
 	return next_short(splitter, record);
 }
+
+struct bytes
+record_rest(const struct splitter *splitter)
+{
+	struct bytes rest = {splitter->buffer + splitter->start, 0};
+
+	if (splitter->scan == splitter->start && !splitter->middle &&
+	    !splitter->skip_lf)
+		rest.n = splitter->end - splitter->start;
+	return rest;
+}
+
+void
+record_took(struct splitter *splitter, size_t n)
+{
+	splitter->offset += n;
+	splitter->start += n;
+	splitter->scan = splitter->start;
+	splitter->body = splitter->start;
+}

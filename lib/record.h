@@ -69,6 +69,14 @@ void record_filled(struct splitter *splitter, size_t n);
 void record_ended(struct splitter *splitter);
 
 /*
+ * For whoever splits lines faster by itself: what was read and not searched
+ * yet, from the beginning of a record; n is 0 where there is no such. It
+ * takes whole lines ended by LF and says how many bytes with record_took.
+ */
+struct bytes record_rest(const struct splitter *splitter);
+void record_took(struct splitter *splitter, size_t n);
+
+/*
  * The next record or piece of one. A piece is max bytes long, or up to three
  * less where it would cut a UTF-8 character or a CRLF in two. Returns false
  * where there is none before more input.

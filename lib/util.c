@@ -129,3 +129,28 @@ util_line_end(const char *at, const char *end)
 		at++;
 	return at;
 }
+
+size_t
+util_copy_line(char *to, const char *at, size_t n)
+{
+	const char *from = at, *end = at + n, *line_end;
+
+#ifdef __SSE2__
+	const __m128i lf = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r');
+
+	/* one pass: what was copied is searched while it is in a register */
+	for (; end - at >= (ptrdiff_t)sizeof(lf); at += sizeof(lf)) {
+		__m128i sixteen = _mm_loadu_si128((const void *)at);
+		int found = _mm_movemask_epi8(_mm_or_si128(
+		    _mm_cmpeq_epi8(sixteen, lf), _mm_cmpeq_epi8(sixteen, cr)));
+
+		_mm_storeu_si128((void *)(to + (at - from)), sixteen);
+		if (found != 0)
+			return (size_t)(at - from) +
+			       (size_t)__builtin_ctz((unsigned int)found);
+	}
+#endif
+	line_end = util_line_end(at, end);
+	memcpy(to + (at - from), at, (size_t)(line_end - at));
+	return (size_t)(line_end - from);
+}

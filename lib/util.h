@@ -36,4 +36,10 @@ int64_t util_now_ns(void);
  */
 const char *util_line_end(const char *at, const char *end);
 
+/*
+ * Copies n bytes at the most to to, up to the first CR or LF, which is left
+ * out; returns how many. Bytes of to after these, up to n, may change too.
+ */
+size_t util_copy_line(char *to, const char *at, size_t n);
+
 #endif
