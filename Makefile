@@ -29,11 +29,21 @@ $(1): build/$(1).o $$($(1):%=build/lib/%.o)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call link,$(program))))
 
+# Tools of tests and benchmarks; they stay in build/.
+TOOLS = bench/viewers
+bench/viewers = bench/answer bench/spread lib/util
+
+define link_tool
+build/$(1): build/$(1).o $$($(1):%=build/%.o)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^
+endef
+$(foreach tool,$(TOOLS),$(eval $(call link_tool,$(tool))))
+
 build/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
--include $(wildcard build/*.d build/lib/*.d)
+-include $(wildcard build/*.d build/lib/*.d build/bench/*.d)
 
 cgi-bin/sse-counter: sse-counter
 	cp -f sse-counter $@
@@ -51,10 +61,10 @@ run: all
 # fails is tried once more, and bats says so: machines are shared and noisy.
 BATS = BATS_TEST_RETRIES=1 bats --jobs $(or $(JOBS),4) $(BATSFLAGS)
 
-test: all tests/node_modules
+test: all $(TOOLS:%=build/%) tests/node_modules
 	$(BATS) tests
 
-check: all tests/node_modules
+check: all $(TOOLS:%=build/%) tests/node_modules
 	$(BATS) --filter-tags '!slow' tests
 
 tests/node_modules: tests/package-lock.json
@@ -79,13 +89,13 @@ fuzz-%: tests/fuzz/%.c
 bench: all
 	bench/run
 
-SOURCES = $(wildcard *.c lib/*.c)
+SOURCES = $(wildcard *.c lib/*.c bench/*.c)
 SCRIPTS = $(wildcard .ci/run bench/run cgi-bin/* tests/*.bash tests/*.bats)
 
 lint: all
 	$(MAKE) CC=gcc CFLAGS='-O2 -Werror' lint-compile
 	$(MAKE) CC=clang CFLAGS='-O2 -Werror' lint-compile
-	clang-format --dry-run -Werror $(SOURCES) $(wildcard lib/*.h)
+	clang-format --dry-run -Werror $(SOURCES) $(wildcard lib/*.h bench/*.h)
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- -std=c11 \
 		-D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"'
 	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \

@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# What the load client of tests and benchmarks counts: it must find each kind
+# of fault, or what it measures says nothing.
+
+load helper
+
+# A server with one program, which says what stdin says and then waits.
+serve() {
+	make_site
+	{
+		printf '#!/bin/sh\nprintf "%%b" "Content-Type: text/event-stream'
+		printf '\\n\\n'
+		sed 's/$/\\n\\n/' | tr -d '\n'
+		printf '"\n%s\n' "${1:-exec sleep 600}"
+	} | cgi stream
+	start_lighttpd
+}
+
+viewers() {
+	timeout 60 "$TOP/build/bench/viewers" "$@" "$PORT" /cgi-bin/stream \
+		>"$BATS_TEST_TMPDIR/figures"
+}
+
+figure() {
+	sed -n "s/^$1 //p" "$BATS_TEST_TMPDIR/figures"
+}
+
+@test "viewers that get every event in order and once are all right" {
+	serve <<-'X'
+		id: 1\ndata: 1
+		:
+		id: 2\ndata: 2
+		id: 3\ndata: 3
+	X
+	viewers -n 20 -s 1 -e 3
+	[ "$(figure viewers)" = 20 ]
+	[ "$(figure events)" = 60 ]
+	[ "$(figure first_n)" = 20 ]
+}
+
+@test "an event that is missing is found" {
+	serve <<-'X'
+		id: 1\ndata: 1
+		id: 4\ndata: 4
+	X
+	run ! viewers -s 0.5
+	[ "$(figure missing)" = 2 ]
+}
+
+@test "an event that comes twice is found" {
+	serve <<-'X'
+		id: a-1\ndata: 1
+		id: a-1\ndata: 1
+	X
+	run ! viewers -s 0.5
+	[ "$(figure twice)" = 1 ]
+}
+
+@test "events out of order are found, and those of another stream" {
+	serve <<-'X'
+		id: a-2\ndata: 2
+		id: a-1\ndata: 1
+		id: b-2\ndata: 2
+	X
+	run ! viewers -s 0.5
+	[ "$(figure disorder)" = 2 ]
+}
+
+@test "a stream that does not go on after the last id is found" {
+	serve <<-'X'
+		id: 7\ndata: 7
+	X
+	viewers -s 0.5 -l 6
+	run ! viewers -s 0.5 -l 4
+	[ "$(figure missing)" = 2 ]
+}
+
+@test "a stream that ends is found, and a viewer that got nothing" {
+	serve 'exit 0' </dev/null
+	run ! viewers -s 0.5
+	[ "$(figure ended)" = 1 ]
+	[ "$(figure nothing)" = 1 ]
+}
+
+@test "an answer that is no stream is found" {
+	serve </dev/null
+	cgi stream <<<$'#!/bin/sh\necho "Status: 503\n\nno"'
+	run ! viewers -s 0.5
+	[ "$(figure refused)" = 1 ]
+}
+
+@test "the same events, of which one viewer's are fewer, are found" {
+	serve <<-'X'
+		id: 1\ndata: 1
+	X
+	# who comes second gets one more
+	cgi stream <<-'X'
+		#!/bin/sh
+		printf 'Content-Type: text/event-stream\n\nid: 1\ndata: 1\n\n'
+		mkdir "$0.first" 2>/dev/null || printf 'id: 2\ndata: 2\n\n'
+		exec sleep 600
+	X
+	run ! viewers -n 2 -s 0.5 -p 1 -t
+	[ "$(figure missing)" = 1 ]
+}
+
+@test "delays come from the stamps, and order from the data with -D" {
+	serve <<-X
+		data: 5 $(date +%s%N)
+		data: 6 $(date +%s%N)
+	X
+	viewers -s 0.5 -D
+	[ "$(figure delay_n)" = 2 ]
+	[ "$(figure events)" = 2 ]
+}
+
+@test "viewers that come and go leave nobody behind" {
+	serve </dev/null
+	cgi stream <<<$'#!/bin/sh\nexec "${0%/*}/sse-counter" -i 0.1'
+	viewers -j 600 -s 2
+	[ "$(figure left)" = "$(figure viewers)" ]
+	[ "$(figure viewers)" -ge 5 ]
+	[ "$(figure hung)" = 0 ]
+}
