@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# The demo page in headless Chromium, through lighttpd: see page.mjs.
+
+load helper
+
+# A browser at a time is enough for a small machine.
+setup_file() {
+	export BATS_NO_PARALLELIZE_WITHIN_FILE=true
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	export TMPDIR=$BATS_TEST_TMPDIR
+}
+
+# The scenario of page.mjs; it works in the test's folder.
+page() {
+	timeout -k 5 150 node "$TOP/tests/page.mjs" "$1" "$URL/" 3>&-
+}
+
+# The same in the background, for tests that meanwhile do things: page_ends
+# waits for its end and says what it said.
+page_starts() {
+	spawn page "$1" >page.log 2>&1
+	PAGE=$!
+}
+
+page_ends() {
+	wait "$PAGE" || {
+		cat page.log
+		return 1
+	}
+}
+
+# Waits for a file of page.mjs, unless that has ended.
+told() {
+	DEADLINE=100 eventually told_or_over "$1"
+	[ -e "$1" ] || page_ends
+}
+
+told_or_over() {
+	[ -e "$1" ] || ended "$PAGE"
+}
+
+kill_lighttpd() {
+	kill -9 "$LIGHTTPD"
+	eventually ended "$LIGHTTPD"
+	wait "$LIGHTTPD" 2>/dev/null || :
+}
+
+runs() {
+	left_over | while read -r pid; do
+		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null
+		echo
+	done | grep -q "$1"
+}
+
+# bats test_tags=slow
+@test "the page counts up, logs each message, and asks no other host" {
+	start_lighttpd
+	page counter
+}
+
+# bats test_tags=slow
+@test "the page survives a server that is killed: no number is lost" {
+	start_lighttpd
+	page_starts restart
+	told counting
+	kill_lighttpd
+	told lost
+	start_lighttpd
+	page_ends
+}
+
+# answered STATUS TIMES: how often the job's requests had that answer
+answered() {
+	[ "$(grep -c "\"GET /cgi-bin/job .*\" $1 " run/access.log)" -eq "$2" ]
+}
+
+# bats test_tags=slow
+@test "the job shows its progress, ends, and does not run twice" {
+	start_lighttpd
+	page job
+	eventually grep -q '"GET /cgi-bin/job .*" 204 ' run/access.log
+	# one run to its end, and one that was stopped
+	eventually answered 200 2
+	answered 204 1
+}
+
+# bats test_tags=slow
+@test "the counter closes and reopens by keyboard, its program too" {
+	start_lighttpd
+	page_starts reopen
+	told closed
+	counter_gone() { ! runs cgi-bin/sse-counter; }
+	eventually counter_gone
+	touch counter-gone
+	page_ends
+}
+
+# bats test_tags=slow
+@test "the chart draws vmstat, also where many samples come at once" {
+	make_site
+	cgi vmstat <<-'END'
+		#!/bin/sh
+		PATH=$TOP:/usr/bin:/bin
+		exec sse-pipe -e sample -- sh -c '
+		echo " r b swpd free buff cache si so bi bo in cs us sy id wa st"
+		for i in $(seq 0 70); do
+			echo "1 0 0 2097152 9 9 0 0 0 0 100 200 $i 10 20 0 0"
+		done
+		until [ -e replayed ]; do sleep 0.1; done
+		while echo "1 0 0 2097152 9 9 0 0 0 0 100 200 5 10 85 0 0"; do
+			sleep 1
+		done'
+	END
+	sed -i "2i TOP='$TOP'; cd '$PWD' || exit" site/cgi-bin/vmstat
+	start_lighttpd
+	page chart
+}
+
+# bats test_tags=slow
+@test "the page fits narrow and wide windows, light and dark, and is legible" {
+	start_lighttpd
+	page looks
+}
+
+# bats test_tags=slow
+@test "what fails is said on the page, in words" {
+	make_site
+	cgi vmstat <<-'END'
+		#!/bin/sh
+		printf 'Status: 500\r\nContent-Type: text/plain\r\n\r\nno\n'
+	END
+	cgi job <<-'END'
+		#!/bin/sh
+		printf 'Content-Type: text/plain\r\n\r\nno\n'
+	END
+	start_lighttpd
+	page_starts words
+	told closed
+	kill_lighttpd
+	touch down
+	page_ends
+}
+
+@test "make run serves the page, and Ctrl-C leaves no process" {
+	PORT=$(free_port)
+	spawn env --default-signal=INT setsid make -C "$TOP" run PORT="$PORT" \
+		>make.log 2>&1
+	eventually listens "$PORT"
+	grep -q "http://localhost:$PORT/" make.log
+	spawn curl -sN "http://127.0.0.1:$PORT/events" >events
+	curl -s "http://127.0.0.1:$PORT/" | grep -q '<title>sse-cgi'
+	eventually grep -q '^data: 1' events
+	# Ctrl-C: the signal goes to all that the terminal has in front
+	kill -INT -- "-$(make_pid)"
+	eventually nothing_left
+}
+
+# make, which setsid made the leader of its process group
+make_pid() {
+	left_over | while read -r pid; do
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q '^make ' &&
+			echo "$pid" && break
+	done
+}

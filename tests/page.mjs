@@ -1,0 +1,223 @@
+/*
+ * page.mjs SCENARIO URL: drives www/index.html in headless Chromium, for
+ * page.bats. Exits 0, or says what is wrong. Files in the current folder
+ * tell page.bats how far it is: see tell().
+ */
+import assert from "node:assert/strict";
+import { existsSync, writeFileSync } from "node:fs";
+import { chromium } from "playwright-core";
+
+const [scenario, url] = process.argv.slice(2);
+const DEADLINE = 60000;
+
+async function open(browser, options = {}) {
+	const page = await browser.newPage(
+		{viewport: {width: 1200, height: 800}, ...options});
+
+	page.setDefaultTimeout(DEADLINE);
+	page.failures = [];
+	page.said = [];
+	page.hosts = new Set();
+	page.on("pageerror", error => page.failures.push(String(error)));
+	page.on("console", message => page.said.push(message.text()));
+	page.on("request", request => page.hosts.add(new URL(request.url()).host));
+	await page.goto(url);
+	return page;
+}
+
+/* Waits until what is between the words of selector matches. */
+const shows = (page, selector, expected) => page.waitForFunction(
+	([selector, source]) => new RegExp(source, "u").test(
+		document.querySelector(selector).textContent),
+	[selector, expected.source], {timeout: DEADLINE});
+
+const number = page => page.textContent("#number").then(Number);
+
+async function eventually(condition, what) {
+	const end = Date.now() + DEADLINE;
+
+	while (!await condition()) {
+		assert.ok(Date.now() < end, `in time: ${what}`);
+		await new Promise(done => setTimeout(done, 50));
+	}
+}
+
+const tell = name => writeFileSync(name, "");
+
+/* Text whose contrast to what is behind it is below 4.5, with its ratio. */
+function faint() {
+	const luminance = color => color.map(c => c / 255)
+		.map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+		.reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+	const parse = css => css.match(/[\d.]+/g).map(Number);
+	const behind = node => {
+		for (; node; node = node.parentElement) {
+			const color = parse(getComputedStyle(node).backgroundColor);
+			if (color.length === 3 || color[3] === 1)
+				return color;
+		}
+		return [255, 255, 255];
+	};
+	const texts = document.createTreeWalker(document.body,
+		NodeFilter.SHOW_TEXT);
+	const found = [];
+
+	while (texts.nextNode()) {
+		const node = texts.currentNode.parentElement;
+		if (!texts.currentNode.data.trim() || node.checkVisibility() === false ||
+			["SCRIPT", "STYLE"].includes(node.tagName))
+			continue;
+		const [low, high] = [parse(getComputedStyle(node).color).slice(0, 3),
+			behind(node).slice(0, 3)].map(luminance).sort((a, b) => a - b);
+		const ratio = (high + .05) / (low + .05);
+		if (ratio < 4.5)
+			found.push(`${ratio.toFixed(2)}: ${texts.currentNode.data.trim()}`);
+	}
+	return found;
+}
+
+const scenarios = {
+	/* The counter rises, in the console too, with its id. */
+	async counter(browser) {
+		const page = await open(browser);
+
+		await shows(page, "#number", /^[3-9]/);
+		await shows(page, "#counter .state", /^open$/);
+		const n = await number(page);
+		await eventually(async () => await number(page) > n, "it counts on");
+		for (let i = 1; i <= n; i++)
+			assert.ok(page.said.includes(`New message: ${i}`), `${i} is logged`);
+		assert.match(await page.textContent("#last-id"), /^\d+$/);
+		assert.equal(await page.textContent("#reconnections"), "0");
+		assert.deepEqual([...page.hosts], [new URL(url).host]);
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* page.bats kills the server and starts it again. */
+	async restart(browser) {
+		const page = await open(browser);
+
+		await shows(page, "#number", /^[2-9]/);
+		tell("counting");
+		await shows(page, "#counter .state", /^connecting$/);
+		await shows(page, "#counter .said", /connection was lost/);
+		const n = await number(page);
+		tell("lost");
+		await shows(page, "#counter .state", /^open$/);
+		await shows(page, "#reconnections", /^1$/);
+		await eventually(async () => await number(page) > n, "it goes on");
+		assert.ok(await number(page) <= n + 20, "not from 1 again");
+		assert.ok(page.said.includes(`New message: ${n + 1}`), "no gap");
+		assert.equal(page.said.filter(
+			text => text === "New message: 1").length, 1);
+		await shows(page, "#load .state", /^open$/);
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* The job ends, and the browser does not start it again. */
+	async job(browser) {
+		const page = await open(browser);
+
+		await shows(page, "#job .state", /^not started$/);
+		await page.click("#start");
+		await shows(page, "#job .state", /^open$/);
+		await shows(page, "#percent", /^[1-9]\d? %$/);
+		await shows(page, "#job .state", /^finished$/);
+		await shows(page, "#job .said", /204 No Content/);
+		assert.equal(await page.textContent("#percent"), "100 %");
+		assert.equal(await page.getAttribute("#progress", "value"), "100");
+
+		/* and a job that is stopped half-way has ended */
+		await page.click("#start");
+		await shows(page, "#percent", /^[1-9]\d? %$/);
+		await page.click("#start");
+		await shows(page, "#job .state", /^closed$/);
+		await shows(page, "#job .said", /You stopped the job/);
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* By keyboard alone; the count goes on after the last event id. */
+	async reopen(browser) {
+		const page = await open(browser);
+
+		await shows(page, "#number", /^[2-9]/);
+		await page.keyboard.press("Tab");
+		assert.equal(await page.evaluate(() =>
+			document.activeElement.textContent), "Close");
+		await page.keyboard.press("Enter");
+		await shows(page, "#counter .state", /^closed$/);
+		const n = await number(page);
+		tell("closed");
+		await eventually(() => existsSync("counter-gone"), "sse-counter ends");
+		assert.equal(await number(page), n);
+		await page.keyboard.press("Enter");
+		await shows(page, "#counter .state", /^open$/);
+		await eventually(async () => await number(page) > n, "it goes on");
+		assert.ok(page.said.includes(`New message: ${n + 1}`), "no gap");
+		assert.equal(await page.textContent("#reconnections"), "0");
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* page.bats replays seventy samples in one go, then one a second. */
+	async chart(browser) {
+		const page = await open(browser);
+
+		await shows(page, "#now-us", /^70 %$/);
+		await eventually(async () => (await page.getAttribute("#cpu-us", "d"))
+			.split("L").length === 120, "sixty samples are drawn");
+		assert.equal(await page.textContent("#now-free"), "2.0 GiB");
+		assert.match(await page.getAttribute("#cpu", "aria-label"),
+			/programs 70 %, kernel 10 %/);
+		tell("replayed");
+		await shows(page, "#now-us", /^5 %$/);
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* Narrow and wide, light and dark. */
+	async looks(browser) {
+		for (const colorScheme of ["light", "dark"]) {
+			for (const width of [320, 360, 700, 1200]) {
+				const page = await open(browser,
+					{colorScheme, viewport: {width, height: 740}});
+
+				await shows(page, "#number", /^\d/);
+				await page.click("#start");
+				await shows(page, "#percent", /^[1-9]/);
+				assert.ok(await page.evaluate(() =>
+					document.documentElement.scrollWidth <= innerWidth),
+				`nothing is wider than ${width} pixels`);
+				assert.deepEqual(await page.evaluate(faint), [], colorScheme);
+				assert.deepEqual(page.failures, []);
+				await page.close();
+			}
+		}
+	},
+
+	/* A site where everything but the counter is broken in its own way. */
+	async words(browser) {
+		const page = await open(browser);
+
+		await shows(page, "#log .said", /no program at .cgi-bin.log .*404/);
+		await shows(page, "#load .said", /does not start \(500\).*error log/);
+		await page.click("#start");
+		await shows(page, "#job .said", /text.plain, not an event stream/);
+		assert.equal(await page.textContent("#job .state"), "closed");
+		await page.click("#counter .toggle");
+		tell("closed");
+		await eventually(() => existsSync("down"), "the server is down");
+		await page.click("#load .toggle");
+		await shows(page, "#load .said", /server does not answer|lost/);
+		assert.deepEqual(page.failures, []);
+	},
+};
+
+const browser = await chromium.launch({
+	executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+	args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+	timeout: DEADLINE,
+});
+try {
+	await scenarios[scenario](browser);
+} finally {
+	await browser.close();
+}
