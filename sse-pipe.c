@@ -17,6 +17,7 @@
 #define EVENT_MAX_DEFAULT (1 << 20)
 #define EVENT_MAX_LIMIT (1 << 30)
 #define COLUMNS_MAX 3
+#define DRAIN_READS 32 /* more than the largest pipe holds */
 
 enum column { COLUMN_ID, COLUMN_EVENT, COLUMN_DATA };
 
@@ -336,6 +337,25 @@ open_source(struct pipe *pipe, struct source *source, int *fd,
 	return loop_watch(&pipe->stream.loop, *fd, POLLIN);
 }
 
+/*
+ * The command has ended and others keep its output open: what they wrote is
+ * sent, a full pipe's worth of it at least, and then it is enough.
+ */
+static int
+drain_source(struct pipe *pipe, struct source *source)
+{
+	struct pollfd input = {.events = POLLIN};
+
+	for (int i = 0; i < DRAIN_READS && *source->fd != -1; i++) {
+		input.fd = *source->fd;
+		if (poll(&input, 1, 0) != 1)
+			break;
+		if (read_source(pipe, source) == -1)
+			return -1;
+	}
+	return end_source(pipe, source);
+}
+
 /* Starts the command, or answers that it cannot be, and exits. */
 static void
 start_command(struct pipe *pipe)
@@ -399,8 +419,8 @@ turn(struct pipe *pipe)
 		return 1;
 	case LOOP_TICK:
 		loop->tick_ns = LOOP_NEVER;
-		if (end_source(pipe, &pipe->out) == -1 ||
-		    end_source(pipe, &pipe->err) == -1)
+		if (drain_source(pipe, &pipe->out) == -1 ||
+		    drain_source(pipe, &pipe->err) == -1)
 			return -1;
 		return 1;
 	default: return 0;

@@ -13,6 +13,8 @@
 
 #include "util.h"
 
+#define FIELD_NAME_MAX 128 /* of a variable that a field becomes */
+
 /* The value of %XX, where text is at the %; -1 where that is none. */
 static int
 percent(const char *text, size_t n)
@@ -107,19 +109,23 @@ read_header(char *text, size_t *length)
 	int64_t left_ns;
 	size_t n = 0;
 	ssize_t got;
+	int ready;
 
 	while (n < CGI_REQUEST_MAX) {
 		left_ns = until_ns - util_now_ns();
 		if (left_ns <= 0)
 			return 408;
-		if (poll(&input, 1, (int)(left_ns / 1000000 + 1)) < 1)
+		ready = poll(&input, 1, (int)(left_ns / 1000000 + 1));
+		if (ready == -1)
+			return 0; /* by a signal: we are to end */
+		if (ready == 0)
 			continue;
 		got = read(STDIN_FILENO, text + n, 1);
 		if (got == 0)
 			return n == 0 ? 0 : 400;
-		if (got == -1 && errno != EINTR && errno != EAGAIN)
+		if (got == -1 && errno != EAGAIN)
 			return 0;
-		if (got != 1)
+		if (got == -1)
 			continue;
 		if (text[n] == '\0')
 			return 400;
@@ -127,8 +133,7 @@ read_header(char *text, size_t *length)
 		if (text[n - 1] != '\n')
 			continue;
 		if (n == 1 || (n == 2 && text[0] == '\r'))
-			n = 0; /* RFC 9112 section 2.2: before the request line
-				*/
+			n = 0; /* RFC 9112 section 2.2: it may come first */
 		else if (text[n - 2] == '\n' ||
 			 (text[n - 2] == '\r' && text[n - 3] == '\n')) {
 			text[n] = '\0';
@@ -139,20 +144,27 @@ read_header(char *text, size_t *length)
 	return 431;
 }
 
-/* METHOD SP TARGET SP VERSION. Returns the status. */
+static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+			    "abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/* METHOD SP TARGET SP VERSION (RFC 9112 section 3). Returns the status. */
 static int
 parse_request_line(char *line)
 {
-	char *target = strchr(line, ' '), *version, *query;
+	size_t method_n = strspn(line, token);
+	char *target = line + method_n + 1, *version, *query;
 
-	if (target == NULL || target == line)
+	if (method_n == 0 || line[method_n] != ' ')
 		return 400;
-	*target++ = '\0';
+	line[method_n] = '\0';
 	version = strchr(target, ' ');
-	if (version == NULL || version == target ||
-	    strncmp(version + 1, "HTTP/1.", 7) != 0)
+	if (version == NULL || version == target)
 		return 400;
 	*version++ = '\0';
+	if (strncmp(version, "HTTP/1.", 7) != 0 || version[7] < '0' ||
+	    version[7] > '9' || version[8] != '\0')
+		return 400;
 	target[strcspn(target, "#")] = '\0';
 	query = strchr(target, '?');
 	if (setenv("REQUEST_METHOD", line, 1) == -1 ||
@@ -163,40 +175,75 @@ parse_request_line(char *line)
 	return 200;
 }
 
-/* "Name: value" as HTTP_NAME. Returns the status. */
+/*
+ * The variable of a field, HTTP_NAME, in to. False where nobody would ask for
+ * it: long names, those that would look like another's, and Proxy, which
+ * programs trust (CVE-2016-5385).
+ */
+static bool
+field_variable(char to[FIELD_NAME_MAX], const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n >= FIELD_NAME_MAX - 5 || strcasecmp(name, "Proxy") == 0)
+		return false;
+	memcpy(to, "HTTP_", 5);
+	for (size_t i = 0; i <= n; i++) {
+		char c = name[i];
+
+		if (c >= 'a' && c <= 'z')
+			c = (char)(c - 'a' + 'A');
+		else if (c == '-')
+			c = '_';
+		else if (c != '\0' && strchr("!#$%&'*+.^_`|~", c) != NULL)
+			return false;
+		to[5 + i] = c;
+	}
+	return true;
+}
+
+/*
+ * "Name: value" (RFC 9112 section 5) into the environment: no space before
+ * the colon, no folded line. Returns the status.
+ */
 static int
 parse_field(char *line)
 {
-	char name[128] = "HTTP_", *value = strchr(line, ':');
-	size_t n;
+	char variable[FIELD_NAME_MAX], *to = variable, *value;
+	size_t n = strspn(line, token);
 
-	if (value == NULL || value == line)
+	if (n == 0 || line[n] != ':')
 		return 400;
-	*value++ = '\0';
+	line[n] = '\0';
+	value = line + n + 1;
 	value += strspn(value, " \t");
 	n = strlen(value);
 	while (n > 0 && strchr(" \t", value[n - 1]) != NULL)
 		value[--n] = '\0';
-	n = strlen(line);
-	if (n >= sizeof(name) - 5 || strcasecmp(line, "Proxy") == 0)
-		return 200; /* nobody asks for it (CVE-2016-5385) */
-	for (size_t i = 0; i <= n; i++) {
-		char c = line[i];
+	if (!field_variable(variable, line))
+		return 200;
+	if (strcmp(variable, "HTTP_CONTENT_TYPE") == 0 ||
+	    strcmp(variable, "HTTP_CONTENT_LENGTH") == 0)
+		to += 5;
+	return setenv(to, value, 1) == -1 ? 500 : 200;
+}
 
-		if (c >= 'a' && c <= 'z')
-			c = (char)(c - 32);
-		else if (c == '-')
-			c = '_';
-		else if (c != '\0' && !(c >= 'A' && c <= 'Z') &&
-			 !(c >= '0' && c <= '9'))
-			return strchr("!#$%&'*+.^_`|~", c) == NULL ? 400 : 200;
-		name[5 + i] = c;
-	}
-	if (strncmp(name, "HTTP_CONTENT_", 13) == 0 &&
-	    (strcmp(name + 13, "TYPE") == 0 ||
-		strcmp(name + 13, "LENGTH") == 0))
-		return setenv(name + 5, value, 1) == -1 ? 500 : 200;
-	return setenv(name, value, 1) == -1 ? 500 : 200;
+/*
+ * Makes a line of header a string: without its CR. Returns the next line, or
+ * NULL where a control character stands in it.
+ */
+static char *
+end_line(char *line)
+{
+	char *lf = strchr(line, '\n');
+
+	*lf = '\0';
+	if (lf > line && lf[-1] == '\r')
+		lf[-1] = '\0';
+	for (const char *c = line; *c != '\0'; c++)
+		if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
+			return NULL;
+	return lf + 1;
 }
 
 int
@@ -207,9 +254,9 @@ cgi_read(void)
 	int status = read_header(text, &n);
 
 	while (status == 200 && line < text + n) {
-		next = strchr(line, '\n');
-		*next++ = '\0';
-		line[strcspn(line, "\r")] = '\0';
+		next = end_line(line);
+		if (next == NULL)
+			return 400;
 		if (*line == '\0')
 			break;
 		status =
@@ -283,9 +330,6 @@ cgi_own_args(int argc, char *const argv[])
 bool
 cgi_field_ok(const char *field)
 {
-	static const char token[] = "!#$%&'*+-.^_`|~0123456789"
-				    "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	static const char *const framing[] = {"Content-Length", "Content-Type",
 	    "Location", "Status", "Transfer-Encoding"};
 	size_t n = strspn(field, token);

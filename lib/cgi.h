@@ -51,8 +51,9 @@ int cgi_request(struct cgi_request *request, const char *name);
 /*
  * Reads an HTTP request from stdin up to its empty line, not a byte more, and
  * puts it into the environment as RFC 3875 section 4.1 says (without Proxy).
- * Blocks for CGI_REQUEST_MS at the most. Returns 200; or 0 where the
- * client left without a word; or the status to answer: 400, 408, 431, 500.
+ * Blocks for CGI_REQUEST_MS at the most. Returns 200; or 0 where the client
+ * left without a word, or a signal came; or the status to answer: 400 (also
+ * for folded lines, controls and a space before a colon), 408, 431, 500.
  */
 int cgi_read(void);
 

@@ -1,7 +1,7 @@
 /*
  * child: see child.h.
  */
-#define _GNU_SOURCE /* pipe2, TIOCSCTTY, struct winsize */
+#define _GNU_SOURCE /* pipe2, TIOCSCTTY, struct winsize, NSIG */
 #include "child.h"
 
 #include <errno.h>
@@ -86,7 +86,9 @@ default_signals(void)
 	sigset_t none;
 
 	/* handlers fall back by themselves at exec, but not what is ignored */
-	if (signal(SIGPIPE, SIG_DFL) == SIG_ERR || sigemptyset(&none) == -1)
+	for (int i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL); /* fails for SIGKILL and SIGSTOP */
+	if (sigemptyset(&none) == -1)
 		return -1;
 	return sigprocmask(SIG_SETMASK, &none, NULL);
 }

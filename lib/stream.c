@@ -1,7 +1,7 @@
 /*
  * stream: see stream.h.
  */
-#define _GNU_SOURCE /* syscall for close_range, NSIG */
+#define _GNU_SOURCE /* syscall for close_range */
 #include "stream.h"
 
 #include <errno.h>
@@ -123,16 +123,22 @@ close_others(void)
 		(void)close(fd); /* most are not open */
 }
 
-/* Servers start programs with signals ignored, blocked, or an alarm set. */
+/*
+ * Servers start programs with signals ignored, blocked, or an alarm set.
+ * Those that end a program are the loop's, and a command gets all of them
+ * back (child): these few are what is left that matters to ourselves.
+ */
 static void
 reset_signals(void)
 {
+	static const int reset[] = {
+	    SIGCHLD, SIGQUIT, SIGUSR1, SIGUSR2, SIGTSTP};
 	sigset_t none;
 
 	(void)alarm(0);
-	for (int i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_DFL); /* fails for SIGKILL and SIGSTOP */
-	(void)signal(SIGPIPE, SIG_IGN);   /* cannot fail, nor can the rest */
+	for (size_t i = 0; i < sizeof(reset) / sizeof(*reset); i++)
+		(void)signal(reset[i], SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail, nor can the rest */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -247,6 +253,19 @@ stream_event_type(struct stream *stream, int letter)
 	return optarg;
 }
 
+/* An option that is unknown, or has no value. */
+static _Noreturn void
+refuse_option(struct stream *stream, int option, char *const argv[])
+{
+	const char letter[] = {'-', (char)optopt, '\0'};
+
+	/* an unknown long option has no letter */
+	stream_refuse(stream, 500, STREAM_USAGE, "%.100s: %s; usage: %s %s",
+	    optopt != 0 ? letter : argv[optind - 1],
+	    option == ':' ? "its value is missing" : "no such option",
+	    stream->name, stream->program->usage);
+}
+
 static void
 add_header(struct stream *stream)
 {
@@ -285,12 +304,7 @@ stream_option(struct stream *stream, int argc, char *argv[])
 		case 'h': print_help(stream);
 		case 'V': print_version(stream);
 		case ':':
-		case '?':
-			stream_refuse(stream, 500, STREAM_USAGE,
-			    "%s: %s; usage: %s %s", argv[optind - 1],
-			    option == ':' ? "its value is missing"
-					  : "no such option",
-			    stream->name, program->usage);
+		case '?': refuse_option(stream, option, argv);
 		default: return option;
 		}
 	}
