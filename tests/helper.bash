@@ -4,7 +4,9 @@
 
 bats_require_minimum_version 1.8.0
 TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
-export TOP PATH="$TOP:$PATH:/usr/sbin" LC_ALL=C
+# The programs under test: the checkout's, or those of "make test-static".
+PROGRAMS_DIR=${PROGRAMS_DIR:-$TOP}
+export TOP PROGRAMS_DIR PATH="$PROGRAMS_DIR:$PATH:/usr/sbin" LC_ALL=C
 
 # Every process that a test starts carries its mark: see left_over.
 export SSE_TEST="$$.$BATS_SUITE_TEST_NUMBER.$RANDOM"
@@ -23,6 +25,11 @@ eventually() {
 		fi
 		sleep 0.05
 	done
+}
+
+# Fails where a command succeeds: "!" alone would not end a test.
+refute() {
+	! "$@"
 }
 
 # The pids of what a test started and has not ended yet, one a line. A
@@ -94,13 +101,12 @@ listens() {
 # lighttpd with the project's configuration: sets PORT, URL and SSE_RUN.
 start_lighttpd() {
 	PORT=${PORT:-$(free_port)}
-	URL=http://127.0.0.1:$PORT
 	SSE_RUN=$BATS_TEST_TMPDIR/run
-	export PORT SSE_RUN SSE_TOP="${SITE:-$TOP}"
+	export PORT SSE_RUN SSE_TOP="${SITE:-$TOP}" URL="http://127.0.0.1:$PORT"
 	mkdir -p "$SSE_RUN"
 	spawn lighttpd -D -f "$TOP/conf/lighttpd.conf" \
 		>>"$BATS_TEST_TMPDIR/lighttpd.log" 2>&1
-	LIGHTTPD=$!
+	export LIGHTTPD=$!
 	eventually listens "$PORT"
 }
 
@@ -110,10 +116,16 @@ make_site() {
 	SITE=$BATS_TEST_TMPDIR/site
 	mkdir -p "$SITE/cgi-bin" "$SITE/www"
 	cp "$TOP"/www/* "$SITE/www/" 2>/dev/null || :
-	cp "$TOP"/sse-counter "$SITE/cgi-bin/"
+	cp "$PROGRAMS_DIR/sse-counter" "$SITE/cgi-bin/"
 }
 
 cgi() {
 	cat >"$SITE/cgi-bin/$1"
 	chmod +x "$SITE/cgi-bin/$1"
+}
+
+# Whether a program was built with the address sanitizer, which takes memory
+# and time of its own.
+sanitized() {
+	grep -q __asan_init "$PROGRAMS_DIR/$1"
 }

@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# Options: what is wrong is said in one line, before anything is streamed.
+
+load helper
+
+# Runs a command that must fail for its usage: status 2, nothing on stdout,
+# one line on stderr that begins with the program's name and has no controls.
+refused() {
+	local status=0
+
+	timeout 30 "$@" </dev/null >"$BATS_TEST_TMPDIR/out" \
+		2>"$BATS_TEST_TMPDIR/err" || status=$?
+	echo "$status: $*"
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$status" -eq 2 ]
+	[ ! -s "$BATS_TEST_TMPDIR/out" ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/err")" -eq 1 ]
+	grep -q "^$1: ." "$BATS_TEST_TMPDIR/err"
+	! tr -d '\n' <"$BATS_TEST_TMPDIR/err" | grep -q '[[:cntrl:]]'
+}
+
+@test "an unknown option or a missing value is a usage error" {
+	local program
+
+	for program in sse-counter sse-pipe; do
+		refused "$program" -Q
+		grep -q -e '-Q: no such option' "$BATS_TEST_TMPDIR/err"
+		refused "$program" --no-such
+		grep -q -e '--no-such: no such option' "$BATS_TEST_TMPDIR/err"
+		refused "$program" -e
+		refused "$program" --event
+		refused "$program" --retry
+	done
+	refused sse-counter -vQ
+	grep -q -e '-Q: no such option' "$BATS_TEST_TMPDIR/err"
+}
+
+@test "an argument that sse-counter does not expect is a usage error" {
+	refused sse-counter 5
+	refused sse-counter -n 1 -- -v
+}
+
+@test "numbers out of range, or none, are usage errors" {
+	local value
+
+	for value in '' -1 +1 1x 0x10 ' 1' 1.5 99999999999999999999999; do
+		refused sse-counter -n "$value"
+		refused sse-counter -r "$value"
+		refused sse-pipe -r "$value"
+		refused sse-pipe -b "$value"
+	done
+	refused sse-counter -r 2147483648
+	refused sse-counter -n 1000000000000000
+	refused sse-pipe -b 0
+	refused sse-pipe -b 1073741825
+}
+
+@test "seconds out of range, or none, are usage errors" {
+	local value
+
+	for value in '' . -1 1s 1e3 inf nan 0x1 1,5 0.0001 1000000001 \
+		99999999999999999999999; do
+		refused sse-counter -i "$value"
+		refused sse-counter -k "$value"
+		refused sse-pipe -m "$value"
+	done
+	refused sse-counter -i 0
+}
+
+@test "no option can carry a line end into the stream or the header" {
+	local break
+
+	for break in $'\n' $'\r' $'\r\n'; do
+		refused sse-counter -e "x${break}data: y"
+		refused sse-counter -H "X-A: b${break}X-C: d"
+		refused sse-pipe -e "x${break}"
+		refused sse-pipe -x "${break}id: 1"
+		refused sse-pipe -E "x${break}y" -- true
+	done
+}
+
+@test "only a header field that does not frame the response is accepted" {
+	local field
+
+	for field in '' X-A 'X A: b' ': b' 'X-A : b' $'X-A: b\x01' $'X\xc3: y' \
+		$'X-A: \x7f' 'Status: 500' 'content-type: text/html' \
+		'Content-Length: 1' 'transfer-encoding: chunked' \
+		'Location: /'; do
+		refused sse-counter -H "$field"
+	done
+	# thirty-two are enough
+	for _ in {1..33}; do
+		set -- "$@" -H 'X-A: b'
+	done
+	refused sse-counter "$@"
+}
+
+@test "columns are id, event and data, each once at most, data last" {
+	local list
+
+	for list in '' id data,id id,id,data id,event x,data 'data,' ,data \
+		id,event,data,data Id,data dat datax; do
+		refused sse-pipe -c "$list"
+	done
+}
+
+@test "sse-pipe refuses options of a command where there is no command" {
+	refused sse-pipe -t
+	refused sse-pipe -E errors
+	refused sse-pipe -t --
+}
+
+@test "-h and --help say how to use a program, on stdout" {
+	local program
+
+	for program in sse-counter sse-pipe; do
+		run -0 --separate-stderr "$program" -h
+		[[ ${lines[0]} = "usage: $program ["* ]]
+		[ -z "$stderr" ]
+		grep -q -e '--keepalive SECONDS' <<<"$output"
+		[ "$output" = "$("$program" --help)" ]
+	done
+}
+
+@test "-V and --version print the version that the Makefile gives" {
+	local version
+
+	version=$(sed -n 's/^VERSION = //p' "$TOP/Makefile")
+	[ -n "$version" ]
+	for program in sse-counter sse-pipe; do
+		[ "$("$program" -V)" = "$program $version" ]
+		[ "$("$program" --version)" = "$program $version" ]
+	done
+}
+
+@test "help that cannot be written is a failure" {
+	run -1 --separate-stderr sh -c 'sse-counter --help >/dev/full'
+	[ "$stderr" = \
+		"sse-counter: write to stdout: No space left on device" ]
+}
+
+@test "under a web server a usage error is a 500 that gives nothing away" {
+	REQUEST_METHOD=GET run -2 --separate-stderr sse-counter -n x
+	[ "$output" = "$(printf '%s\r\n' 'Status: 500 Internal Server Error' \
+		'Content-Type: text/plain' 'Cache-Control: no-cache' ''
+		echo '500 Internal Server Error')" ]
+	[[ $stderr = "sse-counter: "* && $stderr != *$'\n'* ]]
+}
