@@ -22,9 +22,9 @@ body() (
 	start_lighttpd
 	spawn curl -sN "$URL/events" >"$BATS_TEST_TMPDIR/events"
 	eventually grep -q '^data: 1' "$BATS_TEST_TMPDIR/events"
+	pgrep -P "$LIGHTTPD"
 	kill $!
-	stop_all
-	nothing_left
+	eventually refute pgrep -P "$LIGHTTPD"
 }
 
 @test "a viewer that comes back goes on after the number it had last" {

@@ -12,7 +12,7 @@ export TOP PROGRAMS_DIR PATH="$PROGRAMS_DIR:$PATH:/usr/sbin" LC_ALL=C
 export SSE_TEST="$$.$BATS_SUITE_TEST_NUMBER.$RANDOM"
 
 # What a request would set, and must not come from outside.
-unset REQUEST_METHOD QUERY_STRING HTTP_LAST_EVENT_ID GATEWAY_INTERFACE
+unset REQUEST_METHOD QUERY_STRING HTTP_LAST_EVENT_ID GATEWAY_INTERFACE PORT
 
 # Waits until a command succeeds, for 30 seconds (DEADLINE=) at the most.
 eventually() {
@@ -33,9 +33,11 @@ refute() {
 }
 
 # The pids of what a test started and has not ended yet, one a line. A
-# process that has ended but was not reaped has no environment any more.
+# process that has ended but was not reaped has no environment any more. A
+# web server hands no mark on to its CGI programs: these know its port.
 left_over() {
-	grep -lsaz "^SSE_TEST=$SSE_TEST\$" /proc/[0-9]*/environ |
+	grep -lsaz -e "^SSE_TEST=$SSE_TEST\$" \
+		${PORT:+-e "^SERVER_PORT=$PORT\$"} /proc/[0-9]*/environ |
 		cut -d / -f 3 | while read -r pid; do
 		# grep itself is one of them, and gone by now
 		[ -e "/proc/$pid" ] && echo "$pid"
@@ -69,6 +71,7 @@ stop_all() {
 	for pid in $(left_over); do
 		kill -9 "$pid" 2>/dev/null || :
 	done
+	DEADLINE=5 eventually nothing_left || :
 }
 
 # Whether a process has ended; one that nobody reaped yet has.

@@ -141,6 +141,8 @@ const scenarios = {
 		const page = await open(browser);
 
 		await shows(page, "#number", /^[2-9]/);
+		tell("counting");
+		await eventually(() => existsSync("seen"), "sse-counter is seen");
 		await page.keyboard.press("Tab");
 		assert.equal(await page.evaluate(() =>
 			document.activeElement.textContent), "Close");
