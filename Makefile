@@ -6,10 +6,13 @@ VERSION = 0.1.0
 # What each program is made of beside its own .c: modules of lib/.
 sse-counter = stream cgi loop frame util
 sse-pipe = stream cgi loop frame util record child
+sse-cat = stream cgi loop frame util decode json
 
 PROGRAMS = sse-counter sse-pipe
+PROGRAMS += sse-cat
 
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
+fuzz-decode = decode json frame util
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
@@ -32,6 +35,8 @@ $(foreach program,$(PROGRAMS),$(eval $(call link,$(program))))
 # Tools of tests and benchmarks; they stay in build/.
 TOOLS = bench/viewers
 bench/viewers = bench/answer bench/spread lib/util
+TOOLS += tests/decode
+tests/decode = lib/decode lib/json lib/frame lib/util
 
 define link_tool
 build/$(1): build/$(1).o $$($(1):%=build/%.o)
@@ -43,7 +48,7 @@ build/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
--include $(wildcard build/*.d build/lib/*.d build/bench/*.d)
+-include $(wildcard build/*.d build/*/*.d)
 
 cgi-bin/sse-counter: sse-counter
 	cp -f sse-counter $@

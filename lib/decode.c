@@ -293,10 +293,11 @@ enum decode_result
 decode_next(struct decoder *decoder, struct bytes *input)
 {
 	enum decode_result result = DECODE_MORE;
-	const char *line_end, *end = input->at + input->n;
+	const char *line_end, *end;
 
 	if (decoder->ended)
 		begin_frame(decoder);
+	end = input->n > 0 ? input->at + input->n : input->at;
 	skip_lf(decoder, input);
 	if (decoder->state == BYTE_ORDER_MARK && input->n > 0)
 		skip_mark(decoder, input);

@@ -26,9 +26,10 @@ static const char common_help[] =
     "  -k, --keepalive SECONDS  a comment after so long a silence (15)\n"
     "  -m, --max-time SECONDS   close between two events after so long (0)\n"
     "  -H, --header FIELD       one more response header field, Name: value\n"
-    "  -h, --help               this text\n"
-    "  -V, --version            the version\n"
     "Seconds are decimal (0.25); 0 means never.\n";
+
+static const char last_help[] = "  -h, --help               this text\n"
+				"  -V, --version            the version\n";
 
 static void
 warn_list(const struct stream *stream, const char *format, va_list list)
@@ -203,8 +204,11 @@ print(struct stream *stream, const char *const text[], size_t n)
 static _Noreturn void
 print_help(struct stream *stream)
 {
+	const struct program *program = stream->program;
+	bool common = strchr(program->letters, 'r') != NULL;
 	const char *const text[] = {"usage: ", stream->name, " ",
-	    stream->program->usage, "\n", stream->program->help, common_help};
+	    program->usage, "\n", program->help, common ? common_help : "",
+	    last_help};
 
 	print(stream, text, sizeof(text) / sizeof(*text));
 }

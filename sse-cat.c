@@ -1,0 +1,218 @@
+/*
+ * sse-cat: reads an event stream in the shell: the data of each event, or a
+ * JSON object a line. What the format means is decode's; sse-cat prints.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/decode.h"
+#include "lib/json.h"
+#include "lib/stream.h"
+
+/*
+ * What one read brings is one write, below FRAME_BUFFER: data is shorter than
+ * its frame, JSON longer.
+ */
+#define READ_MAX 57344
+#define READ_MAX_JSON 32768
+
+#define EVENT_MAX_LIMIT (1 << 30)
+
+struct cat {
+	struct stream stream;
+	struct decoder decoder;
+	bool json;
+	bool retried; /* a retry field came that was not printed yet */
+};
+
+static const struct option options[] = {
+    {"event", required_argument, NULL, 'e'},
+    {"json", no_argument, NULL, 'j'},
+    {"max-event", required_argument, NULL, 'b'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static const struct program program = {
+    .usage = "[-e NAME] [-j] [-b BYTES]",
+    .help = "Prints the data of each event of the stream on stdin.\n"
+	    "  -e, --event NAME         only events of this type (all)\n"
+	    "  -j, --json               a line of JSON an event: event, id, "
+	    "data, retry\n"
+	    "  -b, --max-event BYTES    the longest event (16777216)\n",
+    .letters = "+:e:jb:hV",
+    .options = options,
+    .methods = CGI_GET,
+};
+
+static void
+parse_options(struct cat *cat, int argc, char *argv[])
+{
+	struct stream *stream = &cat->stream;
+	size_t max = DECODE_MAX_DEFAULT;
+	int option;
+
+	while ((option = stream_option(stream, argc, argv)) != -1) {
+		switch (option) {
+		case 'j': cat->json = true; break;
+		case 'b':
+			max = stream_number(stream, 'b', 1, EVENT_MAX_LIMIT);
+			break;
+		}
+	}
+	if (optind < argc)
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "'%s': no argument is expected", argv[optind]);
+	decode_init(&cat->decoder, max);
+}
+
+static struct bytes
+bytes_of(const char *text)
+{
+	return (struct bytes){text, strlen(text)};
+}
+
+static bool
+equal(struct bytes a, struct bytes b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.at, b.at, a.n) == 0);
+}
+
+/* "message" is what the standard calls the type of an event without one. */
+static struct bytes
+type_of(struct bytes type)
+{
+	return type.n > 0 ? type : bytes_of("message");
+}
+
+/*
+ * Whether an event is printed. The mark with which sse-pipe says that its
+ * stream is finished is no data: it shows with -j or by its type alone.
+ */
+static bool
+is_wanted(const struct cat *cat)
+{
+	const struct event *event = &cat->decoder.event;
+
+	if (cat->stream.event != NULL)
+		return equal(type_of(event->event),
+		    type_of(bytes_of(cat->stream.event)));
+	return cat->json || !cat->decoder.has_id ||
+	       !equal(event->id, bytes_of("end")) ||
+	       !equal(event->data, bytes_of("0"));
+}
+
+static void
+put(struct frame *frame, const char *text)
+{
+	frame_raw(frame, text, strlen(text));
+}
+
+static void
+print_json(struct cat *cat)
+{
+	const struct event *event = &cat->decoder.event;
+	struct frame *frame = &cat->stream.frame;
+
+	put(frame, "{\"event\":");
+	json_string(frame, type_of(event->event));
+	put(frame, ",\"id\":");
+	json_string(frame, event->id);
+	put(frame, ",\"data\":");
+	json_string(frame, event->data);
+	if (cat->retried) {
+		put(frame, ",\"retry\":");
+		json_number(frame, cat->decoder.retry_ms);
+	}
+	cat->retried = false;
+	put(frame, "}\n");
+}
+
+static void
+print_event(struct cat *cat)
+{
+	const struct event *event = &cat->decoder.event;
+	struct frame *frame = &cat->stream.frame;
+
+	if (!is_wanted(cat))
+		return;
+	if (cat->json) {
+		print_json(cat);
+		return;
+	}
+	frame_raw(frame, event->data.at, event->data.n);
+	put(frame, "\n");
+}
+
+/* Returns 0, or -1 once it was said what is wrong. */
+static int
+print_events(struct cat *cat, struct bytes input)
+{
+	for (;;) {
+		switch (decode_next(&cat->decoder, &input)) {
+		case DECODE_MORE: return 0;
+		case DECODE_EVENT: print_event(cat); break;
+		case DECODE_EMPTY: break;
+		case DECODE_RETRY: cat->retried = true; break;
+		case DECODE_LONG:
+			stream_warn(&cat->stream,
+			    "an event is longer than %zu bytes (-b)",
+			    cat->decoder.max);
+			return -1;
+		case DECODE_FAILED:
+			stream_warn(&cat->stream, "%s", strerror(errno));
+			return -1;
+		}
+	}
+}
+
+/* One read and its events. Returns 1 to go on, 0 at the end, -1 on failure. */
+static int
+read_stdin(struct cat *cat)
+{
+	static char buffer[READ_MAX];
+	ssize_t n = read(
+	    STDIN_FILENO, buffer, cat->json ? READ_MAX_JSON : sizeof(buffer));
+
+	if (n == 0)
+		return 0;
+	if (n == -1) {
+		if (errno == EINTR || errno == EAGAIN)
+			return 1;
+		stream_warn(&cat->stream, "read: %s", strerror(errno));
+		return -1;
+	}
+	if (print_events(cat, (struct bytes){buffer, (size_t)n}) == -1)
+		return -1;
+	return 1;
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct cat cat;
+	struct stream *stream = &cat.stream;
+	int more = 1;
+
+	/* Options. It is no CGI program: it never answers a request. */
+	argc = stream_init(stream, &program, argc, argv);
+	stream->request.served = false;
+	stream->request.nph = false;
+	parse_options(&cat, argc, argv);
+	if (loop_watch(&stream->loop, STDIN_FILENO, POLLIN) == -1)
+		stream_refuse(
+		    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
+
+	/* Loop: what one read brought is printed before the next. */
+	while (more == 1 && stream_wait(stream) == LOOP_INPUT)
+		more = read_stdin(&cat);
+
+	/* Clean-up. */
+	decode_free(&cat.decoder);
+	if (more == -1)
+		stream->failed = 1;
+	return stream_close(stream);
+}
