@@ -11,6 +11,15 @@ sse-cat = stream cgi loop frame util decode json
 PROGRAMS = sse-counter sse-pipe
 PROGRAMS += sse-cat
 
+# sse-redis needs hiredis, and OpenSSL for TLS: it is built where they are.
+has = $(shell echo '\#include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+HIREDIS := $(call has,hiredis/hiredis.h)
+OPENSSL := $(call has,openssl/ssl.h)
+sse-redis = stream cgi loop frame util url resolve reply link redis entry \
+	history $(if $(OPENSSL),tls,notls)
+PROGRAMS += $(if $(HIREDIS),sse-redis)
+sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
+
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
 fuzz-decode = decode json frame util
 
@@ -24,7 +33,10 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 COMPILE = $(CC) -std=c11 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' \
 	$(WARNINGS) $(CPPFLAGS) $(CFLAGS)
 
-all: $(PROGRAMS) cgi-bin/sse-counter
+all: $(PROGRAMS) cgi-bin/sse-counter $(if $(HIREDIS),,no-redis)
+
+no-redis:
+	@echo "sse-redis is not built: there is no hiredis (libhiredis-dev)."
 
 define link
 $(1): build/$(1).o $$($(1):%=build/lib/%.o)
@@ -128,4 +140,4 @@ uninstall:
 clean:
 	rm -rf build $(PROGRAMS) cgi-bin/sse-counter
 
-.PHONY: all run test check fuzz bench lint lint-compile install uninstall clean
+.PHONY: all no-redis run test check fuzz bench lint lint-compile install uninstall clean

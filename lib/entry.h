@@ -1,0 +1,57 @@
+/*
+ * entry: an entry of a Redis stream, and its id, as an event. Its field
+ * "data" is the data and its field "event" the type; an entry without "data"
+ * is a JSON object of its other fields. It does no I/O.
+ */
+#ifndef ENTRY_H
+#define ENTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "reply.h"
+
+#define ENTRY_ID_MAX 41 /* bytes of an id's text: two numbers and a "-" */
+
+/* Ids are ordered; 0-0 is before all that an entry can have. */
+struct entry_id {
+	uint64_t ms;
+	uint64_t seq;
+};
+
+/*
+ * Reads "MS-SEQ", as Redis itself writes it and not otherwise: no sign, no
+ * leading zero, nothing around it. Returns 0, or -1 with errno EINVAL.
+ */
+int entry_id_parse(struct bytes text, struct entry_id *id);
+
+/* Writes it, without NUL; returns its length in bytes. */
+size_t entry_id_text(char text[ENTRY_ID_MAX], struct entry_id id);
+
+/* Less than, equal to or greater than 0 as a is to b. */
+int entry_id_compare(struct entry_id a, struct entry_id b);
+
+/* The id just before, of any but 0-0. */
+struct entry_id entry_id_before(struct entry_id id);
+
+/* Memory for events, which entry_event makes larger as it needs to. */
+struct entry_space {
+	char *at;
+	size_t size;
+	size_t n;
+};
+
+/*
+ * Makes an event of an entry's reply, [ID, [NAME, VALUE, ...]]; type is that
+ * of an entry without "event" (n == 0 for none). The event points into the
+ * reply and into space, until the next call. Returns 0 with *id and *event,
+ * or -1 with errno EPROTO (this is no entry) or ENOMEM.
+ */
+int entry_event(const struct reply *reply, struct bytes type,
+    struct entry_space *space, struct entry_id *id, struct event *event);
+
+/* Frees what entry_event took. */
+void entry_free(struct entry_space *space);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * reply: what a Redis server answers (RESP2), read by hiredis, within a
+ * bound: a reply that is larger than it may be is refused before it takes
+ * more memory. It does no I/O.
+ */
+#ifndef REPLY_H
+#define REPLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h"
+
+enum reply_type {
+	REPLY_NIL,
+	REPLY_INTEGER,
+	REPLY_STRING,
+	REPLY_STATUS,
+	REPLY_ERROR,
+	REPLY_ARRAY,
+};
+
+/* Belongs to its reader, until the next call of reply_next or reply_free. */
+struct reply {
+	enum reply_type type;
+	int64_t integer;               /* of INTEGER */
+	struct bytes text;             /* of STRING, STATUS, ERROR */
+	size_t n;                      /* of ARRAY: how many elements */
+	const struct reply **elements; /* of ARRAY; none is NULL */
+};
+
+/* All fields are the module's own. */
+struct reply_reader {
+	void *hiredis;
+	void *blocks;  /* the memory of the current reply */
+	size_t max;    /* bytes of one reply as sent */
+	size_t sent;   /* of the current reply, and what came after it */
+	size_t taken;  /* bytes of memory in blocks */
+	int too_large; /* why hiredis was told that there is no memory */
+};
+
+/*
+ * max is in bytes; a reply may take twice that as objects. Returns 0, or -1
+ * with errno ENOMEM.
+ */
+int reply_init(struct reply_reader *reader, size_t max);
+
+/* Frees what reply_init took, and the current reply. */
+void reply_free(struct reply_reader *reader);
+
+/*
+ * Takes n bytes of what the server sent. Returns 0, or -1 as reply_next. The
+ * bound is looked at by reply_next: call it before too much has been fed.
+ */
+int reply_feed(struct reply_reader *reader, const char *bytes, size_t n);
+
+/*
+ * The next whole reply: 1 with *reply, 0 where more bytes are needed, -1
+ * with errno EPROTO (not the protocol), EMSGSIZE (larger than max) or ENOMEM:
+ * then the reader is of no more use.
+ */
+int reply_next(struct reply_reader *reader, const struct reply **reply);
+
+/* Whether reply is text (a string, a status, an error) that begins so. */
+int reply_begins(const struct reply *reply, const char *text);
+
+#endif

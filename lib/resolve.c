@@ -1,0 +1,126 @@
+/*
+ * resolve: see resolve.h. getaddrinfo can only block, and neither a thread
+ * nor the viewer's keepalives are to wait for it: hence a child.
+ */
+#define _GNU_SOURCE /* pipe2 */
+#include "resolve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+/* Asks and fills found. */
+static void
+look_up(struct resolve *resolve, const char *host, uint16_t port, int flags)
+{
+	struct addrinfo *list = NULL, *one,
+			hints = {.ai_socktype = SOCK_STREAM,
+			    .ai_flags = flags | AI_NUMERICSERV};
+	char service[UTIL_DIGITS_MAX + 1];
+
+	service[util_digits(service, port)] = '\0';
+	resolve->n = 0;
+	if (getaddrinfo(host, service, &hints, &list) != 0)
+		return;
+	for (one = list; one != NULL; one = one->ai_next) {
+		struct resolve_address *to = resolve->found + resolve->n;
+
+		if (resolve->n == RESOLVE_MAX ||
+		    one->ai_addrlen > sizeof(to->address))
+			break;
+		*to = (struct resolve_address){.n = one->ai_addrlen};
+		memcpy(&to->address, one->ai_addr, one->ai_addrlen);
+		resolve->n++;
+	}
+	freeaddrinfo(list);
+}
+
+/* The child: its answer is what it found, as it lies in memory. */
+static _Noreturn void
+answer(struct resolve *resolve, const char *host, uint16_t port, int to)
+{
+	size_t n;
+
+	(void)signal(SIGTERM, SIG_DFL); /* cannot fail, nor do the others */
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGHUP, SIG_DFL);
+#ifdef __linux__
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+	/* the viewer's connection is not this process's to keep open */
+	(void)close(STDIN_FILENO);
+	(void)close(STDOUT_FILENO);
+	look_up(resolve, host, port, 0);
+	n = resolve->n * sizeof(resolve->found[0]);
+	/* below PIPE_BUF: all of it, or nothing; and 0 tells the parent */
+	if (n > 0 && write(to, resolve->found, n) == -1)
+		_exit(1);
+	_exit(0);
+}
+
+int
+resolve_start(struct resolve *resolve, const char *host, uint16_t port)
+{
+	int ends[2];
+
+	*resolve = (struct resolve){.fd = -1, .child = -1};
+	look_up(resolve, host, port, AI_NUMERICHOST);
+	if (resolve->n > 0)
+		return 1;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	resolve->child = fork();
+	if (resolve->child == 0)
+		answer(resolve, host, port, ends[1]);
+	(void)close(ends[1]);
+	resolve->fd = ends[0];
+	if (resolve->child == -1) {
+		resolve_stop(resolve);
+		return -1;
+	}
+	return 0;
+}
+
+int
+resolve_read(struct resolve *resolve)
+{
+	char *to = (char *)resolve->found;
+	ssize_t n = read(resolve->fd, to + resolve->got,
+	    sizeof(resolve->found) - resolve->got);
+
+	if (n == -1)
+		return errno == EINTR || errno == EAGAIN ? 0 : -1;
+	resolve->got += (size_t)n;
+	if (n > 0 && resolve->got < sizeof(resolve->found))
+		return 0;
+	resolve->n = resolve->got / sizeof(resolve->found[0]);
+	resolve_stop(resolve);
+	return 1;
+}
+
+void
+resolve_stop(struct resolve *resolve)
+{
+	int saved = errno;
+
+	if (resolve->fd != -1)
+		(void)close(resolve->fd);
+	resolve->fd = -1;
+	if (resolve->child > 0) {
+		(void)kill(resolve->child, SIGKILL);
+		while (waitpid(resolve->child, NULL, 0) == -1 && errno == EINTR)
+			;
+	}
+	resolve->child = -1;
+	errno = saved;
+}

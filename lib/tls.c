@@ -1,0 +1,176 @@
+/*
+ * tls: see tls.h, with OpenSSL.
+ */
+#include "tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <stdlib.h>
+
+struct tls {
+	SSL_CTX *context;
+	SSL *ssl;
+	short events;
+};
+
+/* The authorities to trust and our own certificate. Returns 0 or -1. */
+static int
+load(SSL_CTX *context, const struct tls_files *files)
+{
+	int ok;
+
+	if (files->ca != NULL)
+		ok = SSL_CTX_load_verify_locations(context, files->ca, NULL);
+	else
+		ok = SSL_CTX_set_default_verify_paths(context);
+	if (ok == 1 && files->cert != NULL)
+		ok = SSL_CTX_use_certificate_chain_file(context, files->cert);
+	if (ok == 1 && files->key != NULL)
+		ok = SSL_CTX_use_PrivateKey_file(
+		    context, files->key, SSL_FILETYPE_PEM);
+	return ok == 1 ? 0 : -1;
+}
+
+/* The certificate must be for host: an address, or else a name. */
+static int
+expect(SSL *ssl, const char *host)
+{
+	if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1)
+		return 0;
+	if (SSL_set1_host(ssl, host) != 1 ||
+	    SSL_set_tlsext_host_name(ssl, host) != 1)
+		return -1;
+	return 0;
+}
+
+struct tls *
+tls_open(int fd, const char *host, const struct tls_files *files)
+{
+	struct tls *tls = calloc(1, sizeof(*tls));
+
+	if (tls == NULL)
+		return NULL;
+	tls->context = SSL_CTX_new(TLS_client_method());
+	errno = ENOMEM;
+	if (tls->context == NULL)
+		goto fail;
+	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_mode(tls->context, SSL_MODE_ENABLE_PARTIAL_WRITE |
+					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	/* replies tell their own end: a server that was killed is no attack */
+	SSL_CTX_set_options(tls->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	errno = EINVAL;
+	if (SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1 ||
+	    load(tls->context, files) == -1)
+		goto fail;
+	errno = ENOMEM;
+	tls->ssl = SSL_new(tls->context);
+	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, fd) != 1 ||
+	    expect(tls->ssl, host) == -1)
+		goto fail;
+	return tls;
+fail:
+	ERR_clear_error();
+	tls_close(tls);
+	return NULL;
+}
+
+/* What a call that did not succeed means. Returns 0 at the end, or -1. */
+static int
+result(struct tls *tls, int returned)
+{
+	int saved = errno;
+	int error = SSL_get_error(tls->ssl, returned);
+
+	ERR_clear_error();
+	switch (error) {
+	case SSL_ERROR_ZERO_RETURN: return 0;
+	case SSL_ERROR_WANT_READ:
+		tls->events = POLLIN;
+		errno = EAGAIN;
+		return -1;
+	case SSL_ERROR_WANT_WRITE:
+		tls->events = POLLOUT;
+		errno = EAGAIN;
+		return -1;
+	case SSL_ERROR_SYSCALL:
+		if (returned == 0 || saved == 0)
+			return 0;
+		errno = saved;
+		return -1;
+	default: errno = EPROTO; return -1;
+	}
+}
+
+int
+tls_shake(struct tls *tls)
+{
+	int returned;
+
+	ERR_clear_error();
+	errno = 0;
+	returned = SSL_connect(tls->ssl);
+	if (returned == 1)
+		return 0;
+	if (result(tls, returned) == 0)
+		errno = EPROTO; /* the end, in the middle of it */
+	if (errno == EPROTO && SSL_get_verify_result(tls->ssl) != X509_V_OK)
+		errno = EACCES;
+	return -1;
+}
+
+ssize_t
+tls_read(struct tls *tls, char *to, size_t n)
+{
+	size_t done;
+	int returned;
+
+	ERR_clear_error();
+	errno = 0;
+	returned = SSL_read_ex(tls->ssl, to, n, &done);
+	return returned == 1 ? (ssize_t)done : result(tls, returned);
+}
+
+ssize_t
+tls_write(struct tls *tls, const char *from, size_t n)
+{
+	size_t done;
+	int returned;
+
+	ERR_clear_error();
+	errno = 0;
+	returned = SSL_write_ex(tls->ssl, from, n, &done);
+	if (returned == 1)
+		return (ssize_t)done;
+	if (result(tls, returned) == 0)
+		errno = EPIPE;
+	return -1;
+}
+
+short
+tls_events(const struct tls *tls)
+{
+	return tls->events;
+}
+
+const char *
+tls_why(const struct tls *tls)
+{
+	return X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl));
+}
+
+void
+tls_close(struct tls *tls)
+{
+	int saved = errno;
+
+	if (tls == NULL)
+		return;
+	SSL_free(tls->ssl);
+	SSL_CTX_free(tls->context);
+	free(tls);
+	errno = saved;
+}

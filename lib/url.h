@@ -1,0 +1,49 @@
+/*
+ * url: where a Redis server is, from one line of text:
+ *
+ *   redis://[[user]:password@][host][:port][/db]      rediss:// is TLS
+ *   unix:[//[[user]:password@]]/path[?db=N]
+ *   redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/NAME[/db]
+ *
+ * User, password, path and NAME are percent-decoded (RFC 3986 section 2.1);
+ * an IPv6 address stands in brackets. rediss+sentinel:// is TLS to all.
+ */
+#ifndef URL_H
+#define URL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define URL_MAX 4096     /* bytes of text */
+#define URL_HOSTS_MAX 16 /* Sentinels of one address */
+#define URL_DB_MAX 1000000
+
+enum url_kind { URL_TCP, URL_UNIX, URL_SENTINEL };
+
+struct url_host {
+	const char *name; /* without brackets, never empty */
+	uint16_t port;
+};
+
+/* The strings belong to the url. */
+struct url {
+	enum url_kind kind;
+	bool tls;
+	const char *user;     /* NULL for the default user */
+	const char *password; /* NULL where there is none */
+	struct url_host host[URL_HOSTS_MAX];
+	size_t hosts;     /* of TCP one, of SENTINEL at least one */
+	const char *path; /* of UNIX */
+	const char *name; /* of SENTINEL: what it calls the primary */
+	unsigned int db;
+	char text[URL_MAX + 1]; /* what the others point into */
+};
+
+/*
+ * Returns NULL, or what is wrong with text: a fixed string that gives
+ * nothing of it away.
+ */
+const char *url_parse(struct url *url, const char *text);
+
+#endif
