@@ -289,10 +289,9 @@ message() {
 
 	grep -q __asan_init "$TOP/sse-cat" && max=200000
 	mkfifo in
-	spawn sh -c 'exec sse-cat -j <in >out'
+	spawn sh -c 'exec sse-cat -j <in >/dev/null'
 	exec 4>in
 	yes $'id: 5\ndata: some text\n' | head -c 20000000 >&4
-	eventually test -s out
 	[ "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$!/status")" \
 		-lt "$max" ]
 	exec 4>&-
