@@ -19,6 +19,11 @@ sse-redis = stream cgi loop frame util url resolve reply link redis entry \
 	history $(if $(OPENSSL),tls,notls)
 PROGRAMS += $(if $(HIREDIS),sse-redis)
 sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
+sse-tail = stream cgi loop frame util record follow watch rotation back mark \
+	file
+
+PROGRAMS = sse-counter sse-pipe
+PROGRAMS += sse-tail
 
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
 fuzz-decode = decode json frame util

@@ -21,6 +21,12 @@ record_init(struct splitter *splitter, enum record_end mode, size_t max)
 }
 
 void
+record_after_cr(struct splitter *splitter)
+{
+	splitter->skip_lf = true;
+}
+
+void
 record_free(struct splitter *splitter)
 {
 	free(splitter->buffer);
@@ -229,4 +235,11 @@ record_took(struct splitter *splitter, size_t n)
 	splitter->start += n;
 	splitter->scan = splitter->start;
 	splitter->body = splitter->start;
+}
+
+size_t
+record_behind(const struct splitter *splitter, const char **end)
+{
+	*end = splitter->buffer + splitter->start;
+	return splitter->start;
 }

@@ -52,6 +52,9 @@ struct splitter {
 /* max is at least 1. Returns 0, or -1 with errno ENOMEM. */
 int record_init(struct splitter *splitter, enum record_end mode, size_t max);
 
+/* The input begins after a CR: an LF at its very start belongs to that. */
+void record_after_cr(struct splitter *splitter);
+
 /* Frees what record_init took. */
 void record_free(struct splitter *splitter);
 
@@ -82,5 +85,11 @@ void record_took(struct splitter *splitter, size_t n);
  * where there is none before more input.
  */
 bool record_next(struct splitter *splitter, struct record *record);
+
+/*
+ * How many bytes of input that end at splitter->offset are still in the
+ * buffer, *end is just after them: until the next record_room.
+ */
+size_t record_behind(const struct splitter *splitter, const char **end);
 
 #endif

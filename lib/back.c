@@ -1,0 +1,75 @@
+/*
+ * back: see back.h.
+ */
+#include "back.h"
+
+#include <stdbool.h>
+
+#include "mark.h"
+
+#define BLOCK 32768
+
+struct search {
+	uint64_t lines;    /* to be passed yet */
+	uint64_t line_end; /* where the line that is looked at ends */
+	char after;        /* the byte after the one that is looked at */
+};
+
+/* One byte, at offset at, going back. True if the last lines begin after it. */
+static bool
+begins_after(struct search *search, uint64_t at, char byte)
+{
+	bool end = byte == '\n' || (byte == '\r' && search->after != '\n');
+
+	search->after = byte;
+	if (!end)
+		return false;
+	if (search->lines == 0)
+		return true;
+	search->lines--;
+	search->line_end = at;
+	return false;
+}
+
+/* Within a long line: after the character that offset is in the middle of. */
+static int
+skip_character(int fd, uint64_t *offset)
+{
+	char byte;
+
+	for (int i = 0; i < 3; i++) {
+		if (mark_read(fd, &byte, 1, *offset) == -1)
+			return -1;
+		if (((unsigned char)byte & 0xc0) != 0x80)
+			break;
+		++*offset;
+	}
+	return 0;
+}
+
+int
+back_lines(
+    int fd, uint64_t size, uint64_t lines, size_t line_max, uint64_t *offset)
+{
+	struct search search = {.lines = lines, .line_end = size};
+	char block[BLOCK];
+	uint64_t start = size;
+	size_t n;
+
+	while (start > 0) {
+		n = start < sizeof(block) ? (size_t)start : sizeof(block);
+		start -= n;
+		if (mark_read(fd, block, n, start) == -1)
+			return -1;
+		while (n-- > 0) {
+			*offset = start + n + 1;
+			if (begins_after(&search, start + n, block[n]))
+				return 0;
+			if (search.line_end - start - n > line_max &&
+			    search.line_end > start + n)
+				return skip_character(fd, offset);
+		}
+	}
+	*offset = 0;
+	return 0;
+}

@@ -1,0 +1,128 @@
+/*
+ * file: see file.h.
+ */
+#define _GNU_SOURCE /* syscall, for statx: musl 1.2.3 has no wrapper */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH 0x1000
+#endif
+
+/* The kernel's struct statx (statx(2)), as far as it is wanted here. */
+struct birth {
+	uint32_t mask;
+	uint32_t before[19];
+	int64_t seconds; /* stx_btime */
+	uint32_t nanoseconds;
+	uint32_t after[41];
+};
+
+_Static_assert(sizeof(struct birth) == 256, "statx fills 256 bytes");
+
+#define BIRTH_MASK 0x800U /* STATX_BTIME */
+
+static int64_t
+birth_ns(int dir, const char *name, int flags)
+{
+#ifdef SYS_statx
+	struct birth birth = {0};
+
+	if (syscall(SYS_statx, dir, name, flags, BIRTH_MASK, &birth) == 0 &&
+	    birth.mask & BIRTH_MASK)
+		return birth.seconds * UTIL_SECOND_NS + birth.nanoseconds;
+#else
+	(void)dir, (void)name, (void)flags;
+#endif
+	return 0;
+}
+
+/* Spreads every bit of n over all of the result. */
+static uint64_t
+mix(uint64_t n)
+{
+	n = (n ^ n >> 32) * UINT64_C(0x9fb21c651e98df25);
+	n = (n ^ n >> 29) * UINT64_C(0xd6e8feb86659fd93);
+	return n ^ n >> 32;
+}
+
+static void
+fill(struct file *file, const struct stat *status, int64_t born_ns)
+{
+	file->dev = status->st_dev;
+	file->ino = status->st_ino;
+	file->size = status->st_size;
+	file->mtime_ns =
+	    status->st_mtim.tv_sec * UTIL_SECOND_NS + status->st_mtim.tv_nsec;
+	file->birth_ns = born_ns;
+	file->regular = S_ISREG(status->st_mode);
+	file->id = mix(mix((uint64_t)born_ns) + (uint64_t)status->st_ino);
+}
+
+int
+file_at(int dir, const char *name, struct file *file)
+{
+	struct stat status;
+
+	if (fstatat(dir, name, &status, AT_SYMLINK_NOFOLLOW) == -1)
+		return -1;
+	fill(file, &status, birth_ns(dir, name, AT_SYMLINK_NOFOLLOW));
+	return 0;
+}
+
+int
+file_of(int fd, struct file *file)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) == -1)
+		return -1;
+	fill(file, &status, birth_ns(fd, "", AT_EMPTY_PATH));
+	return 0;
+}
+
+bool
+file_is_at(const char *name, const struct file *file)
+{
+	struct stat status;
+
+	return stat(name, &status) == 0 && status.st_dev == file->dev &&
+	       status.st_ino == file->ino;
+}
+
+/* What is no regular file is refused. Returns 0, or -1 with errno. */
+static int
+refuse_others(const struct stat *status)
+{
+	if (S_ISREG(status->st_mode))
+		return 0;
+	errno = S_ISDIR(status->st_mode) ? EISDIR : ENOTSUP;
+	return -1;
+}
+
+int
+file_open(int dir, const char *name)
+{
+	struct stat status;
+	int fd, saved;
+
+	/* asked before, as opening a device may already do something */
+	if (fstatat(dir, name, &status, 0) == -1 ||
+	    refuse_others(&status) == -1)
+		return -1;
+	fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &status) == 0 && refuse_others(&status) == 0)
+		return fd;
+	saved = errno;
+	(void)close(fd); /* nothing was written */
+	errno = saved;
+	return -1;
+}

@@ -1,0 +1,46 @@
+/*
+ * file: a regular file, opened so that nothing blocks, and what tells it from
+ * every other. Its name says little: rotation gives that to another file.
+ */
+#ifndef FILE_H
+#define FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct file {
+	/*
+	 * Of the inode and, where the file system knows it, of its birth: it
+	 * survives a rename, and an inode that is used again has another. The
+	 * device is no part: its number changes from boot to boot.
+	 */
+	uint64_t id;
+	dev_t dev;
+	ino_t ino;
+	int64_t size;     /* bytes */
+	int64_t mtime_ns; /* its last write, since 1970 */
+	int64_t birth_ns; /* likewise its creation; 0 where unknown */
+	bool regular;
+};
+
+/*
+ * Fills file for name in the directory dir, or AT_FDCWD; a symbolic link is
+ * not followed. Returns 0, or -1 with errno.
+ */
+int file_at(int dir, const char *name, struct file *file);
+
+/* Likewise for an open descriptor. */
+int file_of(int fd, struct file *file);
+
+/* Whether a name (a link is followed) leads to file now. */
+bool file_is_at(const char *name, const struct file *file);
+
+/*
+ * Opens name in dir for reading; a link is followed. Neither a FIFO nor a
+ * device is opened or waited for. Returns a descriptor, the caller's; or -1
+ * with errno EISDIR, ENOTSUP (neither file nor directory), or of open.
+ */
+int file_open(int dir, const char *name);
+
+#endif

@@ -1,0 +1,438 @@
+/*
+ * rotation: see rotation.h.
+ */
+#define _GNU_SOURCE /* O_DIRECTORY */
+#include "rotation.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+
+#define DATE_DIGITS 8 /* and more: a date or a time, the newest is greatest */
+#define DIGITS_MAX 18
+#define SAME_START 65536 /* bytes that tell a copy */
+
+/* A file whose name begins with the log's. */
+struct self {
+	char name[NAME_MAX + 1];
+	size_t base; /* of name, which is the log's own */
+	struct file file;
+	bool compressed;
+	bool numbered; /* a separator and digits are all that follows */
+	char separator;
+	size_t digits;
+	uint64_t number;
+};
+
+/* All of them in one directory. */
+struct selves {
+	int dir;
+	size_t n;
+	struct self *self;
+};
+
+/* Of a directory, all that is no entry of it. */
+static bool
+is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/*
+ * Splits path, of which a copy is changed, into its directory and its name.
+ * Returns the directory open, or -1 with errno.
+ */
+static int
+open_dir(char *path, const char **name)
+{
+	char *slash = strrchr(path, '/');
+
+	*name = slash == NULL ? path : slash + 1;
+	if (slash == NULL)
+		return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (slash == path)
+		return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*slash = '\0';
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Opens name if it is the file of mark, unchanged: as rotation_find. */
+static int
+open_marked(int dir, const char *name, const struct mark *mark)
+{
+	struct file file;
+	int fd;
+
+	if (file_at(dir, name, &file) == -1 || !file.regular ||
+	    file.id != mark->file) {
+		errno = ENOENT;
+		return -1;
+	}
+	fd = file_open(dir, name);
+	if (fd == -1)
+		return -1;
+	if (file_of(fd, &file) == 0 && file.id == mark->file &&
+	    mark_holds(mark, fd))
+		return fd;
+	(void)close(fd); /* nothing was written */
+	errno = EBADMSG;
+	return -1;
+}
+
+static int
+find_in(const char *path, const struct mark *mark)
+{
+	char copy[PATH_MAX];
+	const char *name;
+	const struct dirent *entry;
+	int dir, fd = -1, error = ENOENT;
+	DIR *list;
+
+	strcpy(copy, path);
+	dir = open_dir(copy, &name);
+	if (dir == -1)
+		return -1;
+	list = fdopendir(dir);
+	if (list == NULL) {
+		(void)close(dir);
+		return -1;
+	}
+	while (fd == -1 && (entry = readdir(list)) != NULL) {
+		if (is_dots(entry->d_name))
+			continue;
+		fd = open_marked(dir, entry->d_name, mark);
+		if (fd == -1 && errno != ENOENT)
+			error = errno;
+	}
+	(void)closedir(list);
+	errno = error;
+	return fd;
+}
+
+/* Where the log's own selves are: path, or what it leads to. */
+static const char *
+resolve(const char *path, char target[PATH_MAX])
+{
+	return realpath(path, target) == NULL ? path : target;
+}
+
+int
+rotation_find(const char *path, const struct mark *mark)
+{
+	char target[PATH_MAX];
+	const char *real;
+	int fd;
+
+	if (strlen(path) >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	real = resolve(path, target);
+	fd = find_in(path, mark);
+	if (fd == -1 && errno == ENOENT && real != path)
+		fd = find_in(real, mark);
+	return fd;
+}
+
+/* Cuts the suffix of a compressor off length n of name. */
+static bool
+is_compressed(const char *name, size_t *n)
+{
+	static const char *const suffixes[] = {
+	    ".gz", ".xz", ".bz2", ".zst", ".lz4", ".lzma", ".Z", ".zip"};
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
+		size_t suffix = strlen(suffixes[i]);
+
+		if (*n > suffix &&
+		    strncmp(name + *n - suffix, suffixes[i], suffix) == 0) {
+			*n -= suffix;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What the suffix of self's name says. */
+static void
+read_name(struct self *self)
+{
+	const char *suffix = self->name + self->base;
+	size_t n = strlen(suffix);
+
+	self->compressed = is_compressed(suffix, &n);
+	self->separator = suffix[0];
+	self->number = 0;
+	self->digits = strspn(suffix + 1, "0123456789");
+	self->numbered = self->digits > 0 && self->digits <= DIGITS_MAX &&
+			 self->digits + 1 == n;
+	if (self->numbered)
+		self->number = strtoull(suffix + 1, NULL, 10);
+}
+
+/* Whether name is the log's, of n bytes, and a suffix of its own. */
+static bool
+is_self(const char *name, const char *base, size_t n)
+{
+	return strncmp(name, base, n) == 0 && name[n] != '\0' &&
+	       strchr(".-_~,+@", name[n]) != NULL && strlen(name) <= NAME_MAX;
+}
+
+static int
+add_self(struct selves *selves, const char *name, size_t base)
+{
+	struct self *self;
+
+	/* by powers of two */
+	if ((selves->n & (selves->n - 1)) == 0) {
+		self =
+		    realloc(selves->self, (selves->n == 0 ? 1 : 2 * selves->n) *
+					      sizeof(*selves->self));
+		if (self == NULL)
+			return -1;
+		selves->self = self;
+	}
+	self = selves->self + selves->n;
+	if (file_at(selves->dir, name, &self->file) == -1)
+		return errno == ENOENT ? 0 : -1;
+	if (!self->file.regular)
+		return 0;
+	strcpy(self->name, name);
+	self->base = base;
+	read_name(self);
+	selves->n++;
+	return 0;
+}
+
+static int
+list_selves(struct selves *selves, const char *base)
+{
+	size_t n = strlen(base);
+	const struct dirent *entry;
+	int copy = fcntl(selves->dir, F_DUPFD_CLOEXEC, 0), result = 0;
+	DIR *list = copy == -1 ? NULL : fdopendir(copy);
+
+	if (list == NULL) {
+		if (copy != -1)
+			(void)close(copy);
+		return -1;
+	}
+	while (result == 0 && (entry = readdir(list)) != NULL)
+		if (is_self(entry->d_name, base, n))
+			result = add_self(selves, entry->d_name, n);
+	(void)closedir(list);
+	return result;
+}
+
+static bool
+has_digit(const struct self *self)
+{
+	return strpbrk(self->name + self->base, "0123456789") != NULL;
+}
+
+/* Whether b has the same beginning as a, as far as b goes: it is a copy. */
+static bool
+is_copy(const struct selves *selves, int a, const struct self *self)
+{
+	static char ours[SAME_START], its[SAME_START];
+	size_t n = SAME_START;
+	int fd = file_open(selves->dir, self->name);
+	bool same;
+
+	if (self->file.size < SAME_START)
+		n = (size_t)self->file.size;
+	same = fd != -1 && mark_read(a, ours, n, 0) == 0 &&
+	       mark_read(fd, its, n, 0) == 0 && memcmp(ours, its, n) == 0;
+	if (fd != -1)
+		(void)close(fd);
+	return same;
+}
+
+/* Numbers of one kind: the same separator, and dates are no counts. */
+static bool
+same_kind(const struct self *a, const struct self *b)
+{
+	return a->numbered && b->numbered && a->separator == b->separator &&
+	       (a->digits >= DATE_DIGITS) == (b->digits >= DATE_DIGITS);
+}
+
+/*
+ * Whether the newest has the greatest number. Dates are so; of counts, those
+ * of logrotate are not: the times of the last and the first one tell.
+ */
+static bool
+counts_up(const struct selves *selves, const struct self *self)
+{
+	const struct self *low = self, *high = self;
+
+	if (self->digits >= DATE_DIGITS)
+		return true;
+	for (size_t i = 0; i < selves->n; i++) {
+		const struct self *other = selves->self + i;
+
+		if (!same_kind(other, self))
+			continue;
+		if (other->number < low->number)
+			low = other;
+		if (other->number > high->number)
+			high = other;
+	}
+	return low->file.mtime_ns < high->file.mtime_ns;
+}
+
+/* The next number after self's. */
+static const struct self *
+next_number(const struct selves *selves, const struct self *self, bool up)
+{
+	const struct self *next = NULL;
+
+	for (size_t i = 0; i < selves->n; i++) {
+		const struct self *other = selves->self + i;
+
+		if (!same_kind(other, self) || other->number == self->number ||
+		    (other->number > self->number) != up)
+			continue;
+		if (next == NULL || (other->number < next->number) == up)
+			next = other;
+	}
+	return next;
+}
+
+/* By numbers: as rotation_next, with the name of what comes next. */
+static enum rotation_next
+by_number(const struct selves *selves, const struct self *self,
+    const struct self **next)
+{
+	bool up = counts_up(selves, self);
+
+	for (;; self = *next) {
+		*next = next_number(selves, self, up);
+		if (*next == NULL)
+			return up || self->number <= 1 ? ROTATION_CURRENT
+						       : ROTATION_LOST;
+		if ((*next)->compressed ||
+		    (!up && (*next)->number + 1 != self->number))
+			return ROTATION_LOST;
+		if ((*next)->file.size > 0)
+			return ROTATION_BETWEEN;
+	}
+}
+
+/* Whether a was written to, or else was made, before b. */
+static bool
+is_older(const struct file *a, const struct file *b)
+{
+	if (a->mtime_ns != b->mtime_ns)
+		return a->mtime_ns < b->mtime_ns;
+	return a->birth_ns < b->birth_ns;
+}
+
+static bool
+is_seen(const struct rotation_seen *seen, const struct self *self)
+{
+	for (size_t i = 0; i < seen->n; i++)
+		if (seen->ids[i] == self->file.id)
+			return true;
+	return false;
+}
+
+/*
+ * By times, where the name of the file, open as fd, does not count: as
+ * rotation_next. A suffix then needs a digit to be that of a rotation, if
+ * that of the file has one or it has no name any more.
+ */
+static enum rotation_next
+by_time(const struct selves *selves, int fd, const struct file *file,
+    const struct rotation_seen *seen, const struct self **next, bool digits)
+{
+	*next = NULL;
+	for (size_t i = 0; i < selves->n; i++) {
+		const struct self *other = selves->self + i;
+
+		if (other->file.size == 0 || other->file.id == file->id ||
+		    is_seen(seen, other) || !is_older(file, &other->file) ||
+		    other->file.birth_ns < file->birth_ns ||
+		    (digits && !has_digit(other)) || is_copy(selves, fd, other))
+			continue;
+		if (*next == NULL || is_older(&other->file, &(*next)->file))
+			*next = other;
+	}
+	if (*next == NULL)
+		return ROTATION_CURRENT;
+	return (*next)->compressed ? ROTATION_LOST : ROTATION_BETWEEN;
+}
+
+/* Leaves out the current file, which a link's name may begin like. */
+static void
+drop(struct selves *selves, const struct file *file)
+{
+	for (size_t i = 0; i < selves->n; i++)
+		if (selves->self[i].file.id == file->id) {
+			selves->self[i] = selves->self[--selves->n];
+			return;
+		}
+}
+
+static enum rotation_next
+choose(const struct selves *selves, int fd, const struct rotation_seen *seen,
+    int *opened)
+{
+	const struct self *self = NULL, *next = NULL;
+	enum rotation_next result;
+	struct file file;
+
+	if (file_of(fd, &file) == -1)
+		return ROTATION_FAILED;
+	for (size_t i = 0; i < selves->n; i++)
+		if (selves->self[i].file.id == file.id)
+			self = selves->self + i;
+	if (self != NULL && self->numbered)
+		result = by_number(selves, self, &next);
+	else
+		result = by_time(selves, fd, &file, seen, &next,
+		    self == NULL || has_digit(self));
+	if (result != ROTATION_BETWEEN)
+		return result;
+	*opened = file_open(selves->dir, next->name);
+	if (*opened == -1)
+		return ROTATION_LOST;
+	/* renamed since: ask again */
+	if (file_of(*opened, &file) == 0 && file.id == next->file.id)
+		return ROTATION_BETWEEN;
+	(void)close(*opened);
+	return ROTATION_LOST;
+}
+
+enum rotation_next
+rotation_next(const char *path, int fd, int current,
+    const struct rotation_seen *seen, int *next)
+{
+	struct selves selves = {.dir = -1};
+	enum rotation_next result = ROTATION_FAILED;
+	char real[PATH_MAX], target[PATH_MAX];
+	const char *base;
+	struct file now;
+
+	if (strlen(path) >= sizeof(real)) {
+		errno = ENAMETOOLONG;
+		return ROTATION_FAILED;
+	}
+	strcpy(real, resolve(path, target));
+	selves.dir = open_dir(real, &base);
+	if (selves.dir == -1)
+		return ROTATION_FAILED;
+	if (file_of(current, &now) == 0 && list_selves(&selves, base) == 0) {
+		drop(&selves, &now);
+		result = choose(&selves, fd, seen, next);
+	}
+	free(selves.self);
+	(void)close(selves.dir);
+	return result;
+}

@@ -1,0 +1,235 @@
+/*
+ * sse-tail: one event a line of a growing file, with an id from which a
+ * viewer that comes back goes on. It joins modules: follow knows which lines
+ * come next, watch when, frame encodes them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/follow.h"
+#include "lib/stream.h"
+#include "lib/util.h"
+#include "lib/watch.h"
+
+#define LINES_DEFAULT 10
+#define EVENT_MAX_DEFAULT (1 << 20)
+#define EVENT_MAX_LIMIT (1 << 30)
+
+/* Between two looks, where inotify sees to it that none is needed. */
+#define LOOK_SELDOM_NS (10 * UTIL_SECOND_NS)
+
+struct tail {
+	struct stream stream;
+	struct follow follow;
+	struct watch watch;
+	const char *path;
+	uint64_t lines; /* back from the end */
+	size_t event_max;
+	bool stat_only;
+	int64_t look_ns; /* between two looks */
+};
+
+static const struct option options[] = {
+    {"lines", required_argument, NULL, 'n'},
+    {"stat", no_argument, NULL, 's'},
+    {"interval", required_argument, NULL, 'i'},
+    {"max-event", required_argument, NULL, 'b'},
+    STREAM_LONG_OPTIONS,
+    {NULL, 0, NULL, 0},
+};
+
+static const struct program program = {
+    .usage = "[-s] [-n LINES] [-i SECONDS] [-b BYTES] [-e NAME] [-r MS] "
+	     "[-k SECONDS] [-m SECONDS] [-H FIELD] [--] FILE",
+    .help =
+	"Makes an event of each line of FILE, as it grows and is rotated.\n"
+	"  -n, --lines LINES        begin so many lines back, or all (10)\n"
+	"  -s, --stat               look at times, do not use inotify\n"
+	"  -i, --interval SECONDS   between two looks without inotify (1)\n"
+	"  -b, --max-event BYTES    longer lines come in pieces (1048576)\n",
+    .letters = STREAM_LETTERS "n:si:b:",
+    .options = options,
+    .methods = CGI_GET | CGI_HEAD,
+};
+
+static void
+parse_options(struct tail *tail, int argc, char *argv[])
+{
+	struct stream *stream = &tail->stream;
+	int option;
+
+	while ((option = stream_option(stream, argc, argv)) != -1) {
+		switch (option) {
+		case 'n':
+			tail->lines =
+			    strcmp(optarg, "all") == 0
+				? FOLLOW_ALL
+				: stream_number(stream, 'n', 0, FOLLOW_ALL - 1);
+			break;
+		case 's': tail->stat_only = true; break;
+		case 'i':
+			tail->look_ns = stream_seconds(stream, 'i', false);
+			break;
+		case 'b':
+			tail->event_max =
+			    stream_number(stream, 'b', 1, EVENT_MAX_LIMIT);
+			break;
+		}
+	}
+	if (optind == argc)
+		stream_refuse(
+		    stream, 500, STREAM_USAGE, "the FILE to follow is missing");
+	/* what follows may be the query's words, never the path */
+	if (cgi_own_args(argc, argv) > optind + 1)
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "'%.100s': one FILE is enough", argv[optind + 1]);
+	tail->path = argv[optind];
+}
+
+/* Where to begin; exits where the file is none that can be followed. */
+static void
+start(struct tail *tail)
+{
+	const char *id = tail->stream.request.last_event_id;
+	struct mark mark, *known = NULL;
+
+	if (mark_parse(&mark, id) == 0)
+		known = &mark; /* else it is a new viewer */
+	if (follow_init(&tail->follow, tail->path, tail->event_max, tail->lines,
+		known) == 0)
+		return;
+	stream_refuse(&tail->stream,
+	    errno == EACCES || errno == EPERM ? 403 : 500, STREAM_FAILURE,
+	    "%s: %s", tail->path,
+	    errno == ENOTSUP ? "Not a regular file" : strerror(errno));
+}
+
+static struct bytes
+bytes_of(const char *text)
+{
+	return (struct bytes){text, text == NULL ? 0 : strlen(text)};
+}
+
+static void
+send_lines(struct tail *tail)
+{
+	char id[MARK_TEXT_MAX];
+	struct event event = {.event = bytes_of(tail->stream.event)};
+	struct follow_line line;
+
+	while (follow_line(&tail->follow, &line)) {
+		event.id = (struct bytes){id, mark_text(id, &line.mark)};
+		event.data = line.bytes;
+		frame_event(&tail->stream.frame, &event);
+	}
+}
+
+/*
+ * It has no id: who leaves before the next line has still had nothing of
+ * what comes after the gap.
+ */
+static void
+send_gap(struct tail *tail)
+{
+	struct event event = {
+	    .event = {"gap", 3},
+	    .data = bytes_of(tail->follow.gap),
+	};
+
+	frame_event(&tail->stream.frame, &event);
+}
+
+/* When to look again: at once, as time tells, or seldom. */
+static int64_t
+next_look(const struct tail *tail)
+{
+	int64_t wait_ns = tail->look_ns;
+
+	if (tail->follow.doubt)
+		wait_ns = FOLLOW_AGAIN_MS * INT64_C(1000000);
+	else if (!tail->watch.blind && !tail->watch.linked)
+		wait_ns = LOOK_SELDOM_NS;
+	return util_now_ns() + wait_ns;
+}
+
+/* One step of the follower. Returns 0, or -1 with errno. */
+static int
+step(struct tail *tail)
+{
+	struct follow *follow = &tail->follow;
+	int64_t *tick_ns = &tail->stream.loop.tick_ns;
+
+	*tick_ns = 0; /* at once */
+	switch (follow_read(follow)) {
+	case FOLLOW_LINES: send_lines(tail); return 0;
+	case FOLLOW_GAP: send_gap(tail); return 0;
+	case FOLLOW_FAILED: return -1;
+	case FOLLOW_IDLE: break;
+	}
+	if (!watch_files(
+		&tail->watch, follow->fd, follow->next, follow->opened))
+		*tick_ns = next_look(tail);
+	return 0;
+}
+
+/*
+ * One turn of the loop. Returns 1 to go on, 0 where the viewer has left (or
+ * time is up), -1 with errno on failure.
+ */
+static int
+turn(struct tail *tail)
+{
+	switch (stream_wait(&tail->stream)) {
+	case LOOP_INPUT:
+		if (!watch_read(&tail->watch))
+			return 1;
+		break;
+	case LOOP_TICK: break;
+	default: return 0;
+	}
+	return step(tail) == -1 ? -1 : 1;
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct tail tail = {
+	    .lines = LINES_DEFAULT,
+	    .event_max = EVENT_MAX_DEFAULT,
+	    .look_ns = UTIL_SECOND_NS,
+	};
+	struct stream *stream = &tail.stream;
+	int more = 1, status;
+
+	/* Options. */
+	argc = stream_init(stream, &program, argc, argv);
+	parse_options(&tail, argc, argv);
+
+	/* Request: the file is there, or may come. */
+	stream_request(stream);
+	start(&tail);
+
+	/* Header. */
+	if (!stream_open(stream))
+		return stream_close(stream);
+
+	/* Loop: the first look is now. */
+	watch_init(&tail.watch, tail.path, tail.stat_only);
+	if (tail.watch.fd != -1 &&
+	    loop_watch(&stream->loop, tail.watch.fd, POLLIN) == -1)
+		more = -1;
+	stream->loop.tick_ns = 0;
+	while (more == 1)
+		more = turn(&tail);
+
+	/* Clean-up. */
+	if (more == -1) {
+		stream_warn(stream, "%s: %s", tail.path, strerror(errno));
+		stream->failed = 1;
+	}
+	status = stream_close(stream);
+	follow_free(&tail.follow);
+	watch_free(&tail.watch);
+	return status;
+}
