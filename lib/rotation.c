@@ -24,6 +24,7 @@ struct self {
 	char name[NAME_MAX + 1];
 	size_t base; /* of name, which is the log's own */
 	struct file file;
+	bool other; /* no self after all */
 	bool compressed;
 	bool numbered; /* a separator and digits are all that follows */
 	char separator;
@@ -34,6 +35,7 @@ struct self {
 /* All of them in one directory. */
 struct selves {
 	int dir;
+	int current; /* the file that is the log now */
 	size_t n;
 	struct self *self;
 };
@@ -206,6 +208,7 @@ add_self(struct selves *selves, const char *name, size_t base)
 		return 0;
 	strcpy(self->name, name);
 	self->base = base;
+	self->other = false;
 	read_name(self);
 	selves->n++;
 	return 0;
@@ -237,21 +240,55 @@ has_digit(const struct self *self)
 	return strpbrk(self->name + self->base, "0123456789") != NULL;
 }
 
-/* Whether b has the same beginning as a, as far as b goes: it is a copy. */
+/* Whether self begins as fd does, as far as it goes: it is a copy. */
 static bool
-is_copy(const struct selves *selves, int a, const struct self *self)
+begins_as(const struct selves *selves, const struct self *self, int fd)
 {
 	static char ours[SAME_START], its[SAME_START];
 	size_t n = SAME_START;
-	int fd = file_open(selves->dir, self->name);
+	int opened = file_open(selves->dir, self->name);
 	bool same;
 
 	if (self->file.size < SAME_START)
 		n = (size_t)self->file.size;
-	same = fd != -1 && mark_read(a, ours, n, 0) == 0 &&
+	same = opened != -1 && mark_read(opened, ours, n, 0) == 0 &&
 	       mark_read(fd, its, n, 0) == 0 && memcmp(ours, its, n) == 0;
-	if (fd != -1)
-		(void)close(fd);
+	if (opened != -1)
+		(void)close(opened);
+	return same;
+}
+
+/* Whether a was written to, or else was made, before b. */
+static bool
+is_older(const struct file *a, const struct file *b)
+{
+	if (a->mtime_ns != b->mtime_ns)
+		return a->mtime_ns < b->mtime_ns;
+	return a->birth_ns < b->birth_ns;
+}
+
+/*
+ * Whether self is a copy that somebody made, of fd, of the current file or of
+ * one that is older: its lines stand there.
+ */
+static bool
+is_copy(const struct selves *selves, const struct self *self, int fd)
+{
+	bool same = begins_as(selves, self, fd) ||
+		    begins_as(selves, self, selves->current);
+
+	for (size_t i = 0; i < selves->n && !same; i++) {
+		const struct self *other = selves->self + i;
+		int opened;
+
+		if (other == self || other->compressed ||
+		    !is_older(&other->file, &self->file))
+			continue;
+		opened = file_open(selves->dir, other->name);
+		same = opened != -1 && begins_as(selves, self, opened);
+		if (opened != -1)
+			(void)close(opened);
+	}
 	return same;
 }
 
@@ -325,15 +362,6 @@ by_number(const struct selves *selves, const struct self *self,
 	}
 }
 
-/* Whether a was written to, or else was made, before b. */
-static bool
-is_older(const struct file *a, const struct file *b)
-{
-	if (a->mtime_ns != b->mtime_ns)
-		return a->mtime_ns < b->mtime_ns;
-	return a->birth_ns < b->birth_ns;
-}
-
 static bool
 is_seen(const struct rotation_seen *seen, const struct self *self)
 {
@@ -343,30 +371,47 @@ is_seen(const struct rotation_seen *seen, const struct self *self)
 	return false;
 }
 
+/* Whether self may be what came after file. */
+static bool
+is_next(const struct self *self, const struct file *file, bool digits)
+{
+	return self->file.size > 0 && self->file.id != file->id &&
+	       is_older(file, &self->file) &&
+	       self->file.birth_ns >= file->birth_ns &&
+	       (!digits || has_digit(self));
+}
+
 /*
  * By times, where the name of the file, open as fd, does not count: as
- * rotation_next. A suffix then needs a digit to be that of a rotation, if
- * that of the file has one or it has no name any more.
+ * by_number. A suffix then needs a digit to be that of a rotation, if that of
+ * the file has one or it has no name any more.
  */
 static enum rotation_next
-by_time(const struct selves *selves, int fd, const struct file *file,
+by_time(struct selves *selves, int fd, const struct file *file,
     const struct rotation_seen *seen, const struct self **next, bool digits)
 {
-	*next = NULL;
-	for (size_t i = 0; i < selves->n; i++) {
-		const struct self *other = selves->self + i;
+	struct self *first;
 
-		if (other->file.size == 0 || other->file.id == file->id ||
-		    is_seen(seen, other) || !is_older(file, &other->file) ||
-		    other->file.birth_ns < file->birth_ns ||
-		    (digits && !has_digit(other)) || is_copy(selves, fd, other))
-			continue;
-		if (*next == NULL || is_older(&other->file, &(*next)->file))
-			*next = other;
+	for (;;) {
+		first = NULL;
+		for (size_t i = 0; i < selves->n; i++) {
+			struct self *self = selves->self + i;
+
+			if (!self->other && is_next(self, file, digits) &&
+			    !is_seen(seen, self) &&
+			    (first == NULL ||
+				is_older(&self->file, &first->file)))
+				first = self;
+		}
+		*next = first;
+		if (first == NULL)
+			return ROTATION_CURRENT;
+		if (first->compressed)
+			return ROTATION_LOST;
+		if (!is_copy(selves, first, fd))
+			return ROTATION_BETWEEN;
+		first->other = true;
 	}
-	if (*next == NULL)
-		return ROTATION_CURRENT;
-	return (*next)->compressed ? ROTATION_LOST : ROTATION_BETWEEN;
 }
 
 /* Leaves out the current file, which a link's name may begin like. */
@@ -381,7 +426,7 @@ drop(struct selves *selves, const struct file *file)
 }
 
 static enum rotation_next
-choose(const struct selves *selves, int fd, const struct rotation_seen *seen,
+choose(struct selves *selves, int fd, const struct rotation_seen *seen,
     int *opened)
 {
 	const struct self *self = NULL, *next = NULL;
@@ -414,7 +459,7 @@ enum rotation_next
 rotation_next(const char *path, int fd, int current,
     const struct rotation_seen *seen, int *next)
 {
-	struct selves selves = {.dir = -1};
+	struct selves selves = {.dir = -1, .current = current};
 	enum rotation_next result = ROTATION_FAILED;
 	char real[PATH_MAX], target[PATH_MAX];
 	const char *base;
