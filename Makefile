@@ -7,9 +7,12 @@ VERSION = 0.1.0
 sse-counter = stream cgi loop frame util
 sse-pipe = stream cgi loop frame util record child
 sse-cat = stream cgi loop frame util decode json
+sse-tail = stream cgi loop frame util record follow watch rotation back mark \
+	file
 
 PROGRAMS = sse-counter sse-pipe
 PROGRAMS += sse-cat
+PROGRAMS += sse-tail
 
 # sse-redis needs hiredis, and OpenSSL for TLS: it is built where they are.
 has = $(shell echo '\#include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
@@ -19,11 +22,6 @@ sse-redis = stream cgi loop frame util url resolve reply link redis entry \
 	history $(if $(OPENSSL),tls,notls)
 PROGRAMS += $(if $(HIREDIS),sse-redis)
 sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
-sse-tail = stream cgi loop frame util record follow watch rotation back mark \
-	file
-
-PROGRAMS = sse-counter sse-pipe
-PROGRAMS += sse-tail
 
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
 fuzz-decode = decode json frame util

@@ -373,18 +373,17 @@ is_seen(const struct rotation_seen *seen, const struct self *self)
 
 /* Whether self may be what came after file. */
 static bool
-is_next(const struct self *self, const struct file *file, bool digits)
+is_next(const struct self *self, const struct file *file)
 {
 	return self->file.size > 0 && self->file.id != file->id &&
 	       is_older(file, &self->file) &&
-	       self->file.birth_ns >= file->birth_ns &&
-	       (!digits || has_digit(self));
+	       self->file.birth_ns >= file->birth_ns;
 }
 
 /*
  * By times, where the name of the file, open as fd, does not count: as
- * by_number. A suffix then needs a digit to be that of a rotation, if that of
- * the file has one or it has no name any more.
+ * by_number. A suffix without a digit tells nothing where that of the file has
+ * one, or the file has no name any more.
  */
 static enum rotation_next
 by_time(struct selves *selves, int fd, const struct file *file,
@@ -397,7 +396,7 @@ by_time(struct selves *selves, int fd, const struct file *file,
 		for (size_t i = 0; i < selves->n; i++) {
 			struct self *self = selves->self + i;
 
-			if (!self->other && is_next(self, file, digits) &&
+			if (!self->other && is_next(self, file) &&
 			    !is_seen(seen, self) &&
 			    (first == NULL ||
 				is_older(&self->file, &first->file)))
@@ -409,7 +408,8 @@ by_time(struct selves *selves, int fd, const struct file *file,
 		if (first->compressed)
 			return ROTATION_LOST;
 		if (!is_copy(selves, first, fd))
-			return ROTATION_BETWEEN;
+			return digits && !has_digit(first) ? ROTATION_LOST
+							   : ROTATION_BETWEEN;
 		first->other = true;
 	}
 }

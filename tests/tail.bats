@@ -241,16 +241,20 @@ linked() {
 	seq 8 9 >log
 	view dates "$(last_id first)"
 	gets dates '4 5 6 7 8 9'
-	mv log-20261123 log.one && touch -d '3 hours ago' log.one
+	mkdir away && mv log-20261123 away/ && mv away/log-20261123 elsewhere
+	view any "$(last_id first)"
+	gets any '4 5 6 7 8 9'
+	mv elsewhere log.one && touch -d '3 hours ago' log.one
 	mv log-20261124 log.the && touch -d '2 hours ago' log.the
 	mv log-20261125 log.a && touch -d '1 hour ago' log.a
 	# an unreadable copy of what was read is none between
 	cp log.one log.copy
 	view names "$(last_id first)"
 	gets names '4 5 6 7 8 9'
-	mkdir away && mv log.one away/ && mv away/log.one elsewhere
-	view any "$(last_id first)"
-	gets any '4 5 6 7 8 9'
+	# nothing tells that they were this log
+	mv log.one elsewhere
+	view unknown "$(last_id first)"
+	gets unknown '<gap> rotated 8 9'
 }
 
 @test "what cannot be had is a gap with its reason, then the current file" {
