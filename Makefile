@@ -130,15 +130,15 @@ lint-compile:
 		$(COMPILE) -c -o /dev/null $$source || exit 1; done
 
 install: all
-	mkdir -p $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7
-	install -m 755 $(PROGRAMS) $(BINDIR)
-	install -m 644 man/*.1 $(MANDIR)/man1
-	install -m 644 man/*.7 $(MANDIR)/man7
+	mkdir -p "$(BINDIR)" "$(MANDIR)/man1" "$(MANDIR)/man7"
+	install -m 755 $(PROGRAMS) "$(BINDIR)"
+	install -m 644 man/*.1 "$(MANDIR)/man1"
+	install -m 644 man/*.7 "$(MANDIR)/man7"
 
 uninstall:
-	rm -f $(PROGRAMS:%=$(BINDIR)/%)
-	rm -f $(patsubst man/%,$(MANDIR)/man1/%,$(wildcard man/*.1))
-	rm -f $(patsubst man/%,$(MANDIR)/man7/%,$(wildcard man/*.7))
+	for program in $(PROGRAMS); do rm -f "$(BINDIR)/$$program"; done
+	for page in $(notdir $(wildcard man/*)); do \
+		rm -f "$(MANDIR)/man$${page##*.}/$$page"; done
 
 clean:
 	rm -rf build $(PROGRAMS) cgi-bin/sse-counter

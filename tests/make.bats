@@ -1,0 +1,142 @@
+#!/usr/bin/env bats
+# The Makefile, on a copy of the tree: what it honours, tracks, installs and
+# takes away.
+
+# bats file_tags=slow
+
+load helper
+
+setup() {
+	local path
+
+	# make test's own settings are not these tests'
+	unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+	unset CC CFLAGS CPPFLAGS LDFLAGS LDLIBS PREFIX DESTDIR VERSION
+	mkdir "$BATS_TEST_TMPDIR/tree"
+	cd "$BATS_TEST_TMPDIR/tree" || return 1
+	tar -C "$TOP" -c --exclude=./build --exclude=node_modules \
+		--exclude=./.git . | tar -x
+	while read -r path; do
+		rm -rf "./${path#/}"
+	done <.gitignore
+}
+
+# Optimising would take most of the time.
+quick() {
+	make -j2 CFLAGS=-O0 "$@" >>../make.log 2>&1
+}
+
+programs() {
+	printf '%s\n' sse-*.c | sed 's/\.c$//'
+}
+
+@test "make honours CC, CFLAGS, CPPFLAGS and LDFLAGS" {
+	cat >../cc <<-'END'
+		#!/bin/sh
+		echo "$*" >>"$LOG"
+		exec cc "$@"
+	END
+	chmod +x ../cc
+	export LOG=$PWD/../log
+
+	make CC=../cc CFLAGS='-O0 -DC=1' CPPFLAGS=-DCPP=1 LDFLAGS=-Wl,-O1 \
+		sse-counter >../make.log
+	./sse-counter --version
+	grep -e ' -c ' ../log >../compile
+	grep -e '-o sse-counter' ../log >../link
+	[ "$(wc -l <../compile)" -gt 5 ]
+	[ "$(grep -c -e '-DC=1.*-Wall\|-Wall.*-DC=1' ../compile)" -eq \
+		"$(wc -l <../compile)" ]
+	[ "$(grep -c -e -DCPP=1 ../compile)" -eq "$(wc -l <../compile)" ]
+	run ! grep -e '-O2' ../log
+	grep -e '-O0' ../link | grep -e '-Wl,-O1'
+
+	# and from the environment
+	make clean
+	: >../log
+	CC=../cc CFLAGS=-DFROM_ENVIRONMENT make -e build/lib/util.o
+	grep -e -DFROM_ENVIRONMENT ../log
+}
+
+@test "make builds all without a warning, and then has nothing to do" {
+	make -j2 CFLAGS=-O0 >../out 2>&1
+	run ! grep -i warning ../out
+	for program in $(programs); do
+		[ "$program" = sse-redis ] && ! [ -x sse-redis ] && continue
+		"./$program" --version
+	done
+	cmp sse-counter cgi-bin/sse-counter
+	make -q CFLAGS=-O0
+}
+
+@test "a header that changes rebuilds what includes it, and nothing else" {
+	quick
+	touch lib/frame.h
+	make -n CFLAGS=-O0 >../plan
+	grep -e '-o build/lib/frame\.o' ../plan
+	grep -e '-o build/lib/stream\.o' ../plan
+	grep -e '-o build/sse-counter\.o' ../plan
+	grep -e '-o sse-pipe' ../plan
+	run ! grep -e '-o build/lib/util\.o' ../plan
+	quick
+	make -q CFLAGS=-O0
+	# one that is gone is no reason to stop
+	sed -i 's/#include "util.h"//' lib/frame.h
+	touch lib/new.h
+	sed -i 's/#include <errno.h>/&\n#include "new.h"/' lib/util.c
+	quick sse-counter
+	sed -i '/#include "new.h"/d' lib/util.c
+	rm lib/new.h
+	quick sse-counter
+}
+
+@test "make install and uninstall honour PREFIX and DESTDIR" {
+	local root=$BATS_TEST_TMPDIR/root own="$BATS_TEST_TMPDIR/own place"
+
+	# it builds what is not built yet
+	quick install PREFIX=/usr DESTDIR="$root"
+	for program in $(programs); do
+		[ "$program" = sse-redis ] && ! [ -x sse-redis ] && continue
+		cmp "$program" "$root/usr/bin/$program"
+	done
+	for page in man/*; do
+		cmp "$page" "$root/usr/share/man/man${page##*.}/${page#*/}"
+	done
+	"$root/usr/bin/sse-counter" -n 1 -i 0.01 | grep -qx 'data: 1'
+	# nothing stands outside, or can be written by others
+	[ "$(find "$root" ! -type d | grep -cv "^$root/usr/\(bin\|share\)/")" \
+		-eq 0 ]
+	[ -z "$(find "$root" -perm /022)" ]
+	echo other >"$root/usr/bin/other"
+	quick uninstall PREFIX=/usr DESTDIR="$root"
+	[ "$(find "$root" ! -type d)" = "$root/usr/bin/other" ]
+
+	quick install PREFIX="$own"
+	"$own/bin/sse-pipe" --version
+	quick uninstall PREFIX="$own"
+	[ -z "$(find "$own" ! -type d)" ]
+}
+
+@test "make clean leaves what was there before" {
+	find . ! -name . | sort >../before
+	quick
+	quick build/tests/decode
+	[ "$(find . | wc -l)" -gt "$(wc -l <../before)" ]
+	quick clean
+	find . ! -name . | sort | diff ../before -
+}
+
+@test "the version stands in one place" {
+	local version
+
+	version=$(sed -n 's/^VERSION = //p' Makefile)
+	[ -n "$version" ]
+	[ "$(sse-counter --version)" = "sse-counter $version" ]
+	run ! grep -rF "$version" ./*.c lib man cgi-bin conf www
+	sed -i 's/^VERSION = .*/VERSION = 98.7.6/' Makefile
+	quick
+	for program in $(programs); do
+		[ "$program" = sse-redis ] && ! [ -x sse-redis ] && continue
+		[ "$("./$program" --version)" = "$program 98.7.6" ]
+	done
+}
