@@ -1,0 +1,294 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154 # run sets stderr
+# sse-pipe with stdin as its source: records, columns, pieces, and that no
+# byte of input can be anything but data.
+
+load helper
+
+# The body alone, without its first comment.
+body() (
+	set -o pipefail
+	"$@" | sed '1,/^\r$/d' | sed '1,2d'
+)
+
+# Whether sse-pipe with these options makes of stdin what printf makes of the
+# text, with the mark of the end after it.
+makes() {
+	# shellcheck disable=SC2059 # the format is what the test gives
+	printf "$1"'id: end\nevent: end\ndata: 0\n\n' \
+		>"$BATS_TEST_TMPDIR/expected"
+	shift
+	body sse-pipe "$@" >"$BATS_TEST_TMPDIR/body"
+	diff "$BATS_TEST_TMPDIR/expected" "$BATS_TEST_TMPDIR/body"
+}
+
+# sse-pipe on a pipe that the test writes to through descriptor 7.
+open_pipe() {
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	sse-pipe "$@" <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" \
+		2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	SPAWNED+=" $!"
+	exec 7>"$BATS_TEST_TMPDIR/in"
+}
+
+# Waits until the stream that open_pipe started ends with these lines.
+arrives() {
+	printf '%b' "$1" >"$BATS_TEST_TMPDIR/tail"
+	eventually arrived
+}
+
+arrived() {
+	tail -c "$(wc -c <"$BATS_TEST_TMPDIR/tail")" "$BATS_TEST_TMPDIR/out" |
+		cmp -s "$BATS_TEST_TMPDIR/tail"
+}
+
+@test "the header is sent before there is any input, with a comment" {
+	open_pipe -H 'X-Answer: 42'
+	arrives "$(printf '%s\\r\\n' 'Content-Type: text/event-stream' \
+		'Cache-Control: no-cache' 'Connection: keep-alive' \
+		'X-Accel-Buffering: no' 'X-Answer: 42' '')"':\n\n'
+	[ "$(head -c 12 "$BATS_TEST_TMPDIR/out")" = Content-Type ]
+}
+
+@test "each line is an event, whether LF, CR or CRLF ends it" {
+	printf 'a\nb\rc\r\n\n\r\r\nlast' |
+		makes 'data: a\n\ndata: b\n\ndata: c\n\ndata: \n\ndata: \n\ndata: \n\ndata: last\n\n'
+}
+
+@test "no input at all is an end without events" {
+	makes '' </dev/null
+	printf '\n' | makes 'data: \n\n'
+}
+
+@test "a line that CR ends is live, and an LF that comes later belongs to it" {
+	open_pipe
+	printf '10 %%\r' >&7
+	arrives 'data: 10 %\n\n'
+	printf '\n' >&7
+	printf '20 %%\r' >&7
+	arrives 'data: 10 %\n\ndata: 20 %\n\n'
+}
+
+@test "each line is sent before the next one is read" {
+	local line
+
+	open_pipe
+	for line in one two three; do
+		echo "$line" >&7
+		arrives "data: $line\n\n"
+	done
+	printf 'unfinished' >&7
+	exec 7>&-
+	arrives 'data: unfinished\n\nid: end\nevent: end\ndata: 0\n\n'
+	eventually nothing_left
+}
+
+@test "what one read brought is one write" {
+	export ASAN_OPTIONS=detect_leaks=0 # it does not work under strace
+	seq 1000 >"$BATS_TEST_TMPDIR/lines"
+	strace -o "$BATS_TEST_TMPDIR/trace" -e trace=write -e signal=none \
+		sse-pipe <"$BATS_TEST_TMPDIR/lines" >/dev/null
+	grep '^write(1,' "$BATS_TEST_TMPDIR/trace" >"$BATS_TEST_TMPDIR/writes"
+	cat "$BATS_TEST_TMPDIR/writes"
+	# the header, the lines, the end
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/writes")" -eq 3 ]
+}
+
+@test "with -0 a record ends with NUL, and its lines are lines of data" {
+	printf 'a\nb\0c\r\nd\re\0\0\nlast' |
+		makes 'data: a\ndata: b\n\ndata: c\ndata: d\ndata: e\n\ndata: \n\ndata: \ndata: last\n\n' -0
+}
+
+@test "with -p a record is a paragraph" {
+	printf '\n\na\nb\n\n\n\r\nc\r\rd\r\n\r\nlast\nline' |
+		makes 'data: a\ndata: b\n\ndata: c\n\ndata: d\n\ndata: last\ndata: line\n\n' -p
+}
+
+@test "-e gives the event type, -x that of the last event, -r comes first" {
+	echo a | body sse-pipe -e log -x over >"$BATS_TEST_TMPDIR/body"
+	diff - "$BATS_TEST_TMPDIR/body" <<<"event: log
+data: a
+
+id: end
+event: over
+data: 0
+"
+	run -0 sse-pipe --retry 77 </dev/null
+	[[ $output = *$'\r\n\r\nretry: 77\n\nid: end'* ]] ||
+		[[ $output = *$'\r\nretry: 77\n\nid: end'* ]]
+}
+
+@test "TABs divide a record into columns; without them it is all data" {
+	printf 'tick\t1\nno\n\t2\na\tb\tc\n' |
+		makes 'event: tick\ndata: 1\n\ndata: no\n\ndata: 2\n\nevent: a\ndata: b\tc\n\n' \
+		-c event,data
+	printf 'x\n' | makes 'data: x\n\n' -c data
+}
+
+@test "with a column of ids the ids are the source's and none marks the end" {
+	printf '7\ttick\t1\n\ttick\t2\n8\t\t3\n9\n' |
+		body sse-pipe -e other --columns id,event,data \
+			>"$BATS_TEST_TMPDIR/body"
+	diff - "$BATS_TEST_TMPDIR/body" <<<"id: 7
+event: tick
+data: 1
+
+event: tick
+data: 2
+
+id: 8
+event: other
+data: 3
+
+event: other
+data: 9
+"
+	printf 't\t8\tx\n' | body sse-pipe -c event,id,data \
+		>"$BATS_TEST_TMPDIR/body"
+	diff - "$BATS_TEST_TMPDIR/body" <<<"id: 8
+event: t
+data: x
+"
+}
+
+@test "an id or type that could not be one is left out, with one warning" {
+	printf 'a\nb\tx\ry\tone\0c\td\ttwo\0e\nf\tg\tthree\0' |
+		body sse-pipe -0 -c id,event,data >"$BATS_TEST_TMPDIR/body" \
+			2>"$BATS_TEST_TMPDIR/err"
+	diff - "$BATS_TEST_TMPDIR/body" <<<"data: one
+
+id: c
+event: d
+data: two
+
+event: g
+data: three
+"
+	printf '%b' 'a\0b\tone\n' | body sse-pipe -c id,data \
+		>"$BATS_TEST_TMPDIR/body" 2>>"$BATS_TEST_TMPDIR/err"
+	diff - "$BATS_TEST_TMPDIR/body" <<<"data: one
+"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/err")" -eq 2 ]
+	[ "$(sort -u "$BATS_TEST_TMPDIR/err")" = "sse-pipe: an id or event \
+column holds CR, LF or NUL: it is left out" ]
+}
+
+@test "a record that is too long comes in pieces, with one warning" {
+	printf 'abcdefgh\nabc\nabcd\n' |
+		makes 'data: abc\n\ndata: def\n\ndata: gh\n\ndata: abc\n\ndata: abc\n\ndata: d\n\n' \
+		-b 3 2>"$BATS_TEST_TMPDIR/err"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/err")" -eq 1 ]
+	grep -q '^sse-pipe: a record is longer than 3 bytes (-b)' \
+		"$BATS_TEST_TMPDIR/err"
+}
+
+@test "a piece cuts no UTF-8 character and no CRLF in two" {
+	printf 'xäöx\n€€\n\xf0\x9f\x98\x80\xf0\x9f\x98\x80\n' |
+		makes 'data: xä\n\ndata: öx\n\ndata: €\n\ndata: €\n\ndata: \xf0\x9f\x98\x80\n\ndata: \xf0\x9f\x98\x80\n\n' -b 4
+	printf 'abc\r\nd' |
+		makes 'data: abc\n\ndata: \ndata: d\n\n' -0 -b 4
+	# what is no UTF-8 is cut anywhere, and what is longer than -b too
+	printf '\x80\x80\x80\x80\x80\x80\x80' |
+		makes 'data: \x80\x80\x80\x80\n\ndata: \x80\x80\x80\n\n' -b 4
+	printf 'ä' | makes 'data: \xc3\n\ndata: \xa4\n\n' -b 1
+}
+
+@test "pieces are of their record's type, and the last one has its id" {
+	printf '7\ttick\tabcdefgh\n8\ttick\tx\n' |
+		body sse-pipe -b 10 -c id,event,data >"$BATS_TEST_TMPDIR/body"
+	diff - "$BATS_TEST_TMPDIR/body" <<<"event: tick
+data: abc
+
+id: 7
+event: tick
+data: defgh
+
+id: 8
+event: tick
+data: x
+"
+}
+
+# bats test_tags=memory,slow
+@test "a record of 100 MB passes in pieces within 8 MB of memory" {
+	local limit=8192 bytes=100000000
+
+	! sanitized sse-pipe || limit=100000
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	sse-pipe <"$BATS_TEST_TMPDIR/in" 2>"$BATS_TEST_TMPDIR/err" 3>&- > >(
+		grep -a '^data: ' | tr -d '\n' | wc -c \
+			>"$BATS_TEST_TMPDIR/count"
+	) &
+	SPAWNED+=" $!"
+	exec 7>"$BATS_TEST_TMPDIR/in"
+	head -c "$bytes" /dev/zero | tr '\0' x >&7
+	# all but what a pipe holds has been read
+	[ "$(awk '/VmHWM/ { print $2 }' "/proc/$!/status")" -lt "$limit" ]
+	exec 7>&-
+	wait "$!"
+	eventually test -s "$BATS_TEST_TMPDIR/count"
+	# 96 pieces of 1 MiB at the most, and the end; "data: " before each
+	[ "$(cat "$BATS_TEST_TMPDIR/count")" -eq $((bytes + 96 * 6 + 7)) ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/err")" -eq 1 ]
+}
+
+# bats test_tags=memory
+@test "a running sse-pipe takes less than 2 MB of memory" {
+	local limit=2048
+
+	! sanitized sse-pipe || limit=100000
+	open_pipe
+	seq -f 'line %.0f' 20000 >&7
+	arrives 'data: line 20000\n\n'
+	[ "$(awk '/VmHWM/ { print $2 }' "/proc/$!/status")" -lt "$limit" ]
+}
+
+@test "no byte of a line can begin a field or an event" {
+	printf 'x\rdata: y\n' | makes 'data: x\n\ndata: data: y\n\n'
+	printf 'x\r\nid: 1\n' | makes 'data: x\n\ndata: id: 1\n\n'
+	printf ': c\n:\n x\n  y\nevent: e\n' |
+		makes 'data: : c\n\ndata: :\n\ndata:  x\n\ndata:   y\n\ndata: event: e\n\n'
+	printf '\xef\xbb\xbfdata: x\n' | makes 'data: \xef\xbb\xbfdata: x\n\n'
+	printf 'a\0b\n\xff\xfe\xc3\n\x85\x0b\x0c\n' |
+		makes 'data: a\0b\n\ndata: \xff\xfe\xc3\n\ndata: \x85\x0b\x0c\n\n'
+	printf 'x\n\ndata: y\r\rid: 1\0\r\n:z\0' |
+		makes 'data: x\ndata: \ndata: data: y\ndata: \ndata: id: 1\n\ndata: \ndata: :z\n\n' -0
+}
+
+@test "lines that go the fast way come out as those that do not" {
+	head -c 300000 /dev/urandom | tr '\t' x >"$BATS_TEST_TMPDIR/in"
+	seq 30000 >>"$BATS_TEST_TMPDIR/in"
+	sse-pipe -e a <"$BATS_TEST_TMPDIR/in" | grep -av '^id: end' |
+		md5sum >"$BATS_TEST_TMPDIR/fast"
+	sse-pipe -e a -c event,data <"$BATS_TEST_TMPDIR/in" |
+		grep -av '^id: end' | md5sum >"$BATS_TEST_TMPDIR/slow"
+	diff "$BATS_TEST_TMPDIR/fast" "$BATS_TEST_TMPDIR/slow"
+}
+
+@test "a client's parser decodes 12,000 random records as they went in" {
+	timeout 120 node "$BATS_TEST_DIRNAME/roundtrip.mjs" \
+		"$PROGRAMS_DIR/sse-pipe" 3000
+}
+
+@test "a stream that has ended is not sent again: 204" {
+	local method
+
+	for method in GET POST; do
+		HTTP_LAST_EVENT_ID=end REQUEST_METHOD=$method \
+			run -0 sse-pipe <<<x
+		[ "$output" = "$(printf '%s\r\n' 'Status: 204 No Content' \
+			'Cache-Control: no-cache' '')" ]
+	done
+	QUERY_STRING=lastEventId=end REQUEST_METHOD=GET run -0 sse-pipe <<<x
+	[ "${lines[0]}" = $'Status: 204 No Content\r' ]
+	# with ids of its own it is for the source to say
+	HTTP_LAST_EVENT_ID=end REQUEST_METHOD=GET \
+		run -0 sse-pipe -c id,data <<<x
+	grep -q '^data: x$' <<<"$output"
+}
+
+@test "input that cannot be read is a failure, without the mark of an end" {
+	run -1 --separate-stderr sse-pipe <"$BATS_TEST_TMPDIR"
+	[ "$stderr" = "sse-pipe: read: Is a directory" ]
+	refute grep -q '^id: end' <<<"$output"
+}
