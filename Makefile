@@ -9,9 +9,12 @@ sse-pipe = stream cgi loop frame util record child
 sse-cat = stream cgi loop frame util decode json
 sse-tail = stream cgi loop frame util record follow watch rotation back mark \
 	file
+sse-share = stream cgi loop frame util channel child cut decode guard hand \
+	header meet record ring source viewers
 
 PROGRAMS = sse-counter sse-pipe
 PROGRAMS += sse-cat
+PROGRAMS += sse-share
 PROGRAMS += sse-tail
 
 # sse-redis needs hiredis, and OpenSSL for TLS: it is built where they are.

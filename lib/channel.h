@@ -1,0 +1,46 @@
+/*
+ * channel: the process that runs a program once and shares its stream. It
+ * takes viewers at its socket for as long as it lasts, and joins the modules
+ * that do the parts: hand, header, cut, ring, viewers, child, guard. It
+ * prints nothing; what there is to say goes to a function of its maker.
+ */
+#ifndef CHANNEL_H
+#define CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "meet.h"
+
+#define CHANNEL_RING_MIN 4096
+#define CHANNEL_RING_MAX (1 << 30)
+
+struct channel_setup {
+	char *const *command; /* the program with its arguments */
+	const char *key;
+	const struct meet *meet;
+	struct meet_socket socket; /* it listens already */
+
+	size_t ring_size;  /* bytes, from CHANNEL_RING_MIN */
+	int64_t linger_ns; /* after the last viewer, or the stream's end */
+	int64_t beat_ns;   /* silence before a comment; 0 for never */
+	int64_t limit_ns;  /* of a viewer's stream; 0 for none */
+	int64_t retry_ms;  /* first to each viewer; -1 for the program's */
+	const char *const *extra; /* header fields */
+	size_t extras;
+
+	bool keep_stderr; /* the program's goes there, else through say */
+	void (*say)(const char *text); /* one line, which may hold anything */
+};
+
+/*
+ * Is the channel, until it has ended and all that it started. For a process
+ * of its own: its descriptors but 0 to 2 and those in setup are closed, its
+ * working directory becomes /, signals and environment are what a program
+ * that serves everybody expects. Returns 0, or -1 with errno where it could
+ * not begin.
+ */
+int channel_run(const struct channel_setup *setup);
+
+#endif

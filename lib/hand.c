@@ -1,0 +1,132 @@
+/*
+ * hand: see hand.h.
+ */
+#define _GNU_SOURCE /* MSG_CMSG_CLOEXEC */
+#include "hand.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define VERSION_OF_THIS UINT32_C(0x53534501) /* "SSE" and a number */
+
+/* Room for one descriptor, aligned. */
+union control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+static size_t
+message_size(const struct hand_message *message)
+{
+	return offsetof(struct hand_message, id) + message->id_n;
+}
+
+int
+hand_send(int fd, struct hand_message *message, int viewer)
+{
+	struct iovec part = {message, message_size(message)};
+	struct msghdr all = {.msg_iov = &part, .msg_iovlen = 1};
+	union control control = {.room = {0}};
+	ssize_t n;
+
+	message->version = VERSION_OF_THIS;
+	if (viewer != -1) {
+		all.msg_control = control.room;
+		all.msg_controllen = sizeof(control.room);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &viewer, sizeof(int));
+	}
+	do {
+		n = sendmsg(fd, &all, MSG_NOSIGNAL);
+	} while (n == -1 && errno == EINTR);
+	return n == -1 ? -1 : 0;
+}
+
+int
+hand_receive(int fd, struct hand_message *message, int *viewer)
+{
+	struct iovec part = {message, sizeof(*message)};
+	union control control;
+	struct msghdr all = {.msg_iov = &part, .msg_iovlen = 1};
+	struct cmsghdr *header;
+	ssize_t n;
+
+	*viewer = -1;
+	all.msg_control = control.room;
+	all.msg_controllen = CMSG_LEN(sizeof(int)); /* no room for a second */
+	do {
+		n = recvmsg(fd, &all, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -1;
+	header = CMSG_FIRSTHDR(&all);
+	if (header != NULL && header->cmsg_level == SOL_SOCKET &&
+	    header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(viewer, CMSG_DATA(header), sizeof(int));
+	if (n == 0) {
+		errno = EPIPE;
+	} else if ((size_t)n < offsetof(struct hand_message, id) ||
+		   message->version != VERSION_OF_THIS ||
+		   message->id_n > HAND_ID_MAX ||
+		   (size_t)n != message_size(message)) {
+		errno = EBADMSG;
+	} else {
+		return 0;
+	}
+	if (*viewer != -1)
+		(void)close(*viewer); /* nothing was written there */
+	*viewer = -1;
+	return -1;
+}
+
+int
+hand_answer(int fd, enum hand_answer answer)
+{
+	unsigned char byte = (unsigned char)answer;
+
+	return send(fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+enum hand_answer
+hand_wait(int fd)
+{
+	unsigned char byte;
+	ssize_t n;
+
+	do {
+		n = recv(fd, &byte, 1, 0);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return HAND_LATE;
+	if (n != 1 || byte <= HAND_LATE || byte > HAND_FULL)
+		return HAND_LOST;
+	return (enum hand_answer)byte;
+}
+
+int
+hand_answer_line(int fd, const char *line)
+{
+	size_t n = strnlen(line, HAND_LINE_MAX - 1);
+
+	return send(fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1 : 0;
+}
+
+int
+hand_wait_line(int fd, char line[HAND_LINE_MAX])
+{
+	ssize_t n;
+
+	do {
+		n = recv(fd, line, HAND_LINE_MAX - 1, 0);
+	} while (n == -1 && errno == EINTR);
+	if (n <= 0)
+		return -1;
+	line[n] = '\0';
+	return 0;
+}

@@ -1,0 +1,176 @@
+/*
+ * header: see header.h. Its lines may end with CRLF or LF, and go out with
+ * the ends that they had.
+ */
+#include "header.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+void
+header_init(struct header *header)
+{
+	header->status = 200;
+	header->stream = false;
+	header->n = 0;
+}
+
+/* The value of a line if its field has this name (with the colon). */
+static const char *
+value_of(const char *line, size_t n, const char *name, size_t *value_n)
+{
+	size_t name_n = strlen(name);
+
+	if (n < name_n || strncasecmp(line, name, name_n) != 0)
+		return NULL;
+	while (name_n < n && (line[name_n] == ' ' || line[name_n] == '\t'))
+		name_n++;
+	*value_n = n - name_n;
+	return line + name_n;
+}
+
+/* Three digits, from 100 to 599. */
+static int
+parse_status(const char *text, size_t n)
+{
+	int status = 0;
+
+	if (n < 3)
+		return -1;
+	for (size_t i = 0; i < 3; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -1;
+		status = status * 10 + (text[i] - '0');
+	}
+	return status < 100 || status > 599 ? -1 : status;
+}
+
+static bool
+is_status_line(const char *line, size_t n)
+{
+	return n > 9 && strncmp(line, "HTTP/1.", 7) == 0 && line[8] == ' ';
+}
+
+/* One line without its end, n bytes. Returns 0, or -1 with errno EBADMSG. */
+static int
+take_line(struct header *header, const char *line, size_t n, bool first)
+{
+	static const char stream[] = "text/event-stream";
+	const char *value;
+	size_t value_n;
+
+	if (first && is_status_line(line, n)) {
+		header->status = parse_status(line + 9, n - 9);
+	} else if ((value = value_of(line, n, "Status:", &value_n)) != NULL) {
+		header->status = parse_status(value, value_n);
+	} else if ((value = value_of(line, n, "Content-Type:", &value_n)) !=
+		   NULL) {
+		header->stream =
+		    value_n >= sizeof(stream) - 1 &&
+		    strncasecmp(value, stream, sizeof(stream) - 1) == 0 &&
+		    (value_n == sizeof(stream) - 1 ||
+			strchr(" \t;", value[sizeof(stream) - 1]) != NULL);
+	} else if (value_of(line, n, "Location:", &value_n) != NULL) {
+		if (header->status == 200)
+			header->status = 302; /* RFC 3875, section 6.2.3 */
+	} else if (memchr(line, ':', n) == NULL || line[0] == ':') {
+		header->status = -1;
+	}
+	if (header->status != -1 && memchr(line, '\0', n) == NULL)
+		return 0;
+	errno = EBADMSG;
+	return -1;
+}
+
+int
+header_take(struct header *header, struct bytes *input)
+{
+	char *line = header->bytes + header->n, *end;
+	size_t n;
+
+	/* the last line may have come in part: it is looked for again */
+	while (line > header->bytes && line[-1] != '\n')
+		line--;
+	while (input->n > 0) {
+		if (header->n == sizeof(header->bytes)) {
+			errno = EMSGSIZE;
+			return -1;
+		}
+		end = header->bytes + header->n;
+		*end = *input->at++;
+		input->n--;
+		header->n++;
+		if (*end != '\n')
+			continue;
+		n = (size_t)(end - line);
+		if (n > 0 && line[n - 1] == '\r')
+			n--;
+		if (n == 0) {
+			header->n = (size_t)(line - header->bytes);
+			errno = EBADMSG;
+			return header->n > 0 ? 1 : -1;
+		}
+		if (take_line(header, line, n, line == header->bytes) == -1)
+			return -1;
+		line = end + 1;
+	}
+	return 0;
+}
+
+/* The reason phrase may be empty, the space before it not (RFC 9112). */
+static void
+write_status_line(struct frame *frame, int status)
+{
+	char line[] = "HTTP/1.1 000 \r\n";
+
+	line[9] = (char)('0' + status / 100);
+	line[10] = (char)('0' + status / 10 % 10);
+	line[11] = (char)('0' + status % 10);
+	frame_raw(frame, line, sizeof(line) - 1);
+}
+
+/* Of a line that is not passed on as it is where nph is so. */
+static bool
+is_replaced(const char *line, size_t n, bool nph, bool first)
+{
+	size_t value_n;
+
+	if (first && is_status_line(line, n))
+		return true;
+	return nph && (value_of(line, n, "Status:", &value_n) != NULL ||
+			  value_of(line, n, "Connection:", &value_n) != NULL);
+}
+
+void
+header_write(const struct header *header, struct frame *frame, bool nph,
+    const char *const extra[], size_t extras)
+{
+	const char *line = header->bytes, *end = line + header->n, *next;
+	const char *line_end =
+	    end - line > 1 && end[-2] == '\r' ? "\r\n" : "\n";
+
+	if (nph)
+		write_status_line(frame, header->status);
+	for (; line < end; line = next) {
+		next = memchr(line, '\n', (size_t)(end - line));
+		next = next == NULL ? end : next + 1;
+		if (is_replaced(line, (size_t)(next - line), nph,
+			line == header->bytes)) {
+			if (nph || line != header->bytes)
+				continue;
+			/* a status line is Status where nph is not so */
+			frame_raw(frame, "Status: ", 8);
+			frame_raw(frame, line + 9, (size_t)(next - line) - 9);
+			continue;
+		}
+		frame_raw(frame, line, (size_t)(next - line));
+	}
+	for (size_t i = 0; i < extras; i++) {
+		frame_raw(frame, extra[i], strlen(extra[i]));
+		frame_raw(frame, line_end, strlen(line_end));
+	}
+	if (nph)
+		frame_raw(frame, "Connection: close\r\n", 19);
+	frame_raw(frame, line_end, strlen(line_end));
+}

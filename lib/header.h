@@ -1,0 +1,40 @@
+/*
+ * header: the response header that a CGI program writes (RFC 3875, section
+ * 6), kept as it came to be given to many viewers. Does no I/O.
+ */
+#ifndef HEADER_H
+#define HEADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "frame.h"
+
+#define HEADER_MAX 4096 /* bytes; a pipe takes as many at once */
+
+struct header {
+	int status;  /* what Status or a status line says, else 200 */
+	bool stream; /* Content-Type is text/event-stream */
+
+	/* the rest is the header's own */
+	size_t n; /* of its lines, without the empty one that ends it */
+	char bytes[HEADER_MAX];
+};
+
+void header_init(struct header *header);
+
+/*
+ * Takes bytes from the front of *input, up to the end of the header. Returns 1
+ * where it is complete, 0 where more input is needed; or -1 with errno
+ * EMSGSIZE, or EBADMSG where that is no header.
+ */
+int header_take(struct header *header, struct bytes *input);
+
+/*
+ * Writes it with extras fields more and the empty line. With nph a status
+ * line stands first, and the connection is closed at the end.
+ */
+void header_write(const struct header *header, struct frame *frame, bool nph,
+    const char *const extra[], size_t extras);
+
+#endif

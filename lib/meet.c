@@ -1,0 +1,275 @@
+/*
+ * meet: see meet.h. Socket paths are short in the kernel's eyes, 108 bytes,
+ * so the folder is the working directory for as long as one call takes.
+ */
+#define _GNU_SOURCE /* struct ucred, O_PATH */
+#include "meet.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#define SUFFIX ".sock"
+#define LOCK "lock"
+#define BACKLOG 4096
+
+static const char *
+absolute(const char *name)
+{
+	const char *path = getenv(name);
+
+	return path != NULL && path[0] == '/' ? path : NULL;
+}
+
+static int
+find_path(char path[PATH_MAX])
+{
+	const char *own = getenv("SSE_CGI_DIR");
+	const char *runtime = absolute("XDG_RUNTIME_DIR");
+	int n;
+
+	if (own != NULL && *own != '\0')
+		n = snprintf(path, PATH_MAX, "%s", own);
+	else if (runtime != NULL)
+		n = snprintf(path, PATH_MAX, "%s/sse-cgi", runtime);
+	else
+		n = snprintf(
+		    path, PATH_MAX, "/tmp/sse-cgi-%ju", (uintmax_t)geteuid());
+	if (n < 0 || n >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	/* behind a last slash a symbolic link would be followed */
+	while (n > 1 && path[n - 1] == '/')
+		path[--n] = '\0';
+	return 0;
+}
+
+int
+meet_open(struct meet *meet)
+{
+	struct stat is;
+
+	meet->folder = -1;
+	if (find_path(meet->path) == -1)
+		return -1;
+	if (mkdir(meet->path, 0700) == -1 && errno != EEXIST)
+		return -1;
+	meet->folder =
+	    open(meet->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (meet->folder == -1) {
+		if (errno == ENOTDIR || errno == ELOOP || errno == EACCES)
+			errno = EPERM;
+		return -1;
+	}
+	if (fstat(meet->folder, &is) == 0 && is.st_uid == geteuid() &&
+	    (is.st_mode & 0777) == 0700)
+		return 0;
+	(void)close(meet->folder);
+	meet->folder = -1;
+	errno = EPERM;
+	return -1;
+}
+
+bool
+meet_key_ok(const char *key)
+{
+	size_t n = strspn(key, "0123456789abcdefghijklmnopqrstuvwxyz"
+			       "ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_");
+
+	return n > 0 && n <= MEET_KEY_MAX && key[n] == '\0' && key[0] != '.';
+}
+
+int
+meet_lock(const struct meet *meet, int ms)
+{
+	int64_t until_ns = util_now_ns() + ms * INT64_C(1000000);
+	int wait_ms = 1, error;
+	int lock = openat(meet->folder, LOCK,
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+
+	if (lock == -1)
+		return -1;
+	while (flock(lock, LOCK_EX | LOCK_NB) == -1) {
+		error = errno;
+		if ((error != EWOULDBLOCK && error != EINTR) ||
+		    util_now_ns() >= until_ns) {
+			(void)close(lock);
+			errno = error;
+			return -1;
+		}
+		(void)poll(NULL, 0, wait_ms); /* too early is no harm */
+		if (wait_ms < 16)
+			wait_ms *= 2;
+	}
+	return lock;
+}
+
+void
+meet_unlock(int lock)
+{
+	(void)flock(lock, LOCK_UN); /* the lock is ours: it cannot fail */
+	(void)close(lock);
+}
+
+static struct sockaddr_un
+address_of(const char *key)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%.*s%s",
+	    MEET_KEY_MAX, key, SUFFIX);
+	return address;
+}
+
+/* bind or connect, with the folder as the working directory meanwhile. */
+static int
+in_folder(const struct meet *meet,
+    int (*call)(int, const struct sockaddr *, socklen_t), int fd,
+    const char *key)
+{
+	struct sockaddr_un address = address_of(key);
+	int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int result = -1, error;
+
+	if (here == -1)
+		return -1;
+	if (fchdir(meet->folder) == 0)
+		result = call(fd, (struct sockaddr *)&address, sizeof(address));
+	error = errno;
+	if (fchdir(here) == -1) {
+		error = errno;
+		result = -1;
+	}
+	(void)close(here);
+	errno = error;
+	return result;
+}
+
+bool
+meet_same_user(int fd)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
+	       peer.uid == geteuid();
+}
+
+static int
+fail(int fd, int error)
+{
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+int
+meet_connect(const struct meet *meet, const char *key, int ms)
+{
+	struct timeval limit = {ms / 1000, ms % 1000 * 1000};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ==
+		-1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ==
+		-1)
+		return fail(fd, errno);
+	if (in_folder(meet, connect, fd, key) == -1)
+		return fail(fd, errno == ECONNREFUSED ? ENOENT : errno);
+	if (!meet_same_user(fd))
+		return fail(fd, EPERM);
+	return fd;
+}
+
+/* A socket that nobody listens on is removed; the lock is ours. */
+static void
+sweep(const struct meet *meet, const char *key, void *to)
+{
+	int fd =
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)to;
+	if (fd == -1)
+		return;
+	if (in_folder(meet, connect, fd, key) == -1 && errno == ECONNREFUSED)
+		(void)unlinkat(
+		    meet->folder, address_of(key).sun_path, 0); /* or later */
+	(void)close(fd);
+}
+
+int
+meet_listen(
+    const struct meet *meet, const char *key, struct meet_socket *socket_)
+{
+	struct stat is;
+	int fd =
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd == -1)
+		return -1;
+	if (meet_each(meet, sweep, NULL) == -1 ||
+	    in_folder(meet, bind, fd, key) == -1 || listen(fd, BACKLOG) == -1 ||
+	    fstatat(meet->folder, address_of(key).sun_path, &is,
+		AT_SYMLINK_NOFOLLOW) == -1)
+		return fail(fd, errno);
+	*socket_ = (struct meet_socket){fd, is.st_dev, is.st_ino};
+	return 0;
+}
+
+void
+meet_leave(
+    const struct meet *meet, const char *key, const struct meet_socket *socket_)
+{
+	struct sockaddr_un address = address_of(key);
+	struct stat is;
+
+	/*
+	 * Nobody replaces a socket that listens, so what is found here
+	 * cannot change between the look and the unlink.
+	 */
+	if (fstatat(meet->folder, address.sun_path, &is, AT_SYMLINK_NOFOLLOW) ==
+		0 &&
+	    is.st_dev == socket_->device && is.st_ino == socket_->inode)
+		(void)unlinkat(meet->folder, address.sun_path, 0);
+}
+
+int
+meet_each(const struct meet *meet,
+    void (*each)(const struct meet *meet, const char *key, void *to), void *to)
+{
+	int again =
+	    openat(meet->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = again == -1 ? NULL : fdopendir(again);
+	struct dirent *entry;
+	size_t n;
+
+	if (folder == NULL) {
+		if (again != -1)
+			(void)fail(again, errno);
+		return -1;
+	}
+	while ((entry = readdir(folder)) != NULL) {
+		n = strlen(entry->d_name);
+		if (n <= strlen(SUFFIX) ||
+		    strcmp(entry->d_name + n - strlen(SUFFIX), SUFFIX) != 0)
+			continue;
+		entry->d_name[n - strlen(SUFFIX)] = '\0';
+		if (meet_key_ok(entry->d_name))
+			each(meet, entry->d_name, to);
+	}
+	(void)closedir(folder);
+	return 0;
+}

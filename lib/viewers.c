@@ -1,0 +1,461 @@
+/*
+ * viewers: see viewers.h. A write of whole frames is at most PIPE_BUF long,
+ * so a pipe takes all of it or nothing, and most viewers are never inside
+ * a frame. Only a longer frame can be taken in part.
+ */
+#define _GNU_SOURCE /* EPOLLRDHUP */
+#include "viewers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util.h"
+
+struct held {
+	struct held *next;
+	size_t viewers;
+	uint64_t start;
+	size_t n;
+	char bytes[];
+};
+
+enum outcome {
+	DONE,  /* all was taken */
+	FULL,  /* its pipe has no more room */
+	LEAVE, /* it is to be closed: it left, or its time is over */
+};
+
+void
+viewers_init(
+    struct viewers *viewers, struct ring *ring, int epoll, uint64_t tag)
+{
+	*viewers = (struct viewers){
+	    .next_over_ns = VIEWERS_NEVER,
+	    .ring = ring,
+	    .epoll = epoll,
+	    .tag = tag,
+	    .seed = (uint64_t)util_now_ns() ^ (uint64_t)getpid() << 40,
+	};
+}
+
+void
+viewers_free(struct viewers *viewers)
+{
+	while (viewers->n > 0)
+		viewers_remove(viewers, viewers->all);
+	free(viewers->all);
+	free(viewers->index);
+	viewers->all = NULL;
+	viewers->index = NULL;
+}
+
+/* xorshift64*: nothing secret, but no two viewers alike. */
+uint64_t
+viewers_random(struct viewers *viewers, uint64_t n)
+{
+	uint64_t x = viewers->seed | 1;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	viewers->seed = x;
+	return n == 0 ? 0 : (x * UINT64_C(2685821657736338717) >> 16) % n;
+}
+
+static int
+watch(const struct viewers *viewers, int fd, int how, uint32_t events)
+{
+	struct epoll_event event = {.events = events};
+
+	event.data.u64 = viewers->tag | (uint32_t)fd;
+	return epoll_ctl(viewers->epoll, how, fd, &event);
+}
+
+/*
+ * What is watched always. A half-closed socket is a viewer that left, but
+ * those of mod_cgid are so from the start: only a network's count.
+ */
+static uint32_t
+leave_events(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t n = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &n) == 0 &&
+	    (address.ss_family == AF_INET || address.ss_family == AF_INET6))
+		return EPOLLRDHUP;
+	return 0;
+}
+
+/* Room for one viewer more, and for its descriptor in the index. */
+static int
+more_room(struct viewers *viewers, int fd)
+{
+	size_t room = viewers->room * 2 + 16;
+	size_t indexes = ((size_t)fd + 1) * 2;
+	void *new;
+
+	if (viewers->n == viewers->room) {
+		new = realloc(viewers->all, room * sizeof(*viewers->all));
+		if (new == NULL)
+			return -1;
+		viewers->all = new;
+		viewers->room = room;
+	}
+	if ((size_t)fd >= viewers->indexes) {
+		new =
+		    realloc(viewers->index, indexes * sizeof(*viewers->index));
+		if (new == NULL)
+			return -1;
+		viewers->index = new;
+		viewers->indexes = indexes;
+	}
+	return 0;
+}
+
+static void
+sooner(struct viewers *viewers, int64_t over_ns)
+{
+	if (over_ns != VIEWERS_NEVER &&
+	    (viewers->next_over_ns == VIEWERS_NEVER ||
+		over_ns < viewers->next_over_ns))
+		viewers->next_over_ns = over_ns;
+}
+
+int
+viewers_add(struct viewers *viewers, const struct viewer *viewer)
+{
+	int fd = viewer->fd, flags = fcntl(fd, F_GETFL), error;
+
+	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
+	    more_room(viewers, fd) == -1 ||
+	    watch(viewers, fd, EPOLL_CTL_ADD, leave_events(fd)) == -1) {
+		error = errno;
+		(void)close(fd); /* nothing was written there */
+		errno = error;
+		return -1;
+	}
+	viewers->index[fd] = viewers->n;
+	viewers->all[viewers->n++] = *viewer;
+	sooner(viewers, viewer->over_ns);
+	return 0;
+}
+
+static void
+release(struct viewers *viewers, struct held *held)
+{
+	struct held **link = &viewers->held;
+
+	if (held == NULL || --held->viewers > 0)
+		return;
+	while (*link != held)
+		link = &(*link)->next;
+	*link = held->next;
+	viewers->held_bytes -= held->n;
+	free(held);
+}
+
+void
+viewers_remove(struct viewers *viewers, struct viewer *viewer)
+{
+	struct viewer *last = viewers->all + --viewers->n;
+
+	if (viewer->flags & VIEWER_LAGS)
+		viewers->lagging--;
+	release(viewers, viewer->held);
+	/*
+	 * Asked for, as close alone forgets a descriptor only where nobody
+	 * else has it. What could not be written is the reader's loss.
+	 */
+	(void)watch(viewers, viewer->fd, EPOLL_CTL_DEL, 0);
+	(void)close(viewer->fd);
+	if (viewer == last)
+		return;
+	*viewer = *last;
+	viewers->index[viewer->fd] = (size_t)(viewer - viewers->all);
+}
+
+static void
+set_lag(struct viewers *viewers, struct viewer *viewer, bool lags)
+{
+	uint32_t events = leave_events(viewer->fd);
+
+	if (lags == ((viewer->flags & VIEWER_LAGS) != 0))
+		return;
+	viewer->flags ^= VIEWER_LAGS;
+	viewers->lagging += lags ? 1 : (size_t)-1;
+	/* cannot fail: it is watched already */
+	(void)watch(viewers, viewer->fd, EPOLL_CTL_MOD,
+	    lags ? events | EPOLLOUT : events);
+}
+
+/* One write. The bytes taken, or 0 where the pipe is full, or -1. */
+static ssize_t
+write_parts(int fd, const struct iovec *part, int parts)
+{
+	ssize_t n;
+
+	do {
+		n = parts == 1 ? write(fd, part->iov_base, part->iov_len)
+			       : writev(fd, part, parts);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return 0;
+	return n;
+}
+
+/* The rest of the frame that is kept for it. */
+static enum outcome
+write_held(struct viewers *viewers, struct viewer *viewer)
+{
+	struct held *held = viewer->held;
+	size_t had = (size_t)(viewer->place - held->start);
+	struct iovec rest = {held->bytes + had, held->n - had};
+	ssize_t n = write_parts(viewer->fd, &rest, 1);
+
+	if (n == -1)
+		return LEAVE;
+	viewer->place += (uint64_t)n;
+	viewers->moved |= n > 0;
+	return (size_t)n == rest.iov_len ? LEAVE : FULL;
+}
+
+/*
+ * Writes from the viewer's place up to the ring's head. chunk is what
+ * viewers at the same place have in common, found once.
+ */
+static enum outcome
+write_news(
+    struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
+{
+	const struct ring *ring = viewers->ring;
+	ssize_t n;
+
+	while (viewer->place < ring->head) {
+		if (chunk->at != viewer->place || chunk->parts == 0)
+			ring_chunk(ring, viewer->place, PIPE_BUF, chunk);
+		n = write_parts(viewer->fd, chunk->part, chunk->parts);
+		if (n == -1)
+			return LEAVE;
+		if (n > 0) {
+			viewer->place += (uint64_t)n;
+			viewer->flags &= ~(unsigned int)VIEWER_INSIDE;
+			viewers->moved = true;
+		}
+		if (viewer->place == chunk->end) {
+			if (viewer->flags & VIEWER_LEAVES)
+				return LEAVE;
+			continue;
+		}
+		if (n > 0 &&
+		    ring_frame_start(ring, viewer->place) != viewer->place)
+			viewer->flags |= VIEWER_INSIDE;
+		return FULL;
+	}
+	return DONE;
+}
+
+/* It has had everything, and nothing comes any more. */
+static void
+say_farewell(struct viewers *viewers, const struct viewer *viewer)
+{
+	char text[7 + UTIL_DIGITS_MAX + 2] = "retry: ";
+	struct iovec part = {text, 7};
+	uint64_t spread_ms = (uint64_t)viewers->spread_ms;
+
+	if (spread_ms == 0)
+		return;
+	spread_ms += viewers_random(viewers, 2 * spread_ms + 1);
+	part.iov_len += util_digits(text + 7, spread_ms);
+	text[part.iov_len++] = '\n';
+	text[part.iov_len++] = '\n';
+	/* where it finds no room, the viewer comes back at its own time */
+	(void)write_parts(viewer->fd, &part, 1);
+}
+
+/* Writes what there is, and deals with the outcome. True: it is gone. */
+static bool
+serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
+{
+	enum outcome outcome = viewer->held != NULL
+				   ? write_held(viewers, viewer)
+				   : write_news(viewers, viewer, chunk);
+
+	if (outcome == DONE && viewers->over) {
+		say_farewell(viewers, viewer);
+		outcome = LEAVE;
+	}
+	if (outcome == LEAVE) {
+		viewers_remove(viewers, viewer);
+		return true;
+	}
+	set_lag(viewers, viewer, outcome == FULL);
+	return false;
+}
+
+void
+viewers_greeted(struct viewers *viewers, struct viewer *viewer)
+{
+	struct ring_chunk chunk = {.parts = 0};
+
+	viewer->flags &= ~(unsigned int)VIEWER_WAITS;
+	(void)serve(viewers, viewer, &chunk);
+}
+
+void
+viewers_push(struct viewers *viewers)
+{
+	struct ring_chunk first = {.parts = 0}, chunk;
+	struct viewer *viewer = viewers->all;
+	const unsigned int not_now = VIEWER_LAGS | VIEWER_WAITS;
+
+	if (viewers->ring->head > viewers->pushed)
+		ring_chunk(viewers->ring, viewers->pushed, PIPE_BUF, &first);
+	viewers->pushed = viewers->ring->head;
+	while (viewer < viewers->all + viewers->n) {
+		if (viewer->flags & not_now) {
+			viewer++;
+			continue;
+		}
+		chunk = first;
+		if (!serve(viewers, viewer, &chunk))
+			viewer++;
+	}
+}
+
+void
+viewers_ready(struct viewers *viewers, int fd, uint32_t events)
+{
+	struct viewer *viewer = viewers->all + viewers->index[fd];
+	struct ring_chunk chunk = {.parts = 0};
+
+	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
+		viewers_remove(viewers, viewer);
+	else if (events & EPOLLOUT)
+		(void)serve(viewers, viewer, &chunk);
+}
+
+/* The frame that the viewer is inside, kept: NULL where that is too much. */
+static struct held *
+hold(struct viewers *viewers, uint64_t place)
+{
+	const struct ring *ring = viewers->ring;
+	uint64_t start = ring_frame_start(ring, place);
+	struct held *held = viewers->held;
+	struct ring_chunk chunk;
+	size_t n;
+
+	while (held != NULL && held->start != start)
+		held = held->next;
+	if (held != NULL)
+		return held;
+	ring_chunk(ring, start, 1, &chunk);
+	n = (size_t)(chunk.end - start);
+	if (viewers->held_bytes + n > ring->size)
+		return NULL;
+	held = malloc(sizeof(*held) + n);
+	if (held == NULL)
+		return NULL;
+	*held = (struct held){viewers->held, 0, start, n};
+	memcpy(held->bytes, chunk.part[0].iov_base, chunk.part[0].iov_len);
+	if (chunk.parts == 2)
+		memcpy(held->bytes + chunk.part[0].iov_len,
+		    chunk.part[1].iov_base, chunk.part[1].iov_len);
+	viewers->held = held;
+	viewers->held_bytes += n;
+	return held;
+}
+
+void
+viewers_overtake(struct viewers *viewers, uint64_t tail)
+{
+	size_t i = 0;
+
+	while (viewers->lagging > 0 && i < viewers->n) {
+		struct viewer *viewer = viewers->all + i;
+
+		if (viewer->place >= tail || viewer->held != NULL ||
+		    viewer->flags & VIEWER_WAITS) {
+			i++;
+			continue;
+		}
+		if (viewer->flags & VIEWER_INSIDE)
+			viewer->held = hold(viewers, viewer->place);
+		if (viewer->held == NULL) {
+			viewers_remove(viewers, viewer);
+			continue;
+		}
+		viewer->held->viewers++;
+		i++;
+	}
+}
+
+void
+viewers_beat(struct viewers *viewers, const char *bytes, size_t n)
+{
+	const unsigned int not_now = VIEWER_LAGS | VIEWER_WAITS;
+	char copy[PIPE_BUF];
+	struct iovec part = {copy, n};
+	size_t i = 0;
+
+	memcpy(copy, bytes, n);
+	while (i < viewers->n) {
+		struct viewer *viewer = viewers->all + i;
+
+		if (!(viewer->flags & not_now) &&
+		    write_parts(viewer->fd, &part, 1) == -1)
+			viewers_remove(viewers, viewer);
+		else
+			i++;
+	}
+}
+
+void
+viewers_expire(struct viewers *viewers, int64_t now_ns)
+{
+	size_t i = 0;
+
+	viewers->next_over_ns = VIEWERS_NEVER;
+	while (i < viewers->n) {
+		struct viewer *viewer = viewers->all + i;
+
+		if (viewer->over_ns != VIEWERS_NEVER &&
+		    viewer->over_ns <= now_ns) {
+			viewer->over_ns = VIEWERS_NEVER;
+			if (!(viewer->flags & VIEWER_INSIDE)) {
+				viewers_remove(viewers, viewer);
+				continue;
+			}
+			viewer->flags |= VIEWER_LEAVES;
+		}
+		sooner(viewers, viewer->over_ns);
+		i++;
+	}
+}
+
+void
+viewers_finish(struct viewers *viewers, int64_t spread_ms)
+{
+	viewers->over = true;
+	viewers->spread_ms = spread_ms;
+	viewers_push(viewers);
+}
+
+uint64_t
+viewers_foremost(const struct viewers *viewers)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < viewers->n; i++)
+		if (viewers->all[i].held == NULL &&
+		    viewers->all[i].place > most)
+			most = viewers->all[i].place;
+	return most;
+}

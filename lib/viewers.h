@@ -1,0 +1,112 @@
+/*
+ * viewers: the viewers of a channel. Each is a descriptor and a place in the
+ * ring, without a buffer of its own. No write blocks: a viewer whose pipe is
+ * full lags, until epoll says that there is room again. It is closed where
+ * it has left, or when the ring is about to overtake it; not inside a frame,
+ * for a frame that was begun is kept for it. Writes bytes, makes no events
+ * but the retry field of a farewell.
+ */
+#ifndef VIEWERS_H
+#define VIEWERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ring.h"
+
+#define VIEWERS_NEVER (-1)
+
+enum viewer_flags {
+	VIEWER_WAITS = 1,  /* for its header: nothing was written to it */
+	VIEWER_LAGS = 2,   /* epoll is asked for room */
+	VIEWER_INSIDE = 4, /* its place is inside a frame */
+	VIEWER_LEAVES = 8, /* it is closed at the end of this frame */
+	VIEWER_NPH = 16,   /* the caller's: its header has a status line */
+	VIEWER_GAP = 32,   /* the caller's: it is owed a gap event */
+};
+
+/* A frame that the ring has dropped, for viewers that are inside it. */
+struct held;
+
+struct viewer {
+	int fd;
+	unsigned int flags;
+	uint64_t place;
+	int64_t over_ns; /* when it is closed, or VIEWERS_NEVER */
+	struct held *held;
+};
+
+struct viewers {
+	struct viewer *all; /* n of them, in no order */
+	size_t n;
+	size_t lagging;
+
+	int64_t next_over_ns; /* the next over_ns, or VIEWERS_NEVER */
+	uint64_t pushed;      /* the ring's head at the last push */
+	bool moved;           /* somebody took something since it was reset */
+	int64_t spread_ms;    /* farewell: base of its retry field; 0: none */
+	bool over;            /* who has had everything is closed */
+
+	/* the rest is the viewers' own */
+	struct ring *ring;
+	int epoll;
+	uint64_t tag; /* of epoll's data */
+	size_t room;
+	size_t *index; /* of a descriptor, in all */
+	size_t indexes;
+	struct held *held;
+	size_t held_bytes;
+	uint64_t seed;
+};
+
+/* epoll's data for a viewer is tag, with its descriptor in the low 32 bits. */
+void viewers_init(
+    struct viewers *viewers, struct ring *ring, int epoll, uint64_t tag);
+
+/* Closes all of them, as they are, and frees the rest. */
+void viewers_free(struct viewers *viewers);
+
+/*
+ * Takes a viewer, whose fd it owns from now on, and makes fd non-blocking.
+ * Returns 0, or -1 with errno: then fd is closed.
+ */
+int viewers_add(struct viewers *viewers, const struct viewer *viewer);
+
+/* Closes a viewer as it is. Another one takes its place in all. */
+void viewers_remove(struct viewers *viewers, struct viewer *viewer);
+
+/*
+ * A viewer has had its header: it gets what the ring has from its place on.
+ * It may be gone afterwards.
+ */
+void viewers_greeted(struct viewers *viewers, struct viewer *viewer);
+
+/* Writes what is new in the ring to everybody who does not lag. */
+void viewers_push(struct viewers *viewers);
+
+/* epoll had events for the viewer with this descriptor. */
+void viewers_ready(struct viewers *viewers, int fd, uint32_t events);
+
+/* The ring is about to move its tail: who is behind it is closed. */
+void viewers_overtake(struct viewers *viewers, uint64_t tail);
+
+/* n bytes, at most PIPE_BUF, to everybody who has had all of the ring. */
+void viewers_beat(struct viewers *viewers, const char *bytes, size_t n);
+
+/* Closes those whose time is over. */
+void viewers_expire(struct viewers *viewers, int64_t now_ns);
+
+/*
+ * Nothing comes any more: each is closed when it has had everything, after
+ * a retry field of its own from one to three times spread_ms, if not 0.
+ */
+void viewers_finish(struct viewers *viewers, int64_t spread_ms);
+
+/* The place of the viewer that has had most; 0 where there is none. */
+uint64_t viewers_foremost(const struct viewers *viewers);
+
+/* A random number below n, for times that shall differ. */
+uint64_t viewers_random(struct viewers *viewers, uint64_t n);
+
+#endif
