@@ -1,0 +1,302 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # bats; run sets stderr
+# sse-pipe with a command: how it runs, how it ends, and that nothing is left.
+
+load helper
+
+# The body alone, without its first comment.
+body() (
+	set -o pipefail
+	"$@" | sed '1,/^\r$/d' | sed '1,2d'
+)
+
+# Starts sse-pipe in the background with a reader of its own, which "leave"
+# ends; what comes stands in the file out.
+watch() {
+	mkfifo "$BATS_TEST_TMPDIR/viewer"
+	cat "$BATS_TEST_TMPDIR/viewer" >"$BATS_TEST_TMPDIR/out" 3>&- &
+	READER=$!
+	SPAWNED+=" $READER"
+	spawn sse-pipe "$@" >"$BATS_TEST_TMPDIR/viewer" \
+		2>"$BATS_TEST_TMPDIR/err"
+	PIPE=$!
+}
+
+leave() {
+	kill "$READER"
+	wait "$READER" || :
+}
+
+came() {
+	eventually grep -q "^data: $1\$" "$BATS_TEST_TMPDIR/out"
+}
+
+# Whether a process has done nothing for a while.
+still() {
+	local before
+
+	before=$(grep ctxt "/proc/$1/status")
+	sleep 0.3
+	[ "$before" = "$(grep ctxt "/proc/$1/status")" ]
+}
+
+# How many milliseconds it takes from now until none of the test's processes
+# is left.
+ms_until_nothing_left() {
+	local start=${EPOCHREALTIME/./}
+
+	eventually nothing_left
+	echo $(((${EPOCHREALTIME/./} - start) / 1000))
+}
+
+@test "a command's output is the stream, and its success the end of it" {
+	body sse-pipe -e tick -- printf 'a\nb' >"$BATS_TEST_TMPDIR/body"
+	diff - "$BATS_TEST_TMPDIR/body" <<<"event: tick
+data: a
+
+event: tick
+data: b
+
+id: end
+event: end
+data: 0
+"
+}
+
+@test "options after the command are the command's own" {
+	run -0 body sse-pipe printf '%s\n' -e -h
+	[ "${lines[0]}" = "data: -e" ]
+	[ "${lines[1]}" = "data: -h" ]
+}
+
+@test "sse-pipe's exit status is the command's, without the mark of an end" {
+	local status
+
+	for status in 1 7 255; do
+		run "-$status" --separate-stderr \
+			sse-pipe -- sh -c "echo x; exit $status"
+		[ "$stderr" = "sse-pipe: sh ended with status $status" ]
+		grep -q '^data: x$' <<<"$output"
+		refute grep -q '^id: end' <<<"$output"
+	done
+}
+
+@test "a command that a signal ends gives 128 and its number" {
+	run -137 --separate-stderr sse-pipe -- sh -c 'kill -9 $$'
+	[ "$stderr" = "sse-pipe: sh ended with status 137" ]
+	run -143 --separate-stderr sse-pipe -t -- sh -c 'kill $$'
+	refute grep -q '^id: end' <<<"$output"
+}
+
+@test "a command that does not exist is 127, and a 500 to a web server" {
+	run -127 --separate-stderr sse-pipe -- ./no-such-command
+	[ -z "$output" ]
+	[ "$stderr" = \
+		"sse-pipe: ./no-such-command: No such file or directory" ]
+	run -127 --separate-stderr sse-pipe no-such-command-in-path
+	REQUEST_METHOD=GET run -127 --separate-stderr sse-pipe -t ./no-such
+	[ "$output" = "$(printf '%s\r\n' 'Status: 500 Internal Server Error' \
+		'Content-Type: text/plain' 'Cache-Control: no-cache' ''
+		echo '500 Internal Server Error')" ]
+	[ "$stderr" = "sse-pipe: ./no-such: No such file or directory" ]
+}
+
+@test "a command that is not executable is 126, and a 500 to a web server" {
+	local file=$BATS_TEST_TMPDIR/file
+
+	echo x >"$file"
+	run -126 --separate-stderr sse-pipe "$file"
+	[ -z "$output" ]
+	[ "$stderr" = "sse-pipe: $file: Permission denied" ]
+	REQUEST_METHOD=GET run -126 --separate-stderr sse-pipe "$file"
+	[ "${lines[0]}" = $'Status: 500 Internal Server Error\r' ]
+	REQUEST_METHOD=GET run -126 sse-pipe "$BATS_TEST_TMPDIR"
+}
+
+@test "a stream that has ended does not run its command again: 204" {
+	REQUEST_METHOD=GET HTTP_LAST_EVENT_ID=end \
+		run -0 sse-pipe -- touch "$BATS_TEST_TMPDIR/ran"
+	[ "${lines[0]}" = $'Status: 204 No Content\r' ]
+	[ ! -e "$BATS_TEST_TMPDIR/ran" ]
+}
+
+@test "with -E the command's stderr lines are events, else they are passed on" {
+	run -0 --separate-stderr body sse-pipe -E oops -- sh -c \
+		'echo one; sleep 0.2; echo two >&2; sleep 0.2; printf three'
+	[ -z "$stderr" ]
+	[ "$output" = "data: one
+
+event: oops
+data: two
+
+data: three
+
+id: end
+event: end
+data: 0" ]
+	run -0 --separate-stderr body sse-pipe sh -c 'echo two >&2'
+	[ "$stderr" = two ]
+	[ "${lines[0]}" = "id: end" ]
+}
+
+@test "with --pty a command has a terminal that changes no byte" {
+	run -0 body sse-pipe --pty -- sh -c 'test -t 1 && echo "$TERM" &&
+		stty -a </dev/tty | grep -o -e -opost && printf "a\tb\rc\r\n"'
+	[ "$output" = "$(printf 'data: %s\n\n' dumb -opost $'a\tb' c
+		printf '%s\n' 'id: end' 'event: end' 'data: 0')" ]
+	# without it there is none
+	run -1 sse-pipe -- test -t 1
+}
+
+@test "a progress bar that redraws with CR is live" {
+	watch -t -- sh -c 'printf "1 %%\r"; sleep 1000'
+	came '1 %'
+}
+
+@test "with --pty stderr may be events too" {
+	run -0 body sse-pipe -t -E oops sh -c 'test -t 2 || echo no >&2'
+	[ "${lines[0]}" = "event: oops" ]
+	[ "${lines[1]}" = "data: no" ]
+}
+
+@test "the command gets the request, but never HTTP_PROXY" {
+	HTTP_PROXY=http://evil HTTP_HOST=h REQUEST_METHOD=POST \
+		QUERY_STRING='a=b&lastEventId=7' \
+		run -0 body sse-pipe env
+	grep -qx 'data: HTTP_HOST=h' <<<"$output"
+	grep -qx 'data: QUERY_STRING=a=b&lastEventId=7' <<<"$output"
+	grep -qx 'data: HTTP_LAST_EVENT_ID=7' <<<"$output"
+	refute grep -q HTTP_PROXY <<<"$output"
+}
+
+@test "the command reads what sse-pipe got on stdin" {
+	run -0 body sse-pipe cat <<<hello
+	[ "${lines[0]}" = "data: hello" ]
+}
+
+@test "the command runs in a process group of its own, with signals as usual" {
+	export ASAN_OPTIONS=detect_leaks=0
+	perl -MPOSIX -e '$SIG{$_} = "IGNORE" for qw(PIPE INT USR1 CHLD HUP XFSZ);
+		sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM, SIGHUP));
+		exec @ARGV' sse-pipe -- sh -c 'echo $$
+			cut -d " " -f 5 /proc/$$/stat
+			exec grep -E "^Sig(Blk|Ign)" /proc/self/status' |
+		sed -n 's/^data: //p' >"$BATS_TEST_TMPDIR/signals"
+	cat "$BATS_TEST_TMPDIR/signals"
+	[ "$(sed -n 1p "$BATS_TEST_TMPDIR/signals")" = \
+		"$(sed -n 2p "$BATS_TEST_TMPDIR/signals")" ]
+	grep -q 'SigBlk:.0000000000000000$' "$BATS_TEST_TMPDIR/signals"
+	grep -q 'SigIgn:.0000000000000000$' "$BATS_TEST_TMPDIR/signals"
+}
+
+@test "the command has no descriptor of sse-pipe's" {
+	# a web server's are closed, and so would those of the test's be
+	REQUEST_METHOD=GET run -0 body sse-pipe -E oops -t \
+		sh -c 'exec ls -x /proc/self/fd'
+	# ls opens the folder itself
+	[ "${lines[0]}" = "data: 0  1  2  3" ]
+}
+
+@test "the viewer leaves: the silent command and its children are gone at once" {
+	local took
+
+	watch -- sh -c 'sleep 1000 & sh -c "sleep 1001; :" & echo up; wait'
+	came up
+	leave
+	took=$(ms_until_nothing_left)
+	echo "$took ms"
+	wait "$PIPE"
+	# 200 on a machine that is idle
+	[ "$took" -lt 1500 ]
+}
+
+@test "the viewer leaves: a terminal's command is hung up" {
+	watch -t -- sh -c 'trap "echo hup >$1; exit" HUP; echo up
+		while :; do sleep 0.1; done' sh "$BATS_TEST_TMPDIR/hup"
+	came up
+	leave
+	eventually nothing_left
+	wait "$PIPE"
+	[ "$(cat "$BATS_TEST_TMPDIR/hup")" = hup ]
+}
+
+@test "the viewer leaves: a command that ignores it is killed within 2.5 s" {
+	local took option
+
+	for option in -- -t; do
+		watch "$option" sh -c 'trap "" TERM HUP
+			(sleep 1000) & echo up
+			while :; do sleep 1000; done'
+		came up
+		leave
+		took=$(ms_until_nothing_left)
+		echo "$took ms"
+		wait "$PIPE"
+		[ "$took" -ge 1500 ]
+		[ "$took" -lt 4000 ]
+		rm "$BATS_TEST_TMPDIR/viewer" "$BATS_TEST_TMPDIR/out"
+	done
+}
+
+@test "the viewer leaves: a command that is stopped is gone too" {
+	watch -- sh -c 'echo up; kill -STOP $$'
+	came up
+	leave
+	eventually nothing_left
+	wait "$PIPE"
+}
+
+@test "SIGTERM, SIGINT and SIGHUP end sse-pipe and its command, with status 0" {
+	local signal
+
+	for signal in TERM INT HUP; do
+		watch -- sh -c 'echo up; sleep 1000 & wait'
+		came up
+		# bash starts background processes with INT ignored
+		kill -s "$signal" "$PIPE"
+		wait "$PIPE"
+		eventually nothing_left
+		rm "$BATS_TEST_TMPDIR/viewer" "$BATS_TEST_TMPDIR/out"
+	done
+}
+
+@test "SIGTERM ends sse-pipe also while a viewer that reads nothing blocks it" {
+	mkfifo "$BATS_TEST_TMPDIR/viewer"
+	exec 7<>"$BATS_TEST_TMPDIR/viewer"
+	spawn sse-pipe -- yes >"$BATS_TEST_TMPDIR/viewer" 7>&-
+	PIPE=$!
+	# a blocked process makes no more context switches
+	eventually still "$PIPE"
+	kill "$PIPE"
+	wait "$PIPE"
+	eventually nothing_left
+}
+
+@test "sse-pipe is killed with SIGKILL: its command is gone too" {
+	watch -- sh -c 'echo up; exec sleep 1000'
+	came up
+	kill -9 "$PIPE"
+	wait "$PIPE" || :
+	eventually nothing_left
+}
+
+@test "what a command leaves running may write for a while, and is ended" {
+	run -0 --separate-stderr body sse-pipe -- sh -c \
+		'(sleep 0.3; echo late; exec sleep 1000) & echo early'
+	[ "${lines[0]}" = "data: early" ]
+	[ "${lines[1]}" = "data: late" ]
+	[ "${lines[2]}" = "id: end" ]
+	eventually nothing_left
+}
+
+@test "a slow viewer still gets all that a command wrote before it ended" {
+	# the command is gone long before the viewer has read its output, and a
+	# child of it holds the pipe open
+	sse-pipe -- sh -c 'sleep 1000 & seq 20000' | (
+		sleep 4
+		cat
+	) >"$BATS_TEST_TMPDIR/out"
+	[ "$(grep -c '^data: ' "$BATS_TEST_TMPDIR/out")" -eq 20001 ]
+	grep -q '^data: 20000$' "$BATS_TEST_TMPDIR/out"
+	eventually nothing_left
+}
