@@ -35,14 +35,15 @@ refute() {
 # The pids of what a test started and has not ended yet, one a line. A
 # process that has ended but was not reaped has no environment any more. A
 # web server hands no mark on to its CGI programs: these know its port.
-left_over() {
-	grep -lsaz -e "^SSE_TEST=$SSE_TEST\$" \
+left_over() (
+	mark=$SSE_TEST
+	unset SSE_TEST # or grep would find itself
+	grep -lsaz -e "^SSE_TEST=$mark\$" \
 		${PORT:+-e "^SERVER_PORT=$PORT\$"} /proc/[0-9]*/environ |
 		cut -d / -f 3 | while read -r pid; do
-		# grep itself is one of them, and gone by now
 		[ -e "/proc/$pid" ] && echo "$pid"
 	done || :
-}
+)
 
 nothing_left() {
 	[ -z "$(left_over)" ]

@@ -1,0 +1,340 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016,SC2030,SC2031,SC2094,SC2154 # bats; run sets stderr
+# The programs as a web server runs them (RFC 3875): environment in, bytes
+# out, and whatever a server does to a process before it starts it.
+
+load helper
+
+header() {
+	printf '%s\r\n' 'Content-Type: text/event-stream' \
+		'Cache-Control: no-cache' 'Connection: keep-alive' \
+		'X-Accel-Buffering: no' ''
+}
+
+# A program under an nph- name, reading the request in its first argument.
+nph() {
+	local request=$1
+
+	shift
+	mkdir -p "$BATS_TEST_TMPDIR/nph"
+	cp "$PROGRAMS_DIR/$1" "$BATS_TEST_TMPDIR/nph/nph-$1"
+	printf '%b' "$request" | "$BATS_TEST_TMPDIR/nph/nph-$1" "${@:2}"
+}
+
+@test "a GET gets the header, then at once a comment or the retry field" {
+	REQUEST_METHOD=GET run -0 sse-pipe </dev/null
+	[ "$output" = "$(header
+		printf '%s\n' : '' 'id: end' 'event: end' 'data: 0')" ]
+	REQUEST_METHOD=GET run -0 sse-counter -n 0
+	[ "$output" = "$(header
+		echo 'retry: 10000')" ]
+}
+
+@test "a HEAD gets the header alone, and no command is run" {
+	REQUEST_METHOD=HEAD sse-pipe -- touch "$BATS_TEST_TMPDIR/ran" \
+		>"$BATS_TEST_TMPDIR/out"
+	header | cmp - "$BATS_TEST_TMPDIR/out"
+	REQUEST_METHOD=HEAD sse-counter >"$BATS_TEST_TMPDIR/out"
+	header | cmp - "$BATS_TEST_TMPDIR/out"
+	[ ! -e "$BATS_TEST_TMPDIR/ran" ]
+}
+
+@test "a method that a program does not know gets 405 and those it knows" {
+	local method
+
+	for method in POST PUT DELETE get '' 'GET x'; do
+		REQUEST_METHOD=$method run -0 --separate-stderr sse-counter
+		[ "$output" = "$(printf '%s\r\n' \
+			'Status: 405 Method Not Allowed' \
+			'Content-Type: text/plain' 'Cache-Control: no-cache' \
+			'Allow: GET, HEAD' ''
+			echo '405 Method Not Allowed')" ]
+	done
+	REQUEST_METHOD=PUT run -0 --separate-stderr \
+		sse-pipe touch "$BATS_TEST_TMPDIR/ran"
+	[ "${lines[0]}" = $'Status: 405 Method Not Allowed\r' ]
+	grep -q '^Allow: GET, HEAD, POST' <<<"$output"
+	[ ! -e "$BATS_TEST_TMPDIR/ran" ]
+}
+
+@test "sse-pipe answers a POST too" {
+	REQUEST_METHOD=POST run -0 sse-pipe echo posted
+	grep -qx 'data: posted' <<<"$output"
+}
+
+@test "-H adds header fields, and takes the place of one that is there" {
+	run -0 sse-counter -n 0 -H 'X-One: 1' --header 'cache-control: no-store'
+	[ "$output" = "$(printf '%s\r\n' 'Content-Type: text/event-stream' \
+		'Connection: keep-alive' 'X-Accel-Buffering: no' \
+		'X-One: 1' 'cache-control: no-store' ''
+		echo 'retry: 10000')" ]
+}
+
+@test "lastEventId in the query counts where there is no Last-Event-ID" {
+	local query
+
+	for query in lastEventId=4 'a=b&lastEventId=4&c' 'lastEventId=%34' \
+		'lastEventId=4&lastEventId=9'; do
+		QUERY_STRING=$query run -0 sse-counter -n 5 -i 0.001
+		grep -qx 'id: 5' <<<"$output"
+		refute grep -qx 'id: 4' <<<"$output"
+	done
+	HTTP_LAST_EVENT_ID=4 QUERY_STRING=lastEventId=2 \
+		run -0 sse-counter -n 5 -i 0.001
+	refute grep -qx 'id: 4' <<<"$output"
+	for query in lasteventid=4 xlastEventId=4 lastEventId lastEventId= \
+		lastEventId=4%00 'lastEventId=4%' 'lastEventId=4+'; do
+		QUERY_STRING=$query run -0 sse-counter -n 1 -i 0.001
+		grep -qx 'id: 1' <<<"$output"
+	done
+}
+
+@test "arguments that a server made of the query are dropped" {
+	export REQUEST_METHOD=GET
+
+	QUERY_STRING='-n+1' run -0 sse-counter -n 0 -n 1
+	grep -qx 'retry: 10000' <<<"$output"
+	refute grep -q '^data: ' <<<"$output"
+	QUERY_STRING='touch+x' run -0 sse-pipe touch x </dev/null
+	[ ! -e x ]
+	# decoded, with a shell's backslashes, or the whole query as one word
+	QUERY_STRING='-e+%61b' run -0 sse-counter -n 0 -e ab
+	QUERY_STRING='ls+%26' run -0 sse-counter -n 0 ls '\&'
+	QUERY_STRING='-h+x' run -0 sse-counter -n 0 -h+x
+	QUERY_STRING='--help' run -0 sse-counter -n 0 --help
+	refute grep -q usage <<<"$output"
+	# an operator's own arguments stay, also if a query repeats them
+	QUERY_STRING='yes' run -0 sse-pipe echo yes
+	grep -qx 'data: yes' <<<"$output"
+	QUERY_STRING='n=0' run -2 sse-counter n=0
+}
+
+@test "without a web server the query makes no argument" {
+	QUERY_STRING='x' run -2 sse-counter x
+}
+
+@test "-k sends a comment after so long a silence" {
+	spawn sse-pipe -k 0.05 -- sleep 1000 >"$BATS_TEST_TMPDIR/out"
+	eventually comments 5
+	kill $!
+	wait $!
+	# the comment that comes first, and none where it is switched off
+	sse-pipe -k 0 -- sleep 0.5 >"$BATS_TEST_TMPDIR/out"
+	comments 1
+	refute comments 2
+}
+
+comments() {
+	[ "$(grep -c '^:$' "$BATS_TEST_TMPDIR/out")" -ge "$1" ]
+}
+
+@test "-m closes the stream after so long, between two events" {
+	local start=${EPOCHREALTIME/./}
+
+	run -0 sse-counter -m 0.3 -i 0.001
+	[ $((${EPOCHREALTIME/./} - start)) -ge 300000 ]
+	[[ ${lines[-1]} = "data: "* ]]
+	[ "$(grep -c '^id: ' <<<"$output")" = \
+		"$(grep -c '^data: ' <<<"$output")" ]
+	# also while there is silence, and without the mark of an end
+	run -0 sse-pipe -m 0.3 sleep 1000
+	refute grep -q 'id: end' <<<"$output"
+	nothing_left
+}
+
+@test "SIGPIPE ignored by the parent: a reader that leaves ends the program" {
+	local program
+
+	for program in 'sse-counter -i 0.01' 'sse-pipe yes'; do
+		# shellcheck disable=SC2086 # words
+		(
+			trap '' PIPE
+			status=0
+			timeout 30 $program || status=$?
+			echo "$status" >"$BATS_TEST_TMPDIR/status"
+		) 2>"$BATS_TEST_TMPDIR/err" | head -n 8 >/dev/null
+		eventually test -s "$BATS_TEST_TMPDIR/status"
+		[ "$(cat "$BATS_TEST_TMPDIR/status")" -eq 0 ]
+		[ ! -s "$BATS_TEST_TMPDIR/err" ]
+		rm "$BATS_TEST_TMPDIR/status"
+	done
+}
+
+@test "a reader that leaves a silent counter ends it at once" {
+	mkfifo "$BATS_TEST_TMPDIR/viewer"
+	cat "$BATS_TEST_TMPDIR/viewer" >"$BATS_TEST_TMPDIR/out" 3>&- &
+	reader=$!
+	spawn sse-counter -i 1000 -k 0 >"$BATS_TEST_TMPDIR/viewer"
+	eventually grep -q retry "$BATS_TEST_TMPDIR/out"
+	kill "$reader"
+	wait $!
+}
+
+@test "signals that a server blocked or ignored, and its alarm, do not matter" {
+	perl -MPOSIX -e '$SIG{$_} = "IGNORE" for qw(TERM CHLD INT ALRM);
+		my $all = POSIX::SigSet->new; $all->fillset;
+		sigprocmask(SIG_BLOCK, $all); alarm(1); exec @ARGV' \
+		sse-counter -i 0.01 >"$BATS_TEST_TMPDIR/out" 3>&- &
+	SPAWNED+=" $!"
+	eventually grep -qx 'data: 150' "$BATS_TEST_TMPDIR/out"
+	kill $!
+	wait $!
+	perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' sse-pipe sh -c 'exit 3' ||
+		[ $? -eq 3 ]
+}
+
+@test "stdin, stdout or stderr that are closed do no harm" {
+	sse-counter -n 1 -i 0.001 <&- >"$BATS_TEST_TMPDIR/out"
+	grep -qx 'data: 1' "$BATS_TEST_TMPDIR/out"
+	sse-pipe <&- >"$BATS_TEST_TMPDIR/out"
+	grep -qx 'id: end' "$BATS_TEST_TMPDIR/out"
+	sse-pipe echo x <&- >"$BATS_TEST_TMPDIR/out" 2>&-
+	grep -qx 'data: x' "$BATS_TEST_TMPDIR/out"
+	# nobody looks: the viewer has left
+	timeout 30 sse-counter -i 1000 >&-
+	timeout 30 sse-pipe sleep 1000 >&-
+	timeout 30 sse-pipe sleep 1000 <&- >&- 2>&-
+	nothing_left
+}
+
+@test "a full disk is a failure, said once" {
+	local program
+
+	for program in 'sse-counter -i 0.001' 'sse-pipe yes' \
+		'sse-pipe sleep 1000'; do
+		run -1 --separate-stderr timeout 30 \
+			sh -c "exec $program >/dev/full"
+		[ "$stderr" = "${program%% *}: write to stdout: \
+No space left on device" ]
+	done
+	nothing_left
+}
+
+@test "short writes and EAGAIN lose nothing, and do not spin" {
+	seq 200000 >"$BATS_TEST_TMPDIR/in"
+	perl -MFcntl -e 'fcntl(STDOUT, F_SETFL, O_WRONLY | O_NONBLOCK) or die;
+		exec @ARGV' sse-pipe <"$BATS_TEST_TMPDIR/in" |
+		perl -e 'while (sysread(STDIN, $_, 7777)) {
+			select(undef, undef, undef, 0.001) if $i++ % 8 == 0;
+			print }' |
+		sed -n 's/^data: //p' | sed '$d' |
+		cmp - "$BATS_TEST_TMPDIR/in"
+}
+
+@test "a write that a signal interrupts is done again" {
+	export ASAN_OPTIONS=detect_leaks=0 # it does not work under strace
+	strace -o /dev/null -e trace=write \
+		-e inject=write:error=EINTR:when=2+2 \
+		sse-counter -n 5 -i 0.001 >"$BATS_TEST_TMPDIR/out"
+	[ "$(grep -c '^data: ' "$BATS_TEST_TMPDIR/out")" -eq 5 ]
+	strace -o /dev/null -e trace=ppoll,read \
+		-e inject=ppoll:error=EINTR:when=1+2 \
+		sse-counter -n 5 -i 0.001 >"$BATS_TEST_TMPDIR/out"
+	[ "$(grep -c '^data: ' "$BATS_TEST_TMPDIR/out")" -eq 5 ]
+}
+
+@test "an nph- program writes the status line itself" {
+	mkdir "$BATS_TEST_TMPDIR/nph"
+	cp "$PROGRAMS_DIR/sse-counter" "$BATS_TEST_TMPDIR/nph/nph-counter"
+	REQUEST_METHOD=GET run -0 "$BATS_TEST_TMPDIR/nph/nph-counter" -n 0
+	[ "$output" = "$(printf '%s\r\n' 'HTTP/1.1 200 OK' \
+		'Content-Type: text/event-stream' 'Cache-Control: no-cache' \
+		'Connection: close' 'X-Accel-Buffering: no' ''
+		echo 'retry: 10000')" ]
+	REQUEST_METHOD=GET HTTP_LAST_EVENT_ID=1 \
+		run -0 "$BATS_TEST_TMPDIR/nph/nph-counter" -n 1
+	[ "${lines[0]}" = $'HTTP/1.1 204 No Content\r' ]
+}
+
+@test "an nph- program without a server reads the request itself" {
+	run -0 nph 'GET /x?lastEventId=4 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n' \
+		sse-counter -n 5 -i 0.001
+	[ "${lines[0]}" = $'HTTP/1.1 200 OK\r' ]
+	grep -qx 'id: 5' <<<"$output"
+	run -0 nph '\r\nGET / HTTP/1.0\nLAST-event-id: \t4 \n\n' \
+		sse-counter -n 5 -i 0.001
+	grep -qx 'id: 5' <<<"$output"
+	refute grep -qx 'id: 4' <<<"$output"
+	run -0 nph 'HEAD / HTTP/1.1\r\n\r\n' sse-counter
+	[ "${lines[-2]}" = $'X-Accel-Buffering: no\r' ]
+	[ "${lines[-1]}" = $'\r' ]
+	run -0 --separate-stderr nph 'DELETE / HTTP/1.1\r\n\r\n' sse-counter
+	[ "${lines[0]}" = $'HTTP/1.1 405 Method Not Allowed\r' ]
+}
+
+@test "a request that an nph- program reads becomes its command's environment" {
+	run -0 nph 'POST /p?q=1#f HTTP/1.1\r\nProxy: http://evil\r\nX-A: b \r\nX_B: c\r\nContent-Type: text/x\r\nContent-Length: 5\r\n\r\nhello' \
+		sse-pipe sh -c 'env; cat'
+	for line in REQUEST_METHOD=POST QUERY_STRING=q=1 'REQUEST_URI=/p?q=1' \
+		SERVER_PROTOCOL=HTTP/1.1 HTTP_X_A=b CONTENT_TYPE=text/x \
+		CONTENT_LENGTH=5 hello; do
+		grep -qxF "data: $line" <<<"$output"
+	done
+	refute grep -q -e HTTP_PROXY -e HTTP_X_B <<<"$output"
+}
+
+@test "a request that is malformed gets 400" {
+	local request end='\r\nHost: a\r\n\r\n'
+
+	for request in 'GET' 'GET /' "GET / $end" "GET  / HTTP/1.1$end" \
+		" GET / HTTP/1.1$end" "GET / HTTP/1.1 $end" \
+		"GET / HTTP/2.0$end" "GET / HTTP/1.x$end" \
+		"GET / HTTP/1.11$end" "GET / http/1.1$end" \
+		"G@T / HTTP/1.1$end" "GET /\x01 HTTP/1.1$end" \
+		"GET /\r HTTP/1.1$end" \
+		'GET / HTTP/1.1\r\nHost : a\r\n\r\n' \
+		'GET / HTTP/1.1\r\nX: a\r\n b: c\r\n\r\n' \
+		'GET / HTTP/1.1\r\nX: a\rY: b\r\n\r\n' \
+		'GET / HTTP/1.1\r\nX: a\0b\r\n\r\n' \
+		'GET / HTTP/1.1\r\nX: a\x7fb\r\n\r\n' \
+		'GET / HTTP/1.1\r\nno colon\r\n\r\n' \
+		'GET / HTTP/1.1\r\n: x\r\n\r\n' \
+		'GET / HTTP/1.1\r\nHost: a\r\n'; do
+		run -1 --separate-stderr nph "$request" sse-counter -n 0
+		[ "${lines[0]}" = $'HTTP/1.1 400 Bad Request\r' ]
+		[[ $stderr = "nph-sse-counter: "* ]]
+	done
+}
+
+@test "a request that is too long gets 431, and none at all no answer" {
+	local long
+
+	long=$(printf '%20000s' '' | tr ' ' x)
+	run -1 --separate-stderr nph "GET /$long HTTP/1.1\r\n\r\n" sse-counter
+	[ "${lines[0]}" = \
+		$'HTTP/1.1 431 Request Header Fields Too Large\r' ]
+	run -0 --separate-stderr nph '' sse-counter
+	[ -z "$output" ]
+}
+
+# bats test_tags=slow
+@test "a request that does not end gets 408 after ten seconds" {
+	run -1 --separate-stderr timeout 30 bash -c '
+		cp "$PROGRAMS_DIR/sse-counter" "$1/nph-counter"
+		{ printf "GET / HTTP/1.1\r\nHost"; exec sleep 14; } |
+			{ "$1/nph-counter"; kill $!; exit 1; }' \
+		sh "$BATS_TEST_TMPDIR"
+	[ "${lines[0]}" = $'HTTP/1.1 408 Request Timeout\r' ]
+}
+
+@test "SIGTERM ends an nph- program that waits for its request" {
+	cp "$PROGRAMS_DIR/sse-counter" "$BATS_TEST_TMPDIR/nph-counter"
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	exec 7<>"$BATS_TEST_TMPDIR/in"
+	"$BATS_TEST_TMPDIR/nph-counter" <"$BATS_TEST_TMPDIR/in" \
+		>"$BATS_TEST_TMPDIR/out" 3>&- 7>&- &
+	SPAWNED+=" $!"
+	eventually caught $!
+	kill $!
+	DEADLINE=5 eventually ended $!
+	wait $!
+	[ ! -s "$BATS_TEST_TMPDIR/out" ]
+}
+
+# Whether a process has its handler for SIGTERM, which is signal 15.
+caught() {
+	local mask
+
+	mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status")
+	((0x$mask & 1 << 14))
+}
