@@ -28,6 +28,8 @@ sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
 
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
 fuzz-decode = decode json frame util
+fuzz-record = record frame util
+fuzz-request = frame util
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local

@@ -44,8 +44,7 @@ record_room(struct splitter *splitter, size_t *n)
 		splitter->start = 0;
 		splitter->scan -= start;
 		splitter->end = left;
-		if (splitter->body >= start)
-			splitter->body -= start;
+		splitter->body -= start;
 	}
 	if (splitter->size - left < RECORD_READ) {
 		larger = realloc(splitter->buffer, 2 * splitter->size);
@@ -104,6 +103,8 @@ give(struct splitter *splitter, struct record *record, size_t n, size_t next)
 	record->bytes = (struct bytes){at, n};
 	splitter->offset += next - splitter->start;
 	splitter->start = next;
+	if (splitter->body < next)
+		splitter->body = next; /* of the next record, empty so far */
 	splitter->middle = !record->last;
 	return record->last;
 }

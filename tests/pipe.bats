@@ -102,6 +102,8 @@ arrived() {
 @test "with -p a record is a paragraph" {
 	printf '\n\na\nb\n\n\n\r\nc\r\rd\r\n\r\nlast\nline' |
 		makes 'data: a\ndata: b\n\ndata: c\n\ndata: d\n\ndata: last\ndata: line\n\n' -p
+	printf 'a\n' | makes 'data: a\n\n' -p
+	printf '\n\r' | makes '' -p
 }
 
 @test "-e gives the event type, -x that of the last event, -r comes first" {
