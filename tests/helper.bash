@@ -108,7 +108,7 @@ start_lighttpd() {
 	SSE_RUN=$BATS_TEST_TMPDIR/run
 	export PORT SSE_RUN SSE_TOP="${SITE:-$TOP}" URL="http://127.0.0.1:$PORT"
 	mkdir -p "$SSE_RUN"
-	spawn lighttpd -D -f "$TOP/conf/lighttpd.conf" \
+	spawn lighttpd -D -f "${LIGHTTPD_CONF:-$TOP/conf/lighttpd.conf}" \
 		>>"$BATS_TEST_TMPDIR/lighttpd.log" 2>&1
 	export LIGHTTPD=$!
 	eventually listens "$PORT"

@@ -99,6 +99,19 @@ answered() {
 }
 
 # bats test_tags=slow
+@test "a stream that died without a word is opened again, and goes on" {
+	make_site
+	cgi sse-counter <<-END
+		#!/bin/sh
+		[ -n "\$QUERY_STRING" ] && exec '$PROGRAMS_DIR/sse-counter' -i 0.1
+		exec '$PROGRAMS_DIR/sse-pipe' -c id,data -- sh -c '
+		printf "%s\t%s\n" 1 1 2 2 3 3; sleep 100'
+	END
+	start_lighttpd
+	page silence
+}
+
+# bats test_tags=slow
 @test "the chart draws vmstat, also where many samples come at once" {
 	make_site
 	cgi vmstat <<-'END'

@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 const [scenario, url] = process.argv.slice(2);
 const DEADLINE = 60000;
 
-async function open(browser, options = {}) {
+async function open(browser, options = {}, prepare = () => {}) {
 	const page = await browser.newPage(
 		{viewport: {width: 1200, height: 800}, ...options});
 
@@ -21,6 +21,7 @@ async function open(browser, options = {}) {
 	page.on("pageerror", error => page.failures.push(String(error)));
 	page.on("console", message => page.said.push(message.text()));
 	page.on("request", request => page.hosts.add(new URL(request.url()).host));
+	await prepare(page);
 	await page.goto(url);
 	return page;
 }
@@ -157,6 +158,20 @@ const scenarios = {
 		await eventually(async () => await number(page) > n, "it goes on");
 		assert.ok(page.said.includes(`New message: ${n + 1}`), "no gap");
 		assert.equal(await page.textContent("#reconnections"), "0");
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* page.bats sends three events, and no more until the page asks again. */
+	async silence(browser) {
+		const page = await open(browser, {}, page => page.clock.install());
+
+		await shows(page, "#number", /^3$/);
+		await page.clock.fastForward(20000);
+		assert.equal(await page.textContent("#counter .said"), "");
+		await page.clock.fastForward(6000);
+		await shows(page, "#number", /^[4-9]/);
+		await shows(page, "#reconnections", /^1$/);
+		assert.ok(page.said.includes("New message: 4"), "no gap");
 		assert.deepEqual(page.failures, []);
 	},
 
