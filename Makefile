@@ -21,7 +21,7 @@ PROGRAMS += sse-tail
 has = $(shell echo '\#include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 HIREDIS := $(call has,hiredis/hiredis.h)
 OPENSSL := $(call has,openssl/ssl.h)
-sse-redis = stream cgi loop frame util url resolve reply link redis entry \
+sse-redis = stream cgi loop frame util url resolve reply link redis entry json \
 	history $(if $(OPENSSL),tls,notls)
 PROGRAMS += $(if $(HIREDIS),sse-redis)
 sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)

@@ -193,6 +193,20 @@ take_reply(struct source *source)
 			    : strerror(errno));
 }
 
+/* The connection is lost. Returns 0, or -1 where another is no better. */
+static int
+lose(struct source *source)
+{
+	if (source->redis.too_large) {
+		redis_settle(&source->redis);
+		return history_shrink(&source->history) ? 0 : -1;
+	}
+	if (++source->lost == LOST_WARN)
+		stream_warn(
+		    &source->stream, "%s; trying again", source->redis.why);
+	return 0;
+}
+
 /* Redis has something to do. Returns 0 to wait again, -1 to end. */
 static int
 step(struct source *source)
@@ -206,12 +220,8 @@ step(struct source *source)
 			break;
 		case REDIS_REPLY: take_reply(source); break;
 		case REDIS_LOST:
-			if (source->redis.too_large &&
-			    !history_shrink(&source->history))
+			if (lose(source) == -1)
 				return fail(source, "an entry is too large");
-			if (++source->lost == LOST_WARN)
-				stream_warn(&source->stream, "%s; trying again",
-				    source->redis.why);
 			break;
 		case REDIS_FAILED: return fail(source, source->redis.why);
 		}
@@ -275,6 +285,7 @@ main(int argc, char *argv[])
 	files.ca = getenv("SSE_REDIS_CACERT");
 	files.cert = getenv("SSE_REDIS_CERT");
 	files.key = getenv("SSE_REDIS_KEY");
+	entry_init(&source.space);
 	redis_init(&source.redis, &source.url, &files);
 	source.open_ns = util_now_ns() + OPEN_NS;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json.h"
 #include "util.h"
 
 /* A number of n digits, as Redis writes it. */
@@ -64,11 +65,12 @@ entry_id_before(struct entry_id id)
 	return id;
 }
 
-/* Appends; false where there is no memory. */
-static bool
-put(struct entry_space *space, const char *bytes, size_t n)
+/* The sink of the JSON: appends. */
+static int
+append(void *to, const char *bytes, size_t n)
 {
-	size_t size = space->size > 0 ? space->size : 256;
+	struct entry_space *space = to;
+	size_t size = space->size > 0 ? space->size : FRAME_BUFFER;
 	char *larger;
 
 	while (size - space->n < n)
@@ -76,69 +78,28 @@ put(struct entry_space *space, const char *bytes, size_t n)
 	if (size != space->size) {
 		larger = realloc(space->at, size);
 		if (larger == NULL)
-			return false;
+			return -1;
 		space->at = larger;
 		space->size = size;
 	}
 	memcpy(space->at + space->n, bytes, n);
 	space->n += n;
-	return true;
+	return 0;
 }
 
-/* How long the well-formed UTF-8 character at text is; 0 if there is none. */
-static size_t
-character(const unsigned char *text, size_t n)
+void
+entry_init(struct entry_space *space)
 {
-	unsigned char least = 0x80, most = 0xbf;
-	size_t length = *text < 0x80   ? 1
-			: *text < 0xc2 ? 0
-			: *text < 0xe0 ? 2
-			: *text < 0xf0 ? 3
-			: *text < 0xf5 ? 4
-				       : 0;
-
-	if (length > n)
-		return 0;
-	if (*text == 0xe0)
-		least = 0xa0; /* else it would be one of two bytes */
-	if (*text == 0xed)
-		most = 0x9f; /* above are surrogates */
-	if (*text == 0xf0)
-		least = 0x90;
-	if (*text == 0xf4)
-		most = 0x8f; /* the end of Unicode */
-	for (size_t i = 1; i < length; i++) {
-		if (text[i] < least || text[i] > most)
-			return 0;
-		least = 0x80;
-		most = 0xbf;
-	}
-	return length;
+	space->at = NULL;
+	space->size = space->n = 0;
+	frame_init(&space->frame, append, space);
 }
 
-/* A JSON string (RFC 8259); what is no UTF-8 becomes U+FFFD. */
-static bool
-put_string(struct entry_space *space, struct bytes text)
+void
+entry_free(struct entry_space *space)
 {
-	static const char hex[] = "0123456789abcdef";
-	const unsigned char *at = (const unsigned char *)text.at;
-	bool ok = put(space, "\"", 1);
-	size_t n;
-
-	for (size_t i = 0; ok && i<text.n; i += n> 0 ? n : 1) {
-		n = character(at + i, text.n - i);
-		if (n == 0)
-			ok = put(space, "\xef\xbf\xbd", 3);
-		else if (at[i] == '"' || at[i] == '\\')
-			ok = put(space, (char[]){'\\', (char)at[i]}, 2);
-		else if (at[i] < 0x20)
-			ok = put(space, "\\u00", 4) &&
-			     put(space,
-				 (char[]){hex[at[i] >> 4], hex[at[i] & 15]}, 2);
-		else
-			ok = put(space, text.at + i, n);
-	}
-	return ok && put(space, "\"", 1);
+	free(space->at);
+	entry_init(space);
 }
 
 static bool
@@ -147,26 +108,27 @@ is(const struct reply *reply, const char *text)
 	return reply->text.n == strlen(text) && reply_begins(reply, text);
 }
 
-/* The fields, but for "event", which is the type. */
+/* The fields, but for "event", which is the type. Returns 0 or -1. */
 static int
 put_object(struct entry_space *space, const struct reply *fields)
 {
+	struct frame *frame = &space->frame;
 	const char *before = "{";
 
 	space->n = 0;
 	for (size_t i = 0; i + 1 < fields->n; i += 2) {
 		if (is(fields->elements[i], "event"))
 			continue;
-		if (!put(space, before, 1) ||
-		    !put_string(space, fields->elements[i]->text) ||
-		    !put(space, ":", 1) ||
-		    !put_string(space, fields->elements[i + 1]->text))
-			return -1;
+		frame_raw(frame, before, 1);
+		json_string(frame, fields->elements[i]->text);
+		frame_raw(frame, ":", 1);
+		json_string(frame, fields->elements[i + 1]->text);
 		before = ",";
 	}
-	if (*before == '{' && !put(space, before, 1))
-		return -1;
-	return put(space, "}", 1) ? 0 : -1;
+	if (*before == '{')
+		frame_raw(frame, before, 1);
+	frame_raw(frame, "}", 1);
+	return frame_flush(frame);
 }
 
 /* Whether reply is [ID, [NAME, VALUE, ...]], of strings. */
@@ -218,11 +180,4 @@ entry_event(const struct reply *reply, struct bytes type,
 		return -1;
 	event->data = (struct bytes){space->at, space->n};
 	return 0;
-}
-
-void
-entry_free(struct entry_space *space)
-{
-	free(space->at);
-	*space = (struct entry_space){NULL, 0, 0};
 }

@@ -35,12 +35,16 @@ int entry_id_compare(struct entry_id a, struct entry_id b);
 /* The id just before, of any but 0-0. */
 struct entry_id entry_id_before(struct entry_id id);
 
-/* Memory for events, which entry_event makes larger as it needs to. */
+/* Memory for an event's JSON, which entry_event makes as large as needed. */
 struct entry_space {
+	struct frame frame; /* what encodes it */
 	char *at;
 	size_t size;
 	size_t n;
 };
+
+/* Takes no memory yet. */
+void entry_init(struct entry_space *space);
 
 /*
  * Makes an event of an entry's reply, [ID, [NAME, VALUE, ...]]; type is that
@@ -51,7 +55,7 @@ struct entry_space {
 int entry_event(const struct reply *reply, struct bytes type,
     struct entry_space *space, struct entry_id *id, struct event *event);
 
-/* Frees what entry_event took. */
+/* Frees what entry_event took; space can be used again. */
 void entry_free(struct entry_space *space);
 
 #endif

@@ -38,7 +38,7 @@ history_shrink(struct history *history)
 {
 	if (history->batch == 1)
 		return false;
-	history->batch /= 4;
+	history->batch /= 16;
 	if (history->batch == 0)
 		history->batch = 1;
 	return true;

@@ -72,6 +72,7 @@ pause_on(struct redis *redis)
 	redis->state = REDIS_PAUSED;
 	redis->pendings = 0;
 	redis->ready = false;
+	redis->too_large = false;
 	redis->due_ns =
 	    util_now_ns() + (int64_t)(half + next_random(redis) % half) * MS;
 	redis->pause_ms *= 2;
@@ -115,11 +116,12 @@ target_name(const struct redis *redis)
 static enum redis_event
 lose_link(struct redis *redis)
 {
-	redis->too_large = errno == EMSGSIZE;
 	switch (errno) {
 	case EMSGSIZE:
-		return lose(
+		(void)lose(
 		    redis, "a reply is larger than %d bytes", LINK_REPLY_MAX);
+		redis->too_large = true;
+		return REDIS_LOST;
 	case EACCES:
 		if (redis->link.tls == NULL)
 			break;

@@ -62,10 +62,11 @@ tls_open(int fd, const char *host, const struct tls_files *files)
 					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	/* replies tell their own end: a server that was killed is no attack */
 	SSL_CTX_set_options(tls->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
-	errno = EINVAL;
 	if (SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1 ||
-	    load(tls->context, files) == -1)
+	    load(tls->context, files) == -1) {
+		errno = EINVAL;
 		goto fail;
+	}
 	errno = ENOMEM;
 	tls->ssl = SSL_new(tls->context);
 	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, fd) != 1 ||

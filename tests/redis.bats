@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # sse-redis at real servers: what is an event, who resumes where, which error
 # is told how.
+# Each test is a shell of its own, and a file is not written where it is read:
+# shellcheck disable=SC2030,SC2031,SC2094
 
 load helper
 load redis
@@ -18,7 +20,7 @@ load redis
 	eventually ended "$VIEWER"
 	printf '%s\n' 'id: 1-1' 'data: one' '' \
 		'id: 1-2' 'event: tick' 'data: two' 'data: lines' '' \
-		'id: 2-0' $'data: {"temperature":"21.5","note":"a \\"b\\"\\\\\\u0009\xef\xbf\xbd\xc3\xa9"}' '' \
+		'id: 2-0' $'data: {"temperature":"21.5","note":"a \\"b\\"\\\\\\t\xef\xbf\xbd\xc3\xa9"}' '' \
 		'id: 2-1' 'event: empty' 'data: {}' '' >expected
 	sed 1,7d v | diff expected -
 	[ ! -s v.err ]
@@ -141,4 +143,276 @@ load redis
 	cli xadd s 1-0 data first
 	eventually has v 'id: 1-0'
 	[ "$(ids_of v)" = 1-0 ]
+}
+
+# A request that ends by itself: into the files NAME and NAME.err, with STATUS.
+request() {
+	local name=$1
+
+	shift
+	STATUS=0
+	REQUEST_METHOD=${METHOD:-GET} timeout 60 sse-redis \
+		-u "${REDIS_URL:-unix:$REDIS_SOCKET}" "$@" >"$name" \
+		2>"$name.err" || STATUS=$?
+}
+
+# refused NAME TEXT: 500 to the viewer without details, TEXT in the log.
+refused() {
+	[ "$STATUS" = 1 ]
+	[ "$(head -n 1 "$1")" = $'Status: 500 Internal Server Error\r' ]
+	[ "$(tail -n 1 "$1")" = '500 Internal Server Error' ]
+	[ "$(wc -l <"$1.err")" = 1 ]
+	grep -qF -e "$2" "$1.err"
+}
+
+@test "sse-redis answers 500 where waiting does not help" {
+	start_redis a
+	cli set text value
+	request v text
+	refused v WRONGTYPE
+
+	cli acl setuser reader on '>secret' '~s' +@read
+	cli acl setuser narrow on '>secret' '~s' +xread
+	cli config set requirepass s3cret
+	request v s
+	refused v NOAUTH
+	REDIS_URL=unix://:wrong@$REDIS_SOCKET request v s
+	refused v WRONGPASS
+	REDIS_URL=unix://reader:secret@$REDIS_SOCKET request v other
+	refused v NOPERM
+	REDIS_URL=unix://narrow:secret@$REDIS_SOCKET request v s
+	refused v NOPERM
+	REDIS_URL="unix://:s3cret@$REDIS_SOCKET?db=99" request v s
+	refused v 'DB index'
+	for REDIS_URL in redis://x@h redis://h:0 redis://h:x redis://:%zz@h \
+		http://h redis://h,i redis+sentinel://h redis://h?db=1 \
+		redis://::1 'unix:s' redis://h/x redis://h/1/2; do
+		request v s
+		[ "$STATUS" = 2 ]
+		grep -q "^sse-redis: the server's URL: " v.err
+		[ "$(head -n 1 v)" = $'Status: 500 Internal Server Error\r' ]
+	done
+}
+
+@test "sse-redis closes the stream where what it reads is no stream any more" {
+	start_redis a
+	view v s
+	eventually waiting 1
+	cli set s text
+	# a server tells those who wait once it has something to tell
+	cli xadd other '*' data x
+	eventually ended "$VIEWER"
+	grep -q WRONGTYPE v.err
+	[ "$(wc -l <v.err)" = 1 ]
+	run ! grep -q Status v
+}
+
+@test "sse-redis never says a password" {
+	start_redis a --requirepass s3cret
+	view v s
+	eventually ended "$VIEWER"
+	for url in redis://:Xs3cretX@127.0.0.1:$REDIS_PORT \
+		redis://u:Xs3cretX@127.0.0.1:$REDIS_PORT \
+		redis://Xs3cretX@127.0.0.1 "redis://:Xs3cretX@h:x" \
+		"unix://:Xs3cretX@$REDIS_SOCKET" 'redis://u:Xs3cretX%@h'; do
+		STATUS=0
+		SSE_REDIS_URL=$url REQUEST_METHOD=GET \
+			timeout 20 sse-redis s >v 2>v.err || STATUS=$?
+		[ "$STATUS" != 0 ]
+		[ "$(wc -l <v.err)" = 1 ]
+		run ! grep Xs3cretX v v.err
+	done
+}
+
+@test "sse-redis takes user, password and database from SSE_REDIS_URL" {
+	start_redis a --databases 4
+	cli acl setuser 'a@b:/' on '>p:@/? %' '~s' +@read +select
+	cli -n 3 xadd s 1-0 data third
+	SSE_REDIS_URL="redis://a%40b%3a%2F:p%3a%40%2f%3f%20%25@127.0.0.1:$REDIS_PORT/3"
+	export SSE_REDIS_URL
+	spawn sse-redis -n 1 s >v 2>v.err
+	eventually has v 'data: third'
+	kill $!
+	eventually ended $!
+	run ! grep -q . v.err
+	# -u stands before it
+	REDIS_URL=redis://127.0.0.1:1 view w s
+	eventually grep -q 'Connection refused' w.err
+}
+
+@test "sse-redis answers HEAD without asking the server" {
+	REDIS_URL=redis://127.0.0.1:1 METHOD=HEAD request v s
+	[ "$STATUS" = 0 ]
+	grep -q '^Content-Type: text/event-stream' v
+	[ "$(wc -l <v)" = 5 ]
+	REDIS_URL=redis://127.0.0.1:1 METHOD=POST request v s
+	grep -q '^Status: 405' v
+}
+
+@test "sse-redis opens the stream where no server is there, and goes on" {
+	REDIS_PORT=$(free_port)
+	REDIS_URL=redis://localhost:$REDIS_PORT view v -k 0.2 s
+	eventually has v $'Content-Type: text/event-stream\r'
+	eventually grep -q 'Connection refused; trying again' v.err
+	eventually keepalives v 5
+	start_redis a
+	eventually waiting 1
+	cli xadd s 1-0 data hello
+	eventually has v 'data: hello'
+	[ "$(wc -l <v.err)" = 1 ]
+}
+
+keepalives() {
+	[ "$(grep -c '^:' "$1")" -ge "$2" ]
+}
+
+@test "sse-redis gets every entry once over restarts of the server" {
+	start_redis a --appendonly yes --appendfsync always
+	view v s
+	eventually waiting 1
+	for round in 1 2 3; do
+		for i in {1..20}; do
+			echo "xadd s * data $round.$i"
+		done | cli >/dev/null
+		# KILL loses nothing that was answered: it is on the disk
+		kill -9 "$REDIS_PID"
+		eventually ended "$REDIS_PID"
+		start_redis a --appendonly yes --appendfsync always
+	done
+	cli xadd s '*' data last
+	eventually has v 'data: last'
+	[ "$(ids_of v)" = "$(ids)" ]
+	[ "$(ids | wc -l)" = 61 ]
+	run ! grep -q gap v
+}
+
+@test "sse-redis resolves the end of the stream to an id, and asks for nothing else" {
+	start_redis a
+	cli xadd s 1-0 data old
+	spawn redis-cli -s "$REDIS_SOCKET" monitor >log
+	eventually has log OK
+	view v s
+	eventually waiting 1
+	eventually grep -q '"XREAD".*"BLOCK" "[0-9]*" "STREAMS" "s" "1-0"' log
+	cli client kill type normal skipme yes >/dev/null
+	start=$SECONDS
+	eventually test_reads 3
+	run ! grep -F '"$"' log
+	cli xadd s 2-0 data new
+	eventually has v 'data: new'
+	echo "after $((SECONDS - start)) s"
+}
+
+test_reads() {
+	cli info commandstats >stats
+	[ "$(sed -n 's/^cmdstat_xread:calls=\([0-9]*\).*/\1/p' stats)" -ge "$1" ]
+}
+
+@test "sse-redis ends with its viewer, also while nothing comes" {
+	start_redis a
+	mkfifo pipe
+	view v s
+	exec 9<>pipe
+	spawn sse-redis -u "unix:$REDIS_SOCKET" s >pipe 9>&-
+	program=$!
+	read -r _ <&9
+	exec 9>&-
+	eventually ended $program
+	kill "$VIEWER"
+	eventually ended "$VIEWER"
+	eventually waiting 0
+}
+
+@test "sse-redis tells a viewer that was too slow for the stream" {
+	start_redis a
+	cli config set client-output-buffer-limit 'normal 0 0 0'
+	mkfifo pipe
+	exec 9<>pipe
+	spawn sse-redis -u "unix:$REDIS_SOCKET" s >pipe 9>&-
+	eventually waiting 1
+	# much more than pipe and buffers hold; then the oldest go
+	data=$(head -c 3000 /dev/zero | tr '\0' x)
+	for i in {1..400}; do echo "xadd s $i-0 data $data"; done | cli >/dev/null
+	cli xtrim s maxlen 10
+	cli xadd s 401-0 data last
+	grep -m 1 -B 10000 '^data: last' <&9 >v
+	exec 9>&-
+	[ "$(grep -A 1 '^event: gap' v)" = $'event: gap\ndata: trimmed' ]
+	# all before the gap, the gap, and all that there is
+	ids_of v >got
+	gap=$(grep -n -m 1 18446744073709551615 got | cut -d : -f 1)
+	head -n $((gap - 1)) got | diff - <(seq -f %g-0 $((gap - 1)))
+	tail -n +$((gap + 1)) got | diff - <(seq -f %g-0 391 401)
+}
+
+@test "sse-redis sends entries that together are more than a reply may be" {
+	start_redis a
+	head -c 5000000 /dev/zero | tr '\0' x >data
+	for i in 1 2 3 4; do cli -x xadd s $i-0 data <data; done
+	cli xadd s 5-0 data last
+	HTTP_LAST_EVENT_ID=0-0 view v s
+	eventually has v 'data: last'
+	[ "$(ids_of v)" = "$(ids)" ]
+	# memory for no more than one reply was taken
+	grep VmHWM "/proc/$VIEWER/status"
+	grep -q __asan_init "$TOP/sse-redis" ||
+		[ "$(sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\) kB/\1/p' \
+			"/proc/$VIEWER/status")" -lt 65536 ]
+	# one that is itself too large is an error
+	head -c 17000000 /dev/zero | tr '\0' x |
+		cli -x xadd s 11-0 data
+	eventually ended "$VIEWER"
+	[ "$(grep -c 'too large' v.err)" = 1 ]
+}
+
+# Keys and certificates: an authority, a server for localhost, a client.
+make_certificates() {
+	local key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+
+	openssl req -x509 "${key[@]}" -days 2 -subj /CN=ca \
+		-keyout ca.key -out ca.pem 2>/dev/null
+	for name in server client; do
+		openssl req "${key[@]}" -subj /CN=$name \
+			-addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
+			-keyout $name.key -out $name.csr 2>/dev/null
+		openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key \
+			-CAcreateserial -days 2 -copy_extensions copy \
+			-out $name.pem 2>/dev/null
+	done
+}
+
+@test "sse-redis reads by TLS, and checks whom it reads from" {
+	make_certificates
+	tls=$(free_port)
+	start_redis a --tls-port "$tls" --tls-cert-file "$PWD/server.pem" \
+		--tls-key-file "$PWD/server.key" \
+		--tls-ca-cert-file "$PWD/ca.pem"
+	cli xadd s 1-0 data one
+
+	# the server wants a certificate of ours, as it does by itself
+	export SSE_REDIS_CACERT=ca.pem
+	SSE_REDIS_CERT=client.pem SSE_REDIS_KEY=client.key \
+		REDIS_URL=rediss://localhost:$tls view v -n 1 s
+	eventually has v 'data: one'
+	cli xadd s 2-0 data "$(head -c 100000 /dev/zero | tr '\0' x)"
+	cli xadd s 3-0 data three
+	eventually has v 'data: three'
+	[ "$(ids_of v)" = "$(ids)" ]
+
+	cli config set tls-auth-clients no
+	REDIS_URL=rediss://127.0.0.1:$tls view w -n 1 s
+	eventually has w 'data: three'
+	# its certificate is not for this address
+	SSE_REDIS_CACERT=ca.pem REDIS_URL="rediss://[::ffff:127.0.0.1]:$tls" \
+		request x s
+	refused x 'TLS: '
+	SSE_REDIS_CACERT=/nowhere REDIS_URL=rediss://localhost:$tls request x s
+	refused x 'a certificate or key file cannot be used'
+	SSE_REDIS_CACERT=client.pem REDIS_URL=rediss://localhost:$tls \
+		request x s
+	refused x 'TLS: '
+	# no certificate of the system's is for it either
+	unset SSE_REDIS_CACERT
+	REDIS_URL=rediss://localhost:$tls request x s
+	refused x 'TLS: '
 }
