@@ -30,6 +30,7 @@ sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
 fuzz-decode = decode json frame util
 fuzz-record = record frame util
 fuzz-request = frame util
+fuzz-tail_id = mark
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local

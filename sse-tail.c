@@ -148,7 +148,8 @@ next_look(const struct tail *tail)
 
 	if (tail->follow.doubt)
 		wait_ns = FOLLOW_AGAIN_MS * INT64_C(1000000);
-	else if (!tail->watch.blind && !tail->watch.linked)
+	else if (!tail->watch.blind && !tail->watch.linked &&
+		 !tail->follow.moved)
 		wait_ns = LOOK_SELDOM_NS;
 	return util_now_ns() + wait_ns;
 }

@@ -333,9 +333,12 @@ choose_next(struct follow *follow)
 	}
 	if (file_of(follow->next, &file) == -1)
 		return FOLLOW_FAILED;
-	if (file.size == 0 && file_is_at(follow->path, &file)) {
+	if (file.size == 0) {
+		/* renamed in its turn: it comes between, once it has lines */
+		if (!file_is_at(follow->path, &file))
+			close_fd(&follow->next);
 		follow->lost = NULL;
-		return FOLLOW_IDLE;
+		return follow->next == -1 ? FOLLOW_LINES : FOLLOW_IDLE;
 	}
 	return leave_for(follow, &follow->next);
 }
@@ -356,6 +359,7 @@ look(struct follow *follow)
 		follow->doubt_ns = 0;
 		return FOLLOW_IDLE;
 	}
+	follow->moved = true;
 	if (follow->next == -1) {
 		result = open_name(follow, &follow->next);
 		if (result != FOLLOW_LINES)
@@ -383,6 +387,7 @@ follow_read(struct follow *follow)
 	enum follow_result result;
 
 	follow->doubt = false;
+	follow->moved = false;
 	if (follow->fd == -1)
 		return begin(follow);
 	if (follow->ended)

@@ -30,6 +30,7 @@ enum follow_result {
 struct follow {
 	const char *gap; /* with FOLLOW_GAP: rotated, truncated or unknown */
 	bool doubt;      /* with FOLLOW_IDLE: look again in FOLLOW_AGAIN_MS */
+	bool moved;      /* likewise: fd has lost its name, others may grow */
 	int fd;          /* of the file that is read, or -1 */
 	int next;        /* of the one that has its name now, or -1 */
 	unsigned int opened; /* how many files so far: fd or next is new */

@@ -17,6 +17,7 @@
 
 #define DATE_DIGITS 8 /* and more: a date or a time, the newest is greatest */
 #define DIGITS_MAX 18
+#define LISTS_MAX 4      /* and once more: somebody renames without end */
 #define SAME_START 65536 /* bytes that tell a copy */
 
 /* A file whose name begins with the log's. */
@@ -35,7 +36,8 @@ struct self {
 /* All of them in one directory. */
 struct selves {
 	int dir;
-	int current; /* the file that is the log now */
+	int current; /* open: the file that is the log now, or was just so */
+	struct file now; /* what it is; it may be one of the selves */
 	size_t n;
 	struct self *self;
 };
@@ -227,6 +229,7 @@ list_selves(struct selves *selves, const char *base)
 			(void)close(copy);
 		return -1;
 	}
+	rewinddir(list); /* the offset is that of the directory's descriptor */
 	while (result == 0 && (entry = readdir(list)) != NULL)
 		if (is_self(entry->d_name, base, n))
 			result = add_self(selves, entry->d_name, n);
@@ -238,6 +241,39 @@ static bool
 has_digit(const struct self *self)
 {
 	return strpbrk(self->name + self->base, "0123456789") != NULL;
+}
+
+/* Whether two lists are the same. */
+static bool
+same_selves(const struct selves *a, const struct selves *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (a->self[i].file.id != b->self[i].file.id ||
+		    strcmp(a->self[i].name, b->self[i].name) != 0)
+			return false;
+	return true;
+}
+
+/* Lists until nothing was renamed meanwhile: a list may miss what was. */
+static int
+list_stable(struct selves *selves, const char *base)
+{
+	struct selves again = *selves;
+	int result = list_selves(selves, base);
+
+	for (int i = 0; result == 0 && i < LISTS_MAX; i++) {
+		again.n = 0;
+		result = list_selves(&again, base);
+		if (result == 0 && same_selves(selves, &again))
+			break;
+		selves->n = 0;
+		if (result == 0)
+			result = list_selves(selves, base);
+	}
+	free(again.self);
+	return result;
 }
 
 /* Whether self begins as fd does, as far as it goes: it is a copy. */
@@ -268,14 +304,26 @@ is_older(const struct file *a, const struct file *b)
 }
 
 /*
+ * Whether self is what copytruncate has copied before it truncates. A copy is
+ * younger: a log may well begin with the same line each time.
+ */
+static bool
+is_copy_of_current(const struct selves *selves, const struct self *self)
+{
+	return self->file.id != selves->now.id &&
+	       self->file.birth_ns >= selves->now.birth_ns &&
+	       begins_as(selves, self, selves->current);
+}
+
+/*
  * Whether self is a copy that somebody made, of fd, of the current file or of
  * one that is older: its lines stand there.
  */
 static bool
 is_copy(const struct selves *selves, const struct self *self, int fd)
 {
-	bool same = begins_as(selves, self, fd) ||
-		    begins_as(selves, self, selves->current);
+	bool same =
+	    begins_as(selves, self, fd) || is_copy_of_current(selves, self);
 
 	for (size_t i = 0; i < selves->n && !same; i++) {
 		const struct self *other = selves->self + i;
@@ -357,7 +405,8 @@ by_number(const struct selves *selves, const struct self *self,
 		if ((*next)->compressed ||
 		    (!up && (*next)->number + 1 != self->number))
 			return ROTATION_LOST;
-		if ((*next)->file.size > 0)
+		if ((*next)->file.size > 0 &&
+		    !is_copy_of_current(selves, *next))
 			return ROTATION_BETWEEN;
 	}
 }
@@ -371,13 +420,19 @@ is_seen(const struct rotation_seen *seen, const struct self *self)
 	return false;
 }
 
-/* Whether self may be what came after file. */
+/*
+ * Whether self may be what came after file. One that was truncated, and not
+ * written to since, has a copy of about the same time, which did not.
+ */
 static bool
 is_next(const struct self *self, const struct file *file)
 {
-	return self->file.size > 0 && self->file.id != file->id &&
-	       is_older(file, &self->file) &&
-	       self->file.birth_ns >= file->birth_ns;
+	if (self->file.size == 0 || self->file.id == file->id ||
+	    self->file.birth_ns < file->birth_ns)
+		return false;
+	if (file->size == 0 && file->mtime_ns != file->birth_ns)
+		return file->mtime_ns < self->file.mtime_ns;
+	return is_older(file, &self->file);
 }
 
 /*
@@ -414,17 +469,6 @@ by_time(struct selves *selves, int fd, const struct file *file,
 	}
 }
 
-/* Leaves out the current file, which a link's name may begin like. */
-static void
-drop(struct selves *selves, const struct file *file)
-{
-	for (size_t i = 0; i < selves->n; i++)
-		if (selves->self[i].file.id == file->id) {
-			selves->self[i] = selves->self[--selves->n];
-			return;
-		}
-}
-
 static enum rotation_next
 choose(struct selves *selves, int fd, const struct rotation_seen *seen,
     int *opened)
@@ -445,6 +489,8 @@ choose(struct selves *selves, int fd, const struct rotation_seen *seen,
 		    self == NULL || has_digit(self));
 	if (result != ROTATION_BETWEEN)
 		return result;
+	if (next->file.id == selves->now.id)
+		return ROTATION_CURRENT;
 	*opened = file_open(selves->dir, next->name);
 	if (*opened == -1)
 		return ROTATION_LOST;
@@ -463,7 +509,6 @@ rotation_next(const char *path, int fd, int current,
 	enum rotation_next result = ROTATION_FAILED;
 	char real[PATH_MAX], target[PATH_MAX];
 	const char *base;
-	struct file now;
 
 	if (strlen(path) >= sizeof(real)) {
 		errno = ENAMETOOLONG;
@@ -473,10 +518,9 @@ rotation_next(const char *path, int fd, int current,
 	selves.dir = open_dir(real, &base);
 	if (selves.dir == -1)
 		return ROTATION_FAILED;
-	if (file_of(current, &now) == 0 && list_selves(&selves, base) == 0) {
-		drop(&selves, &now);
+	if (file_of(current, &selves.now) == 0 &&
+	    list_stable(&selves, base) == 0)
 		result = choose(&selves, fd, seen, next);
-	}
 	free(selves.self);
 	(void)close(selves.dir);
 	return result;

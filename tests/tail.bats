@@ -459,3 +459,13 @@ tail_ended() {
 		refute grep -qsx sse-tail "/proc/$pid/comm" || return
 	done
 }
+
+# bats test_tags=slow
+@test "random logs and viewers agree with the model, with inotify" {
+	python3 "$TOP/tests/tail-model.py" "$PROGRAMS_DIR/sse-tail" inotify 12
+}
+
+# bats test_tags=slow
+@test "random logs and viewers agree with the model, without inotify" {
+	python3 "$TOP/tests/tail-model.py" "$PROGRAMS_DIR/sse-tail" stat 12
+}
