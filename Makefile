@@ -83,9 +83,8 @@ run: all
 	SSE_RUN="$(CURDIR)/build/run"; trap 'kill $$!' INT TERM HUP; \
 	lighttpd -D -f conf/lighttpd.conf & wait $$! || wait $$!
 
-# The tests: all of them, and those that take less than a minute. A test that
-# fails is tried once more, and bats says so: machines are shared and noisy.
-BATS = BATS_TEST_RETRIES=1 bats --jobs $(or $(JOBS),4) $(BATSFLAGS)
+# The tests: all of them, and those that take less than a minute.
+BATS = bats --jobs $(or $(JOBS),4) $(BATSFLAGS)
 
 test: all $(TOOLS:%=build/%) tests/node_modules
 	$(BATS) tests

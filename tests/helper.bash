@@ -8,6 +8,12 @@ TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 PROGRAMS_DIR=${PROGRAMS_DIR:-$TOP}
 export TOP PROGRAMS_DIR PATH="$PROGRAMS_DIR:$PATH:/usr/sbin" LC_ALL=C
 
+# A test that fails is tried once more, and says so: machines are shared.
+export BATS_TEST_RETRIES=1
+if ((${BATS_TEST_TRY_NUMBER:-1} > 1)); then
+	echo "# a second try of: ${BATS_TEST_NAME:-}" >&3
+fi
+
 # Every process that a test starts carries its mark: see left_over.
 export SSE_TEST="$$.$BATS_SUITE_TEST_NUMBER.$RANDOM"
 
