@@ -115,7 +115,8 @@ bench: all
 	bench/run
 
 SOURCES = $(wildcard *.c lib/*.c bench/*.c)
-SCRIPTS = $(wildcard .ci/run bench/run cgi-bin/* tests/*.bash tests/*.bats)
+SCRIPTS = $(wildcard .ci/run bench/run bench/*.bash cgi-bin/* tests/*.bash \
+	tests/*.bats)
 
 lint: all
 	$(MAKE) CC=gcc CFLAGS='-O2 -Werror' lint-compile
