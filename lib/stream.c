@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -73,6 +75,40 @@ respond(struct stream *stream, int status)
 	cgi_respond(&stream->frame, &stream->request, &response);
 }
 
+/*
+ * Takes what the client still sends, as far as it comes: where stdin and
+ * stdout are one socket, closing it with input left would reset it, and the
+ * answer could be lost on the way. Bounded in size and time.
+ */
+static void
+drain(const struct stream *stream)
+{
+	int64_t until_ns = util_now_ns() + STREAM_DRAIN_MS * INT64_C(1000000);
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	const char *length = getenv("CONTENT_LENGTH");
+	uint64_t left = STREAM_DRAIN_MAX;
+	char bytes[4096];
+	ssize_t n = 1;
+	int64_t wait_ns;
+
+	/* some servers never end the input, but say how long it is */
+	if (!stream->request.nph &&
+	    (length == NULL ||
+		util_number(length, 0, STREAM_DRAIN_MAX, &left) == -1))
+		return;
+	if (shutdown(STDOUT_FILENO, SHUT_WR) == -1)
+		return; /* no socket */
+	while (n > 0 && left > 0) {
+		wait_ns = until_ns - util_now_ns();
+		if (wait_ns <= 0 ||
+		    poll(&input, 1, (int)(wait_ns / 1000000) + 1) < 1)
+			return;
+		n = read(STDIN_FILENO, bytes,
+		    left < sizeof(bytes) ? (size_t)left : sizeof(bytes));
+		left -= n > 0 ? (uint64_t)n : 0;
+	}
+}
+
 void
 stream_refuse(
     struct stream *stream, int status, int exit_status, const char *format, ...)
@@ -84,7 +120,8 @@ stream_refuse(
 	va_end(list);
 	if (stream->request.served || stream->request.nph) {
 		respond(stream, status);
-		(void)frame_flush(&stream->frame); /* it is over either way */
+		if (frame_flush(&stream->frame) == 0)
+			drain(stream); /* it is over either way */
 	}
 	exit(exit_status);
 }

@@ -21,6 +21,8 @@
 #define STREAM_INTERVAL_MIN_NS INT64_C(1000000) /* shorter would only spin */
 #define STREAM_RETRY_MAX INT32_MAX /* what timers in browsers can hold */
 #define STREAM_HEADERS_MAX 32
+#define STREAM_DRAIN_MAX 1048576 /* bytes of a refused request's body */
+#define STREAM_DRAIN_MS 1000
 
 /* The options that mean the same everywhere; letters and long names. */
 #define STREAM_LETTERS "+:e:r:k:m:H:hV"

@@ -1,0 +1,673 @@
+# servers: what servers.bats is made of: a site that every server's user can
+# reach, a start_NAME for each server, and the rows that are run against all.
+# shellcheck shell=bash
+#
+# TRAITS are words about the server under test, each an exception that the
+# rows assert as such:
+#   no-id        the Last-Event-ID header does not reach programs
+#   no-status    the status is always 200
+#   no-post      the answer to a POST that is refused does not come through
+#   at-once      a silent program is told of a viewer that left
+#   no-cut       no time-out of the server's own
+#   cut-unsaid   after the time-out nothing comes, but the viewer is not told
+
+# Every row that waits has this server's clients, started by view.
+CURL=()
+TRAITS=
+SUFFIX=
+NPH=
+
+# --- the site ---
+
+# A site in which each program is a copy, so that a process whose executable
+# is one of these is known as the test's, whatever environment it was given.
+make_server_site() {
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$BATS_TEST_TMPDIR" \
+		2>/dev/null || :
+	make_site
+	export SSE_TOP=$SITE
+	export SSE_RUN=$BATS_TEST_TMPDIR/run SSE_USER SSE_GROUP
+	USER_NAME=$(id -un)
+	SSE_USER=$USER_NAME
+	[ "$(id -u)" != 0 ] || SSE_USER=www-data
+	mkdir -p "$SSE_RUN" "$SITE/bin"
+	chmod 777 "$SSE_RUN"
+	SSE_GROUP=$(id -gn "$SSE_USER")
+	PORT=$(free_port)
+	export PORT
+	URL=http://127.0.0.1:$PORT
+	for program in counter pipe tail share; do
+		[ ! -x "$TOP/sse-$program" ] || cp "$TOP/sse-$program" "$SITE/bin/"
+		ln -s "sse-$program" "$SITE/bin/nph-sse-$program"
+	done
+	mkfifo -m 666 "$SSE_RUN/fifo"
+	printf '%s\n' one two three >"$SSE_RUN/lines"
+	make_programs
+}
+
+# The rows' programs. What they run is named by its whole path: PATH is the
+# server's business. No run is told from another by the clock.
+make_programs() {
+	program counter <<<'exec @sse-counter -v -i 0.25 -k 0.25'
+	program silent <<<'exec @sse-counter -i 1000 -k 0.25'
+	program mute <<<"exec @sse-counter -i 1000 -k 0 -H 'X-Test: seen'"
+	program ended <<<'exec @sse-counter -n 5 -i 0.02'
+	program fifo <<<"exec @sse-pipe -k 0 -- sh -c 'exec cat <>$SSE_RUN/fifo'"
+	program tail <<<"exec @sse-tail -k 0.25 -n all $SSE_RUN/lines"
+	program share <<EOF
+export SSE_CGI_DIR=$SSE_RUN/share.\$(id -u)
+mkdir -p -m 700 "\$SSE_CGI_DIR"
+exec @sse-share -l 0.5 -k 0.25 -- $SITE/bin/sse-counter -i 0.25 -k 0.25
+EOF
+	ln -sf sse-counter "$SITE/cgi-bin/sse-counter.cgi"
+}
+
+# Reads a script from stdin, in which @sse- is the path of a program; its
+# stderr is a file, since some servers send it to the viewer.
+program() {
+	{
+		echo '#!/bin/sh'
+		echo "export SSE_TEST=$SSE_TEST PATH=/usr/bin:/bin"
+		echo "exec 2>>$SSE_RUN/$1.err"
+		sed "s,@sse-,$SITE/bin/${NPH}sse-,"
+	} | cgi "$1"
+	ln -sf "$1" "$SITE/cgi-bin/$1.cgi"
+	: >"$SSE_RUN/$1.err"
+	chmod 666 "$SSE_RUN/$1.err"
+}
+
+# A configuration of conf/ in SSE_RUN, its @NAMES@ replaced, then edited by
+# sed with the other arguments.
+conf() {
+	sed -e "s,@SSE_TOP@,$SSE_TOP,; s,@SSE_RUN@,$SSE_RUN,; s,@PORT@,$PORT," \
+		-e "s,@USER@,$USER_NAME," "${@:2}" "$TOP/conf/$1" >"$SSE_RUN/$1"
+}
+
+# Starts the server itself, its output in a file.
+server() {
+	spawn "$@" >>"$SSE_RUN/server.log" 2>&1
+	eventually listens "$PORT"
+}
+
+# --- servers: each with its idle time-out, or with $IDLE seconds ---
+
+start_lighttpd_on() {
+	conf lighttpd.conf -e "s/max-write-idle = 360/max-write-idle = ${IDLE:-360}/"
+	TRAITS+=' at-once'
+	server lighttpd -D -f "$SSE_RUN/${1:-lighttpd.conf}"
+}
+
+start_lighttpd_http1() {
+	start_lighttpd_on
+}
+
+start_lighttpd_h2c() {
+	CURL=(--http2-prior-knowledge)
+	start_lighttpd_on
+}
+
+start_lighttpd_tls() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-days 2 -subj /CN=localhost -keyout "$SSE_RUN/site.key" \
+		-out "$SSE_RUN/site.crt" 2>/dev/null
+	cat "$SSE_RUN/site.key" "$SSE_RUN/site.crt" >"$SSE_RUN/site.pem"
+	CURL=(--insecure --http2)
+	URL=https://127.0.0.1:$PORT
+	conf lighttpd-tls.conf
+	start_lighttpd_on lighttpd-tls.conf
+}
+
+# 60 streams and some: a process each, started before they are needed.
+start_fcgiwrap() {
+	spawn spawn-fcgi -n -M 0666 -s "$SSE_RUN/fcgiwrap.sock" -- \
+		/usr/sbin/fcgiwrap -c 60 >>"$SSE_RUN/server.log" 2>&1
+	eventually test -S "$SSE_RUN/fcgiwrap.sock"
+}
+
+start_lighttpd_fcgiwrap() {
+	start_fcgiwrap
+	conf lighttpd-fcgiwrap.conf \
+		-e "s/max-write-idle = 360/max-write-idle = ${IDLE:-360}/"
+	server lighttpd -D -f "$SSE_RUN/lighttpd-fcgiwrap.conf"
+}
+
+start_apache() {
+	conf "${CONF:-apache.conf}" -e "s/Timeout 60/Timeout ${IDLE:-60}/"
+	# in a session of its own: at its end it signals its process group
+	server setsid /usr/sbin/apache2 -D FOREGROUND "$@" \
+		-f "$SSE_RUN/${CONF:-apache.conf}"
+}
+
+start_apache_cgid() {
+	start_apache
+}
+
+start_apache_cgi() {
+	start_apache -D CGI
+}
+
+start_apache_prefork() {
+	start_apache -D CGI -D PREFORK
+}
+
+start_apache_http2() {
+	CURL=(--http2-prior-knowledge)
+	TRAITS+=' cut-unsaid'
+	start_apache -D HTTP2
+}
+
+start_apache_proxy() {
+	start_fcgiwrap
+	CONF=apache-fcgiwrap.conf start_apache
+}
+
+start_apache_fcgid() {
+	CONF=apache-fcgiwrap.conf start_apache -D FCGID
+}
+
+start_nginx() {
+	start_fcgiwrap
+	conf nginx.conf -e "s/read_timeout 60s/read_timeout ${IDLE:-60}s/"
+	server nginx -p "$SSE_RUN" -c "$SSE_RUN/nginx.conf"
+}
+
+start_busybox() {
+	TRAITS+=' no-cut'
+	server busybox httpd -f -p "127.0.0.1:$PORT" -h "$SITE"
+}
+
+start_caddy() {
+	export XDG_CONFIG_HOME=$SSE_RUN XDG_DATA_HOME=$SSE_RUN HOME=$SSE_RUN
+	TRAITS+=' no-cut'
+	start_fcgiwrap
+	conf Caddyfile
+	server caddy run --adapter caddyfile --config "$SSE_RUN/Caddyfile"
+}
+
+start_haproxy() {
+	start_lighttpd_on
+	export BACKEND=$PORT
+	PORT=$(free_port)
+	URL=http://127.0.0.1:$PORT
+	conf haproxy.cfg -e "s/\(client\|server\) 60s/\1 ${IDLE:-60}s/"
+	server haproxy -db -f "$SSE_RUN/haproxy.cfg"
+}
+
+start_h2o() {
+	SUFFIX=.cgi
+	conf h2o.conf -e "s/io: 60000/io: ${IDLE:-60}000/"
+	server h2o -c "$SSE_RUN/h2o.conf"
+}
+
+start_h2o_h2c() {
+	CURL=(--http2-prior-knowledge)
+	TRAITS+=' at-once'
+	start_h2o
+}
+
+start_uwsgi() {
+	conf uwsgi.ini -e "s/cgi-timeout = 60/cgi-timeout = ${IDLE:-60}/"
+	server uwsgi --ini "$SSE_RUN/uwsgi.ini"
+}
+
+start_webfs() {
+	TRAITS+=' no-post'
+	server webfsd -F -4 -i 127.0.0.1 -p "$PORT" -r "$SITE" -x /cgi-bin/ \
+		-c 200 -t "${IDLE:-60}"
+}
+
+start_mini_httpd() {
+	TRAITS+=' no-id no-post no-cut'
+	server mini_httpd -D -h 127.0.0.1 -p "$PORT" -d "$SITE" \
+		-c 'cgi-bin/*' -u "$USER_NAME"
+}
+
+start_python() {
+	TRAITS+=' no-id no-status at-once no-cut'
+	server python3 -m http.server --cgi --bind 127.0.0.1 -d "$SITE" "$PORT"
+}
+
+start_twisted() {
+	TRAITS+=' at-once no-cut'
+	server twistd3 --nodaemon --pidfile= --python "$TOP/conf/twisted.py"
+}
+
+# Those that know no HTTP: a port a program, and an nph- program each. What
+# is given starts one of them: $PORT, $NPH_PROGRAM.
+start_nph() {
+	local path
+
+	TRAITS+=' at-once no-cut'
+	NPH=nph-
+	make_programs
+	declare -gA PORTS
+	for path in "$SITE"/cgi-bin/*; do
+		[ ! -L "$path" ] || continue
+		NPH_PROGRAM=$path
+		[ "${path##*/}" != sse-counter ] ||
+			NPH_PROGRAM=$SITE/bin/nph-sse-counter
+		PORT=$(free_port)
+		PORTS[${path##*/}]=$PORT
+		"$@"
+	done
+}
+
+nph_socat() {
+	server socat "TCP-LISTEN:$PORT,bind=127.0.0.1,fork,reuseaddr,backlog=64" \
+		"EXEC:$NPH_PROGRAM"
+}
+
+start_socat() {
+	start_nph nph_socat
+}
+
+nph_ncat() {
+	server ncat --listen --keep-open --max-conns 80 --exec "$NPH_PROGRAM" \
+		127.0.0.1 "$PORT"
+}
+
+start_ncat() {
+	start_nph nph_ncat
+}
+
+nph_tcpserver() {
+	server tcpserver -H -R -l 0 -c 80 127.0.0.1 "$PORT" "$NPH_PROGRAM"
+}
+
+start_tcpserver() {
+	start_nph nph_tcpserver
+}
+
+nph_systemd() {
+	server systemd-socket-activate --accept --inetd \
+		--listen "127.0.0.1:$PORT" "$NPH_PROGRAM"
+}
+
+start_systemd() {
+	start_nph nph_systemd
+}
+
+nph_inetd() {
+	conf inetd.conf -e "s,@PROGRAM@,$NPH_PROGRAM,g" -e '/^#/d'
+	cat "$SSE_RUN/inetd.conf" >>"$SSE_RUN/inetd.all"
+}
+
+start_inetd() {
+	start_nph nph_inetd
+	server inetd -i "$SSE_RUN/inetd.all"
+}
+
+# --- viewers and programs ---
+
+trait() {
+	[[ " $TRAITS " == *" $1 "* ]]
+}
+
+# The URL of a program, with its query.
+url() {
+	local name=${1%%\?*} query=
+
+	[ "$name" = "$1" ] || query="?${1#*\?}"
+	if [ -n "$NPH" ]; then
+		echo "http://127.0.0.1:${PORTS[$name]}/$query"
+	else
+		echo "$URL/cgi-bin/$name$SUFFIX$query"
+	fi
+}
+
+# Opens a stream: SEEN gets what its viewer sees, header and all.
+view() {
+	SEEN=$BATS_TEST_TMPDIR/seen.$((++VIEWS))
+	spawn curl -isN --max-time 200 "${CURL[@]}" "${@:2}" "$(url "$1")" \
+		>"$SEEN"
+	VIEWER=$!
+}
+
+# One request that ends: its answer is in SEEN, header and all.
+ask() {
+	SEEN=$BATS_TEST_TMPDIR/seen.$((++VIEWS))
+	curl -is --max-time 30 "${CURL[@]}" "${@:2}" "$(url "$1")" >"$SEEN"
+}
+
+see() {
+	eventually grep -aq "$1" "$SEEN"
+}
+
+# Pids of the site's programs that run now.
+running() {
+	find /proc -maxdepth 2 -path '/proc/[0-9]*' -name exe \
+		-lname "$SITE/*" 2>/dev/null | cut -d / -f 3
+}
+
+all_gone() {
+	[ -z "$(running)" ]
+}
+
+one_runs() {
+	[ "$(running | wc -l)" = 1 ]
+}
+
+leave() {
+	kill "$VIEWER"
+	wait "$VIEWER" || :
+}
+
+writes() {
+	sed -n 's/^syscw: //p' "/proc/$1/io" 2>/dev/null
+}
+
+# The viewer leaves; its program goes. Notes after how many writes and
+# milliseconds that was, for the table in docs/servers.md.
+leave_and_measure() {
+	local pid before now start end
+
+	eventually one_runs
+	pid=$(running)
+	before=$(writes "$pid")
+	now=$before
+	start=${EPOCHREALTIME/./}
+	leave
+	end=$((SECONDS + 30))
+	while readlink "/proc/$pid/exe" >/dev/null; do
+		now=$(writes "$pid") || now=$before
+		((SECONDS < end))
+		sleep 0.01
+	done
+	note "$1: gone after $((now - before)) writes," \
+		"$(((${EPOCHREALTIME/./} - start) / 1000)) ms"
+	eventually all_gone
+}
+
+# SSE_NOTES=FILE make test: what was measured on the way.
+note() {
+	[ -z "$SSE_NOTES" ] || echo "$SERVER $*" >>"$SSE_NOTES"
+}
+
+# --- rows ---
+
+# The header comes at once, from a program that then says nothing.
+row_header() {
+	view mute
+	see '^retry: 10000'
+	sed '/^\r*$/q' "$SEEN" >"$SSE_RUN/header"
+	note "header:" "$(tr -d '\r' <"$SSE_RUN/header" | tr '\n' '|')"
+	head -n 1 "$SSE_RUN/header" | grep -q '^HTTP/[0-9.]* 200'
+	[ "$(grep -ci '^content-type: text/event-stream.$' \
+		"$SSE_RUN/header")" = 1 ]
+	[ "$(grep -ci '^cache-control: no-cache.$' "$SSE_RUN/header")" = 1 ]
+	grep -qi '^x-test: seen.$' "$SSE_RUN/header"
+	if trait at-once; then
+		leave_and_measure mute
+		return
+	fi
+	leave
+	end_programs
+}
+
+# Those whose server does not tell them that their viewer has left.
+end_programs() {
+	local pid
+
+	for pid in $(running); do
+		kill "$pid" || :
+	done
+	eventually all_gone
+}
+
+# An event is written only when the one before it was seen.
+row_live() {
+	view fifo
+	see '^:'
+	for word in one two three; do
+		timeout 30 sh -c "echo $word >$SSE_RUN/fifo"
+		see "^data: $word\$"
+	done
+	leave
+	end_programs
+}
+
+first_data() {
+	see '^data: '
+	grep -a -m 1 '^data: ' "$SEEN" | cut -d ' ' -f 2
+}
+
+# Last-Event-ID, and lastEventId in the query.
+row_id() {
+	local expected=42
+
+	! trait no-id || expected=1
+	view counter -H 'Last-Event-ID: 41'
+	[ "$(first_data)" = "$expected" ]
+	leave
+	view 'counter?a=b&lastEventId=41'
+	[ "$(first_data)" = 42 ]
+	leave
+	eventually all_gone
+}
+
+row_busy() {
+	view counter
+	see '^data: 2$'
+	leave_and_measure busy
+}
+
+row_silent() {
+	view silent
+	see '^:'
+	leave_and_measure silent
+}
+
+# HEAD: the header alone, and no program stays.
+row_head() {
+	ask mute --head
+	head -n 1 "$SEEN" | grep -q '^HTTP/[0-9.]* 200'
+	grep -qi '^content-type: text/event-stream.$' "$SEEN"
+	[ "$(grep -ac '^retry' "$SEEN")" = 0 ]
+	eventually all_gone
+}
+
+# The status that the program gave.
+answered() {
+	if trait no-status; then
+		grep -qi "^status: $1" "$SEEN"
+	else
+		head -n 1 "$SEEN" | grep -q "^HTTP/[0-9.]* $1"
+	fi
+}
+
+row_405() {
+	ask mute --data a=b || trait no-post
+	if trait no-post; then
+		[ "$(grep -ci '^allow: GET, HEAD.$' "$SEEN")" = 0 ]
+		return
+	fi
+	answered 405
+	grep -qi '^allow: GET, HEAD.$' "$SEEN"
+	eventually all_gone
+}
+
+# A viewer that has had the last event is told to stop.
+row_204() {
+	ask ended
+	[ "$(grep -ac '^data: ' "$SEEN")" = 5 ]
+	ask 'ended?lastEventId=5'
+	answered 204
+	[ "$(grep -ac '^data: ' "$SEEN")" = 0 ]
+	eventually all_gone
+}
+
+# No query is taken for options: these would end the stream at once.
+row_query() {
+	local query seen=() viewers=()
+
+	for query in --help -n+0 --version -n0; do
+		view "sse-counter?$query"
+		seen+=("$SEEN")
+		viewers+=("$VIEWER")
+	done
+	for SEEN in "${seen[@]}"; do
+		[ "$(first_data)" = 1 ]
+	done
+	for VIEWER in "${viewers[@]}"; do
+		leave
+	done
+	eventually all_gone
+}
+
+data_is() {
+	[ "$(grep -a '^data: ' "$SEEN" | tr -d '\n')" = "$1" ]
+}
+
+# A viewer that comes back gets what it missed, once.
+row_tail() {
+	local last
+
+	printf '%s\n' one two three >"$SSE_RUN/lines"
+	view tail
+	eventually data_is 'data: onedata: twodata: three'
+	last=$(sed -n 's/^id: //p' "$SEEN" | tail -n 1)
+	leave
+	printf '%s\n' four five >>"$SSE_RUN/lines"
+	if trait no-id; then
+		view "tail?lastEventId=$last"
+	else
+		view tail -H "Last-Event-ID: $last"
+	fi
+	eventually data_is 'data: fourdata: five'
+	leave
+	eventually all_gone
+}
+
+counters() {
+	local pid
+
+	for pid in $(running); do
+		readlink "/proc/$pid/exe" || :
+	done | grep -c '/sse-counter$'
+}
+
+# Two viewers, one program, which ends after they left.
+row_share() {
+	local first
+
+	view share
+	see '^data: 2$'
+	first=$VIEWER
+	view share
+	see '^data: [0-9]'
+	[ "$(counters)" = 1 ]
+	kill "$first"
+	see '^data: [0-9]*[49]$'
+	leave
+	eventually all_gone
+}
+
+# Whether each of the fifty has had its first event.
+fifty_live() {
+	[ "$(grep -alx 'data: 1' "$BATS_TEST_TMPDIR"/fifty.* | wc -l)" = 50 ]
+}
+
+# Ten clients of five streams: with HTTP/2 each on one connection, which
+# holds six or eight of them with some servers.
+row_fifty() {
+	local ten viewers=()
+
+	: >"$BATS_TEST_TMPDIR/fifty.0"
+	for ten in 0 1 2 3 4 5 6 7 8 9; do
+		spawn curl -isN --max-time 200 "${CURL[@]}" \
+			--parallel --parallel-immediate \
+			-o "$BATS_TEST_TMPDIR/fifty.$ten.#1" \
+			"$(url counter)?viewer=[1-5]" >/dev/null 2>&1
+		viewers+=("$!")
+	done
+	eventually fifty_live
+	for VIEWER in "${viewers[@]}"; do
+		leave
+	done
+	eventually all_gone
+}
+
+comments() {
+	[ "$(grep -ac '^:' "$SEEN")" -ge "$1" ]
+}
+
+lived_or_died() {
+	comments 20 || ended "$VIEWER"
+}
+
+# Five seconds of signs of life, where three of silence are the end. A busy
+# machine may be late with one, so it is tried again.
+row_idle() {
+	local mute='' try
+
+	if ! trait no-cut; then
+		view mute
+		mute=$VIEWER
+	fi
+	for try in 1 2 3; do
+		view silent
+		DEADLINE=60 eventually lived_or_died
+		! comments 20 || break
+	done
+	note "idle: try $try"
+	comments 20
+	leave
+	if trait cut-unsaid; then
+		eventually grep -q 'The timeout specified has expired' \
+			"$SSE_RUN/error.log"
+		ended "$mute" && return 1
+		kill "$mute"
+	elif [ -n "$mute" ]; then
+		DEADLINE=60 eventually ended "$mute"
+	fi
+	end_programs
+}
+
+# --- the test ---
+
+ROWS='header live id busy silent head 405 204 query fifty'
+[ ! -x "$TOP/sse-tail" ] || ROWS+=' tail'
+[ ! -x "$TOP/sse-share" ] || ROWS+=' share'
+ROWS+=' idle'
+
+# For the row about silence: the server with a short time-out.
+start_again() {
+	stop_all
+	rm -f "$SSE_RUN"/*.sock
+	PORT=$(free_port)
+	URL=${URL%:*}:$PORT
+	IDLE=3
+	"start_$SERVER"
+}
+
+# Starts a server and runs each row against it; errexit is bats's.
+run_rows() {
+	local started
+
+	SERVER=$1
+	ROW=start
+	make_server_site
+	"start_$SERVER"
+	# shellcheck disable=SC2086
+	for ROW in ${SSE_ROWS:-$ROWS}; do
+		[ "$ROW" != idle ] || start_again
+		started=${EPOCHREALTIME/./}
+		"row_$ROW"
+		note "row $ROW took" \
+			"$(((${EPOCHREALTIME/./} - started) / 1000)) ms"
+	done
+	ROW=
+}
+
+show_failure() {
+	[ -n "$ROW" ] || return 0
+	echo "server $SERVER, row $ROW; what the last viewer saw:"
+	head -c 1000 "$SEEN"
+	echo "running:"
+	running | head -n 4 | while read -r pid; do
+		tr '\0' ' ' <"/proc/$pid/cmdline"
+		echo
+	done
+	tail -n 20 "$SSE_RUN/server.log" "$SSE_RUN/error.log"
+	find "$SSE_RUN" -name '*.err' -size +0 -exec tail -n 3 {} +
+}

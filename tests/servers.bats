@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# servers: the same rows against every web server; docs/servers.md says what
+# came out. Each row is a function of servers.bash, and each exception that a
+# server makes is a word in its start function there.
+
+# bats file_tags=slow
+
+load helper
+load servers
+
+teardown() {
+	show_failure
+	stop_all
+}
+
+@test "lighttpd streams" {
+	run_rows lighttpd_http1
+}
+
+@test "lighttpd with HTTP/2 streams" {
+	run_rows lighttpd_h2c
+}
+
+@test "lighttpd with TLS and HTTP/2 streams" {
+	run_rows lighttpd_tls
+}
+
+@test "lighttpd with fcgiwrap streams" {
+	run_rows lighttpd_fcgiwrap
+}
+
+@test "Apache with event and mod_cgid streams" {
+	run_rows apache_cgid
+}
+
+@test "Apache with event and mod_cgi streams" {
+	run_rows apache_cgi
+}
+
+@test "Apache with prefork and mod_cgi streams" {
+	run_rows apache_prefork
+}
+
+@test "Apache with mod_http2 streams" {
+	run_rows apache_http2
+}
+
+@test "Apache with mod_proxy_fcgi and fcgiwrap streams" {
+	run_rows apache_proxy
+}
+
+@test "Apache with mod_fcgid and fcgiwrap streams" {
+	run_rows apache_fcgid
+}
+
+@test "nginx with fcgiwrap streams" {
+	run_rows nginx
+}
+
+@test "BusyBox httpd streams" {
+	run_rows busybox
+}
+
+@test "Caddy with fcgiwrap streams" {
+	run_rows caddy
+}
+
+@test "haproxy before lighttpd streams" {
+	run_rows haproxy
+}
+
+@test "h2o streams" {
+	run_rows h2o
+}
+
+@test "h2o with HTTP/2 streams" {
+	run_rows h2o_h2c
+}
+
+@test "uwsgi with its CGI plugin streams" {
+	run_rows uwsgi
+}
+
+@test "webfs streams" {
+	run_rows webfs
+}
+
+@test "mini-httpd streams" {
+	run_rows mini_httpd
+}
+
+@test "http.server of Python streams" {
+	run_rows python
+}
+
+@test "twisted streams" {
+	run_rows twisted
+}
+
+@test "socat with an nph program streams" {
+	run_rows socat
+}
+
+@test "openbsd-inetd with an nph program streams" {
+	run_rows inetd
+}
+
+@test "ncat with an nph program streams" {
+	run_rows ncat
+}
+
+@test "tcpserver with an nph program streams" {
+	run_rows tcpserver
+}
+
+@test "a systemd socket with an nph program streams" {
+	run_rows systemd
+}
