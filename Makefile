@@ -114,26 +114,45 @@ fuzz-%: tests/fuzz/%.c
 bench: all
 	bench/run
 
-SOURCES = $(wildcard *.c lib/*.c bench/*.c)
-SCRIPTS = $(wildcard .ci/run bench/run bench/*.bash cgi-bin/* tests/*.bash \
-	tests/*.bats)
+# What reads the sources, all of them, for what is wrong or looks wrong; the
+# slow ones two files at a time (JOBS=).
+SOURCES = $(wildcard *.c lib/*.c bench/*.c tests/*.c tests/fuzz/*.c)
+HEADERS = $(wildcard lib/*.h bench/*.h tests/*.h tests/fuzz/*.h)
+SCRIPTS = $(wildcard tests/*.bash bench/*.bash) $(shell awk \
+	'FNR == 1 && /^.!.*[\/ ](sh|bash|bats)$$/ { print FILENAME }' \
+	$(wildcard .ci/* bench/* cgi-bin/* cgi-bin/examples/* tests/*) \
+	2>/dev/null)
+MODULES = $(wildcard tests/*.mjs bench/*.mjs)
+EACH_SOURCE = printf '%s\n' $(SOURCES) | xargs -P $(or $(JOBS),2) -n 1
 
-lint: all
-	$(MAKE) CC=gcc CFLAGS='-O2 -Werror' lint-compile
-	$(MAKE) CC=clang CFLAGS='-O2 -Werror' lint-compile
-	clang-format --dry-run -Werror $(SOURCES) $(wildcard lib/*.h bench/*.h)
-	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- -std=c11 \
-		-D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"'
-	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
-		--enable=warning,style,performance,portability \
+lint: lint-gcc lint-clang lint-format lint-tidy lint-cppcheck lint-scripts \
+	lint-man
+
+lint-gcc lint-clang:
+	$(MAKE) CC=$(@:lint-%=%) CFLAGS='-O2 -Werror' lint-compile
+
+lint-format:
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+
+lint-tidy:
+	$(EACH_SOURCE) sh -c 'exec clang-tidy --quiet --warnings-as-errors="*" \
+		"$$1" -- -std=c11 -D_XOPEN_SOURCE=700 -DVERSION="\"\""' tidy
+
+lint-cppcheck:
+	cppcheck -j $(or $(JOBS),2) --quiet --error-exitcode=1 --std=c11 \
+		--inline-suppr --enable=warning,style,performance,portability \
 		--suppress=missingIncludeSystem --suppress=variableScope \
 		-DVERSION='""' $(SOURCES)
-	shellcheck $(filter-out cgi-bin/sse-counter,$(SCRIPTS))
+
+lint-scripts:
+	shellcheck $(SCRIPTS)
+	for module in $(MODULES); do node --check $$module || exit 1; done
+
+lint-man:
 	mandoc -Tlint -W warning man/*
 
 lint-compile:
-	@for source in $(SOURCES); do \
-		$(COMPILE) -c -o /dev/null $$source || exit 1; done
+	$(EACH_SOURCE) $(COMPILE) -c -o /dev/null
 
 install: all
 	mkdir -p "$(BINDIR)" "$(MANDIR)/man1" "$(MANDIR)/man7"
@@ -149,4 +168,6 @@ uninstall:
 clean:
 	rm -rf build $(PROGRAMS) cgi-bin/sse-counter
 
-.PHONY: all no-redis run test check fuzz bench lint lint-compile install uninstall clean
+.PHONY: all no-redis run test check fuzz bench lint install uninstall clean
+.PHONY: lint-gcc lint-clang lint-compile lint-format lint-tidy lint-cppcheck
+.PHONY: lint-scripts lint-man

@@ -119,7 +119,8 @@ send_lines(struct tail *tail)
 	struct follow_line line;
 
 	while (follow_line(&tail->follow, &line)) {
-		event.id = (struct bytes){id, mark_text(id, &line.mark)};
+		event.id.n = mark_text(id, &line.mark);
+		event.id.at = id;
 		event.data = line.bytes;
 		frame_event(&tail->stream.frame, &event);
 	}

@@ -6,9 +6,9 @@ void
 spread_add(struct spread *spread, int64_t ns)
 {
 	uint64_t rest = ns > 0 ? (uint64_t)ns : 0;
-	unsigned int power = 0;
+	size_t power = 0;
 
-	while (rest >= 2 * SPREAD_STEPS) {
+	while (rest >= UINT64_C(2) * SPREAD_STEPS) {
 		rest >>= 1;
 		power++;
 	}

@@ -492,11 +492,11 @@ finish(void)
 static double
 cpu_seconds(void)
 {
-	struct rusage usage;
+	struct rusage spent;
 
-	(void)getrusage(RUSAGE_SELF, &usage); /* cannot fail */
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	(void)getrusage(RUSAGE_SELF, &spent); /* cannot fail */
+	return (double)(spent.ru_utime.tv_sec + spent.ru_stime.tv_sec) +
+	       (double)(spent.ru_utime.tv_usec + spent.ru_stime.tv_usec) / 1e6;
 }
 
 static int

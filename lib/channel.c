@@ -211,9 +211,9 @@ respond(struct channel *channel, struct viewer *viewer, int status)
 	frame_init(frame, write_whole, viewer);
 	cgi_respond(frame, &request, &response);
 	if (status == 200)
-		frame_retry(
-		    frame, RETRY_DEFAULT_MS + viewers_random(&channel->viewers,
-						  2 * RETRY_DEFAULT_MS));
+		frame_retry(frame,
+		    RETRY_DEFAULT_MS + viewers_random(&channel->viewers,
+					   UINT64_C(2) * RETRY_DEFAULT_MS));
 	(void)frame_flush(frame); /* it is over either way */
 	viewers_remove(&channel->viewers, viewer);
 }

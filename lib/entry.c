@@ -152,7 +152,8 @@ int
 entry_event(const struct reply *reply, struct bytes type,
     struct entry_space *space, struct entry_id *id, struct event *event)
 {
-	const struct reply *fields, *data = NULL;
+	const struct reply *fields;
+	bool has_data = false;
 
 	if (!well_formed(reply) ||
 	    entry_id_parse(reply->elements[0]->text, id) == -1) {
@@ -167,15 +168,15 @@ entry_event(const struct reply *reply, struct bytes type,
 	for (size_t i = 0; i < fields->n; i += 2) {
 		const struct reply *value = fields->elements[i + 1];
 
-		if (is(fields->elements[i], "data"))
-			data = value;
-		else if (is(fields->elements[i], "event") && value->text.n > 0)
+		if (is(fields->elements[i], "data")) {
+			event->data = value->text;
+			has_data = true;
+		} else if (is(fields->elements[i], "event") &&
+			   value->text.n > 0)
 			event->event = value->text;
 	}
-	if (data != NULL) {
-		event->data = data->text;
+	if (has_data)
 		return 0;
-	}
 	if (put_object(space, fields) == -1)
 		return -1;
 	event->data = (struct bytes){space->at, space->n};

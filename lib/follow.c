@@ -295,7 +295,7 @@ read_on(struct follow *follow)
 
 /* after is the next file: what fd got until now comes before it. */
 static enum follow_result
-leave_for(struct follow *follow, int *after)
+leave_for(struct follow *follow, const int *after)
 {
 	follow->after = *after;
 	if (after == &follow->next)

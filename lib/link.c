@@ -137,8 +137,11 @@ send_some(struct link *link)
 		n = link->tls != NULL ? tls_write(link->tls, from, left)
 				      : write(link->fd, from, left);
 		if (n == -1) {
-			link->events |=
-			    link->tls != NULL ? tls_events(link->tls) : POLLOUT;
+			short wanted = POLLOUT;
+
+			if (link->tls != NULL)
+				wanted = tls_events(link->tls);
+			link->events = (short)(link->events | wanted);
 			return -1;
 		}
 		link->out_done += (size_t)n;
@@ -163,7 +166,8 @@ receive_some(struct link *link)
 		}
 		if (n == -1) {
 			if (errno == EAGAIN && link->tls != NULL)
-				link->events |= tls_events(link->tls);
+				link->events = (short)(link->events |
+						       tls_events(link->tls));
 			return -1;
 		}
 		if (reply_feed(&link->reader, bytes, (size_t)n) == -1)

@@ -177,7 +177,7 @@ fail(int fd, int error)
 int
 meet_connect(const struct meet *meet, const char *key, int ms)
 {
-	struct timeval limit = {ms / 1000, ms % 1000 * 1000};
+	struct timeval limit = {ms / 1000, ms % 1000 * 1000L};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
