@@ -28,6 +28,9 @@ sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
 
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
 fuzz-decode = decode json frame util
+fuzz-redis = reply history entry json frame util
+fuzz-redis-libs = -lhiredis
+fuzz-url = url util
 fuzz-record = record frame util
 fuzz-request = frame util
 fuzz-tail_id = mark
@@ -96,7 +99,8 @@ tests/node_modules: tests/package-lock.json
 	cd tests && npm ci --no-fund --no-audit --loglevel=error
 	@touch $@
 
-# Each fuzzer of tests/fuzz/ for FUZZ_SECONDS; what it finds is in build/fuzz/.
+# Each fuzzer of tests/fuzz/ for FUZZ_SECONDS; what it finds is in build/fuzz/,
+# and a folder of its name holds what it starts from.
 FUZZ_SECONDS ?= 60
 FUZZERS = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
 
@@ -106,10 +110,11 @@ fuzz-%: tests/fuzz/%.c
 	@mkdir -p build/fuzz/$*
 	clang -std=c11 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' -g -O1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o build/fuzz/$@ $< $(patsubst %,lib/%.c,$($@))
+		-o build/fuzz/$@ $< $(patsubst %,lib/%.c,$($@)) $($@-libs)
 	build/fuzz/$@ -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 \
 		-verbosity=0 -print_final_stats=1 \
-		-artifact_prefix=build/fuzz/ build/fuzz/$*
+		-artifact_prefix=build/fuzz/ build/fuzz/$* \
+		$(wildcard tests/fuzz/$*)
 
 bench: all
 	bench/run

@@ -1,0 +1,122 @@
+/*
+ * Fuzzes lib/reply, lib/history and lib/entry: a server that answers any
+ * bytes, whole or byte by byte. What the viewer gets is the same, its ids
+ * go up, and no event is broken.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/entry.h"
+#include "../../lib/history.h"
+#include "../../lib/reply.h"
+
+#define MAX 65536
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+struct result {
+	size_t events;
+	size_t sum;
+};
+
+static int
+drop(void *to, const char *bytes, size_t n)
+{
+	struct result *result = to;
+
+	for (size_t i = 0; i < n; i++)
+		result->sum = result->sum * 31 + (unsigned char)bytes[i];
+	return 0;
+}
+
+/* What the program does with a reply. Returns 0, or -1 at its end. */
+static int
+take(struct history *history, const struct reply *reply, struct frame *frame,
+    struct entry_space *space, struct result *result)
+{
+	struct bytes words[HISTORY_WORDS];
+	struct entry_id id, before = history->place;
+	struct event event;
+	int64_t block_ms;
+
+	switch (history_reply(history, reply)) {
+	case HISTORY_BROKEN: return -1;
+	case HISTORY_ENTRIES: break;
+	default:
+		while (history_command(history, words, &block_ms) > 0)
+			;
+		return 0;
+	}
+	if (history->gap != NULL && history_sent(history, history->place) == -1)
+		abort();
+	for (size_t i = 0; history->entries != NULL && i < history->entries->n;
+	     i++) {
+		before = history->place;
+		if (entry_event(history->entries->elements[i],
+			(struct bytes){"type", 4}, space, &id, &event) == -1 ||
+		    history_sent(history, id) == -1)
+			return -1;
+		if (entry_id_compare(before, history->place) >= 0)
+			abort();
+		frame_event(frame, &event);
+		result->events++;
+	}
+	while (history_command(history, words, &block_ms) > 0)
+		;
+	return 0;
+}
+
+static struct result
+run(const char *bytes, size_t n, size_t piece, const char *last_event_id)
+{
+	static struct frame frame;
+	static struct entry_space space;
+	struct bytes words[HISTORY_WORDS];
+	struct reply_reader reader;
+	struct history history;
+	struct result result = {0, 0};
+	const struct reply *reply;
+	int64_t block_ms;
+	int got = 1;
+
+	if (reply_init(&reader, MAX) == -1)
+		abort();
+	frame_init(&frame, drop, &result);
+	entry_init(&space);
+	history_init(&history, "key", last_event_id, 5);
+	history_begin(&history);
+	while (history_command(&history, words, &block_ms) > 0)
+		;
+	for (size_t at = 0; at < n && got != -1; at += piece) {
+		if (piece > n - at)
+			piece = n - at;
+		if (reply_feed(&reader, bytes + at, piece) == -1)
+			break;
+		while ((got = reply_next(&reader, &reply)) == 1)
+			if (take(&history, reply, &frame, &space, &result) ==
+			    -1) {
+				got = -1;
+				break;
+			}
+	}
+	(void)frame_flush(&frame);
+	entry_free(&space);
+	reply_free(&reader);
+	return result;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	static const char *const ids[] = {"", "1-1", "5-18446744073709551615"};
+	struct result whole, part;
+
+	if (n < 1 || n > MAX / 2)
+		return 0;
+	whole = run((const char *)bytes + 1, n - 1, n, ids[*bytes % 3]);
+	part = run((const char *)bytes + 1, n - 1, 1, ids[*bytes % 3]);
+	if (whole.events != part.events || whole.sum != part.sum)
+		abort();
+	return 0;
+}
