@@ -56,6 +56,26 @@ $(1): build/$(1).o $$($(1):%=build/lib/%.o)
 endef
 $(foreach program,$(PROGRAMS),$(eval $(call link,$(program))))
 
+# The same programs without a shared library, stripped, in build/static/: they
+# start faster, take less memory, and need nothing where they are copied to.
+# musl-gcc (musl-tools) builds them where it is. hiredis has no static musl.
+STATIC_CC = $(shell command -v musl-gcc || echo $(CC))
+STATIC = $(filter-out sse-redis,$(PROGRAMS))
+
+define link_static
+build/static/$(1): build/static/$(1).o $$($(1):%=build/static/lib/%.o)
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -static -s -o $$@ $$^
+endef
+$(foreach program,$(STATIC),$(eval $(call link_static,$(program))))
+
+static: $(STATIC:%=build/static/%)
+
+build/static/%: override CC := $(STATIC_CC)
+
+build/static/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
 # Tools of tests and benchmarks; they stay in build/.
 TOOLS = bench/viewers
 bench/viewers = bench/answer bench/spread lib/util
@@ -72,7 +92,7 @@ build/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
--include $(wildcard build/*.d build/*/*.d)
+-include $(wildcard build/*.d build/*/*.d build/*/*/*.d)
 
 cgi-bin/sse-counter: sse-counter
 	cp -f sse-counter $@
@@ -94,6 +114,10 @@ test: all $(TOOLS:%=build/%) tests/node_modules
 
 check: all $(TOOLS:%=build/%) tests/node_modules
 	$(BATS) --filter-tags '!slow' tests
+
+# The tests with other programs: those that are in PROGRAMS_DIR.
+test-static: all static tests/node_modules
+	PROGRAMS_DIR="$(CURDIR)/build/static" $(BATS) tests
 
 tests/node_modules: tests/package-lock.json
 	cd tests && npm ci --no-fund --no-audit --loglevel=error
@@ -173,6 +197,7 @@ uninstall:
 clean:
 	rm -rf build $(PROGRAMS) cgi-bin/sse-counter
 
-.PHONY: all no-redis run test check fuzz bench lint install uninstall clean
+.PHONY: all static no-redis run test test-static check fuzz bench lint
+.PHONY: install uninstall clean
 .PHONY: lint-gcc lint-clang lint-compile lint-format lint-tidy lint-cppcheck
 .PHONY: lint-scripts lint-man

@@ -123,6 +123,10 @@ parse_options(struct pipe *pipe, int argc, char *argv[])
 	struct stream *stream = &pipe->stream;
 	int option;
 
+	pipe->child.out = pipe->child.err = -1;
+	pipe->stdin_fd = STDIN_FILENO;
+	pipe->event_max = EVENT_MAX_DEFAULT;
+	pipe->end_type = "end";
 	while ((option = stream_option(stream, argc, argv)) != -1) {
 		switch (option) {
 		case '0': pipe->record_end = RECORD_NUL; break;
@@ -460,12 +464,7 @@ finish(struct pipe *pipe)
 int
 main(int argc, char *argv[])
 {
-	static struct pipe pipe = {
-	    .child = {.out = -1, .err = -1},
-	    .stdin_fd = STDIN_FILENO,
-	    .event_max = EVENT_MAX_DEFAULT,
-	    .end_type = "end",
-	};
+	static struct pipe pipe; /* zero: its buffer is not in the file */
 	struct stream *stream = &pipe.stream;
 	int more = 1, status;
 

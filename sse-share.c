@@ -436,13 +436,12 @@ visit(struct share *share)
 int
 main(int argc, char *argv[])
 {
-	static struct share share = {
-	    .setup = {.ring_size = RING_DEFAULT,
-		.linger_ns = LINGER_DEFAULT_NS},
-	};
+	static struct share share; /* zero: its buffer is not in the file */
 	struct stream *stream = &share.stream;
 
 	/* Options. */
+	share.setup.ring_size = RING_DEFAULT;
+	share.setup.linger_ns = LINGER_DEFAULT_NS;
 	argc = stream_init(stream, &program, argc, argv);
 	parse_options(&share, argc, argv);
 

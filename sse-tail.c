@@ -196,15 +196,14 @@ turn(struct tail *tail)
 int
 main(int argc, char *argv[])
 {
-	static struct tail tail = {
-	    .lines = LINES_DEFAULT,
-	    .event_max = EVENT_MAX_DEFAULT,
-	    .look_ns = UTIL_SECOND_NS,
-	};
+	static struct tail tail; /* zero: its buffer is not in the file */
 	struct stream *stream = &tail.stream;
 	int more = 1, status;
 
 	/* Options. */
+	tail.lines = LINES_DEFAULT;
+	tail.event_max = EVENT_MAX_DEFAULT;
+	tail.look_ns = UTIL_SECOND_NS;
 	argc = stream_init(stream, &program, argc, argv);
 	parse_options(&tail, argc, argv);
 

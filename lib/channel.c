@@ -1096,12 +1096,10 @@ begin(struct channel *channel)
 int
 channel_run(const struct channel_setup *setup)
 {
-	static struct channel channel = {
-	    .child = {.out = -1, .err = -1},
-	    .guard = {.pipe = -1},
-	};
+	static struct channel channel; /* zero: not in the program's file */
 	int result = -1, error;
 
+	channel.child.out = channel.child.err = channel.guard.pipe = -1;
 	channel.setup = setup;
 	if (begin(&channel) == 0)
 		result = share(&channel);

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.8.0
 TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 # The programs under test: the checkout's, or those of "make test-static".
 PROGRAMS_DIR=${PROGRAMS_DIR:-$TOP}
-export TOP PROGRAMS_DIR PATH="$PROGRAMS_DIR:$PATH:/usr/sbin" LC_ALL=C
+export TOP PROGRAMS_DIR PATH="$PROGRAMS_DIR:$TOP:$PATH:/usr/sbin" LC_ALL=C
 
 # A test that fails is tried once more, and says so: machines are shared.
 export BATS_TEST_RETRIES=1
