@@ -58,7 +58,8 @@ run(struct bytes stream)
 	struct text text = decoded(stream, DECODE_MAX_DEFAULT, whole, NULL);
 	int same = is_same(&text, stream, one) && is_same(&text, stream, some);
 
-	(void)fwrite(text.at, 1, text.n, stdout);
+	if (text.n > 0)
+		(void)fwrite(text.at, 1, text.n, stdout);
 	(void)putchar('\n'); /* the reader misses what was not written */
 	free(text.at);
 	return same ? 0 : -1;
