@@ -114,7 +114,7 @@ bytes_of(const char *text)
 static void
 send_lines(struct tail *tail)
 {
-	char id[MARK_TEXT_MAX];
+	char id[MARK_TEXT_MAX] = "";
 	struct event event = {.event = bytes_of(tail->stream.event)};
 	struct follow_line line;
 

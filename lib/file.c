@@ -62,6 +62,7 @@ fill(struct file *file, const struct stat *status, int64_t born_ns)
 	    status->st_mtim.tv_sec * UTIL_SECOND_NS + status->st_mtim.tv_nsec;
 	file->birth_ns = born_ns;
 	file->regular = S_ISREG(status->st_mode);
+	file->deleted = status->st_nlink == 0;
 	file->id = mix(mix((uint64_t)born_ns) + (uint64_t)status->st_ino);
 }
 

@@ -22,6 +22,7 @@ struct file {
 	int64_t mtime_ns; /* its last write, since 1970 */
 	int64_t birth_ns; /* likewise its creation; 0 where unknown */
 	bool regular;
+	bool deleted; /* it has no name at all any more */
 };
 
 /*

@@ -295,12 +295,36 @@ read_on(struct follow *follow)
 
 /* after is the next file: what fd got until now comes before it. */
 static enum follow_result
-leave_for(struct follow *follow, const int *after)
+leave_for(struct follow *follow, int after)
 {
-	follow->after = *after;
-	if (after == &follow->next)
+	if (after == follow->next)
 		follow->next = -1;
+	follow->after = after;
 	return FOLLOW_LINES;
+}
+
+/*
+ * A file came between fd and next. It is first, unless next was deleted since
+ * it was opened, and was there before. What of next has a name is found by
+ * it, in its turn.
+ */
+static enum follow_result
+choose_between(struct follow *follow, int between)
+{
+	struct file file, next;
+
+	if (file_of(between, &file) == -1 ||
+	    file_of(follow->next, &next) == -1) {
+		close_fd(&between);
+		return FOLLOW_FAILED;
+	}
+	if (next.deleted && next.size > 0 && next.birth_ns < file.birth_ns) {
+		close_fd(&between);
+		return leave_for(follow, follow->next);
+	}
+	if (next.deleted ? next.size == 0 : !file_is_at(follow->path, &next))
+		close_fd(&follow->next);
+	return leave_for(follow, between);
 }
 
 /*
@@ -318,7 +342,7 @@ choose_next(struct follow *follow)
 		seen.n = FOLLOW_SEEN;
 	switch (rotation_next(
 	    follow->path, follow->fd, follow->next, &seen, &between)) {
-	case ROTATION_BETWEEN: return leave_for(follow, &between);
+	case ROTATION_BETWEEN: return choose_between(follow, between);
 	case ROTATION_CURRENT: follow->doubt_ns = 0; break;
 	case ROTATION_LOST:
 		if (in_doubt(follow))
@@ -340,7 +364,7 @@ choose_next(struct follow *follow)
 		follow->lost = NULL;
 		return follow->next == -1 ? FOLLOW_LINES : FOLLOW_IDLE;
 	}
-	return leave_for(follow, &follow->next);
+	return leave_for(follow, follow->next);
 }
 
 /* At the end of fd: does it still have the name? */

@@ -39,6 +39,7 @@ struct selves {
 	int current; /* open: the file that is the log now, or was just so */
 	struct file now; /* what it is; it may be one of the selves */
 	size_t n;
+	size_t room; /* of self, for so many */
 	struct self *self;
 };
 
@@ -99,7 +100,7 @@ find_in(const char *path, const struct mark *mark)
 	int dir, fd = -1, error = ENOENT;
 	DIR *list;
 
-	strcpy(copy, path);
+	memcpy(copy, path, strlen(path) + 1);
 	dir = open_dir(copy, &name);
 	if (dir == -1)
 		return -1;
@@ -194,21 +195,21 @@ add_self(struct selves *selves, const char *name, size_t base)
 {
 	struct self *self;
 
-	/* by powers of two */
-	if ((selves->n & (selves->n - 1)) == 0) {
-		self =
-		    realloc(selves->self, (selves->n == 0 ? 1 : 2 * selves->n) *
-					      sizeof(*selves->self));
+	if (selves->n == selves->room) {
+		size_t room = 2 * selves->room + 16;
+
+		self = realloc(selves->self, room * sizeof(*self));
 		if (self == NULL)
 			return -1;
 		selves->self = self;
+		selves->room = room;
 	}
 	self = selves->self + selves->n;
 	if (file_at(selves->dir, name, &self->file) == -1)
 		return errno == ENOENT ? 0 : -1;
 	if (!self->file.regular)
 		return 0;
-	strcpy(self->name, name);
+	memcpy(self->name, name, strlen(name) + 1);
 	self->base = base;
 	self->other = false;
 	read_name(self);
@@ -260,7 +261,7 @@ same_selves(const struct selves *a, const struct selves *b)
 static int
 list_stable(struct selves *selves, const char *base)
 {
-	struct selves again = *selves;
+	struct selves again = {.dir = selves->dir};
 	int result = list_selves(selves, base);
 
 	for (int i = 0; result == 0 && i < LISTS_MAX; i++) {
@@ -508,13 +509,14 @@ rotation_next(const char *path, int fd, int current,
 	struct selves selves = {.dir = -1, .current = current};
 	enum rotation_next result = ROTATION_FAILED;
 	char real[PATH_MAX], target[PATH_MAX];
-	const char *base;
+	const char *base, *name;
 
 	if (strlen(path) >= sizeof(real)) {
 		errno = ENAMETOOLONG;
 		return ROTATION_FAILED;
 	}
-	strcpy(real, resolve(path, target));
+	name = resolve(path, target);
+	memcpy(real, name, strlen(name) + 1);
 	selves.dir = open_dir(real, &base);
 	if (selves.dir == -1)
 		return ROTATION_FAILED;

@@ -37,10 +37,8 @@ dir_of(char dir[PATH_MAX], const char *path)
 {
 	size_t n = (size_t)(name_of(path) - path);
 
-	if (n == 0)
-		(void)strcpy(dir, ".");
-	else
-		(void)snprintf(dir, PATH_MAX, "%.*s", (int)n, path);
+	(void)snprintf(
+	    dir, PATH_MAX, "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "." : path);
 }
 
 /* Whether others may write there without this kernel's knowledge. */

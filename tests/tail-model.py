@@ -12,7 +12,6 @@ prints its seed, with which the run is repeated alone.
 
 import os
 import random
-import re
 import select
 import shutil
 import signal
@@ -22,8 +21,7 @@ import tempfile
 import threading
 import time
 
-DEADLINE = 30
-HEAD = 256
+DEADLINE = 60
 
 
 class Wrong(Exception):
