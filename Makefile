@@ -42,8 +42,9 @@ MANDIR = $(DESTDIR)$(PREFIX)/share/man
 PORT ?= 3000
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-COMPILE = $(CC) -std=c11 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' \
+FLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' \
 	$(WARNINGS) $(CPPFLAGS) $(CFLAGS)
+COMPILE = $(CC) $(FLAGS)
 
 all: $(PROGRAMS) cgi-bin/sse-counter $(if $(HIREDIS),,no-redis)
 
@@ -77,8 +78,12 @@ build/static/%.o: %.c Makefile
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
 # Tools of tests and benchmarks; they stay in build/.
-TOOLS = bench/viewers
+TOOLS = bench/viewers bench/tick bench/bare bench/start bench/post \
+	bench/nothing
 bench/viewers = bench/answer bench/spread lib/util
+bench/tick = lib/util
+bench/bare = lib/util
+bench/start = bench/spread lib/util
 TOOLS += tests/decode
 tests/decode = lib/decode lib/json lib/frame lib/util
 
@@ -143,6 +148,20 @@ fuzz-%: tests/fuzz/%.c
 bench: all
 	bench/run
 
+# Beside other systems: needs what bench/packages names. ARGS=-q is quick.
+STATIC_TOOLS = build/static/bench/tick build/static/bench/nothing
+
+bench-peers: all static $(STATIC_TOOLS) $(TOOLS:%=build/%) bench/node_modules
+	bench/peers $(ARGS)
+
+build/static/bench/tick: build/static/lib/util.o
+$(STATIC_TOOLS): %: %.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -static -s -o $@ $^
+
+bench/node_modules: bench/package-lock.json
+	cd bench && npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
 # What reads the sources, all of them, for what is wrong or looks wrong; the
 # slow ones two files at a time (JOBS=).
 SOURCES = $(wildcard *.c lib/*.c bench/*.c tests/*.c tests/fuzz/*.c)
@@ -198,6 +217,6 @@ clean:
 	rm -rf build $(PROGRAMS) cgi-bin/sse-counter
 
 .PHONY: all static no-redis run test test-static check fuzz bench lint
-.PHONY: install uninstall clean
+.PHONY: bench-peers install uninstall clean
 .PHONY: lint-gcc lint-clang lint-compile lint-format lint-tidy lint-cppcheck
 .PHONY: lint-scripts lint-man

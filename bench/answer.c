@@ -107,6 +107,8 @@ take_line(struct feed *feed, const char *line, size_t n)
 		take_id(answer, line + 3, n - 3);
 	else if (n == 10 && memcmp(line, "event: gap", 10) == 0)
 		answer->block.gap = true;
+	else if (n == 10 && memcmp(line, "event: end", 10) == 0)
+		answer->block.end = true;
 }
 
 /* A line of the header. Returns -1 where it is none. */

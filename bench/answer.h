@@ -23,6 +23,7 @@ struct answer_block {
 	uint64_t data_n;  /* these, and then perhaps a clock's nanoseconds: */
 	int64_t stamp_ns; /* else 0 */
 	bool gap;         /* its type is gap */
+	bool end;         /* its type is end */
 };
 
 enum answer_step {

@@ -27,8 +27,9 @@
 #define PENDING_MAX 32 /* connections that wait for their header at a time */
 #define READ_MAX 65536
 
-#define STAYS_MAX 3   /* a passing viewer leaves after so many events */
-#define AWHILE_MS 300 /* or, whatever came, after up to so long */
+#define STAYS_MAX 3      /* a passing viewer leaves after so many events */
+#define AWHILE_MS 300    /* or, whatever came, after up to so long */
+#define STAMPS_MAX 65536 /* of the last events */
 #define REALTIME_MIN_NS INT64_C(1000000000000000000) /* 2001 */
 
 struct viewer {
@@ -44,8 +45,9 @@ struct viewer {
 	uint32_t head;
 	uint64_t events; /* on this connection */
 	bool resumes;    /* last is from an earlier connection */
-	bool blocks;     /* something came, when this was the newest event: */
-	uint64_t newest;
+	bool blocks;     /* something came, first at: */
+	int64_t came_ns;
+	uint64_t first; /* number of the first event; 0: none */
 	struct viewer *next_free;
 };
 
@@ -76,8 +78,10 @@ static struct {
 	size_t used;
 	struct viewer *free;
 	size_t open, pending;
-	uint64_t newest; /* number that any viewer has seen */
+	int64_t all_open_ns; /* older events' delays are the opening's; or 0 */
+	uint64_t newest;     /* number that any viewer has seen */
 	uint64_t random;
+	int64_t stamps[STAMPS_MAX]; /* of the data with this number */
 
 	/* results */
 	uint64_t opened, events, blocks, bytes, missing, twice, disorder, late;
@@ -237,9 +241,6 @@ check(struct viewer *viewer, uint64_t number, uint32_t head)
 {
 	bool follows = viewer->events > 0 || viewer->resumes;
 
-	if (run.together && !follows && viewer->newest > 0 &&
-	    number > viewer->newest + 2)
-		run.late++; /* it was there when an earlier one was sent */
 	if (!follows || head != viewer->head) {
 		if (follows)
 			run.disorder++;
@@ -264,22 +265,26 @@ take_block(void *to, const struct answer_block *block)
 
 	if (!viewer->blocks) {
 		spread_add(&run.first, now_ns - viewer->opened_ns);
-		viewer->newest = run.newest;
+		viewer->came_ns = now_ns;
 	}
 	viewer->blocks = true;
 	run.blocks++;
 	run.gaps += block->gap;
-	if (run.by_data ? !block->data_digits : !block->id)
+	if (block->end || (run.by_data ? !block->data_digits : !block->id))
 		return;
 	if (run.by_data)
 		check(viewer, block->data_n, 0);
 	else
 		check(viewer, block->id_n, block->id_head);
-	viewer->events++;
+	if (viewer->events++ == 0 && !viewer->resumes)
+		viewer->first = block->data_n;
 	run.events++;
+	run.stamps[block->data_n % STAMPS_MAX] = block->stamp_ns;
+	if (run.all_open_ns == 0 || block->stamp_ns < run.all_open_ns)
+		return;
 	if (block->stamp_ns > REALTIME_MIN_NS)
 		spread_add(&run.delay, realtime_ns() - block->stamp_ns);
-	else if (block->stamp_ns > 0)
+	else
 		spread_add(&run.delay, now_ns - block->stamp_ns);
 }
 
@@ -407,6 +412,7 @@ open_all(void)
 		wait_until(util_now_ns() + UTIL_SECOND_NS / 10);
 		sweep(util_now_ns());
 	}
+	run.all_open_ns = util_now_ns();
 	printf("open %zu\n", run.open);
 	(void)fflush(stdout); /* who reads it sees at the end what failed */
 }
@@ -462,6 +468,17 @@ any_waits(uint64_t target)
 }
 
 /*
+ * Whether a viewer missed an event that was made when it had got something
+ * already; the data's stamps tell, where there are some.
+ */
+static bool
+came_late(const struct viewer *viewer)
+{
+	return run.together && viewer->first > 1 &&
+	       run.stamps[(viewer->first - 1) % STAMPS_MAX] > viewer->came_ns;
+}
+
+/*
  * All that passed have left, and all that stay have what was sent until
  * now; or they have not, and that counts.
  */
@@ -480,6 +497,7 @@ finish(void)
 
 		if (viewer->fd == -1 || viewer->deaf)
 			continue;
+		run.late += came_late(viewer);
 		if (viewer->passing)
 			run.hung++;
 		else if (viewer->events < run.least && !run.drain)
@@ -539,7 +557,7 @@ report(int64_t wall_ns)
 	return fflush(stdout) == 0 ? wrong : 2;
 }
 
-static const char usage[] =
+static const char help[] =
     "usage: viewers [OPTION ...] PORT PATH ...\n"
     "  -n VIEWERS   that stay (1; 0 with -j or -o)\n"
     "  -s SECONDS   after all are open (5)\n"
@@ -552,7 +570,9 @@ static const char usage[] =
     "  -e EVENTS    that a viewer has got at the end at least (1)\n"
     "  -l ID        Last-Event-ID of the first request; events go on there\n"
     "  -D           events are numbered by their data, not by their ids\n"
-    "  -t           all see the same events: none misses the first or last\n"
+    "  -t           all see the same events: none misses the last, nor, by "
+    "the\n"
+    "               stamps in the data, the first\n"
     "  -R           comes back with Last-Event-ID when a stream ends\n"
     "  -E           a stream may end\n"
     "  -b           count the bytes only, and go when all streams ended\n"
@@ -607,16 +627,19 @@ parse_options(int argc, char *argv[])
 		case 't': run.together = true; break;
 		case 'R': run.returns = true; break;
 		case 'E': run.ends_ok = true; break;
-		case 'b': run.drain = run.ends_ok = true; break;
+		case 'b':
+			run.drain = run.ends_ok = true;
+			run.least = 0;
+			break;
 		case 'w': run.websocket = run.by_data = true; break;
 		case 'x': run.random += number(0, UINT32_MAX); break;
-		default: fputs(usage, stderr); exit(2);
+		default: fputs(help, stderr); exit(2);
 		}
 	}
 	if (!stay && (run.joins > 0 || run.requests > 0))
 		run.viewers = 0;
 	if (argc - optind < 2 || argc - optind > PATHS_MAX + 1) {
-		fputs(usage, stderr);
+		fputs(help, stderr);
 		exit(2);
 	}
 	optarg = argv[optind++];
