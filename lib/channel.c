@@ -481,15 +481,17 @@ take_header(struct channel *channel, struct bytes *input)
 	}
 }
 
-/* Everybody lags, and half the ring is before the foremost of them. */
+/* Nobody came yet, or all lag, and much is before the foremost of them. */
 static bool
 all_lag(const struct channel *channel)
 {
 	const struct viewers *viewers = &channel->viewers;
 
+	if (!channel->had_viewer)
+		return true;
 	return viewers->n > 0 && viewers->lagging == viewers->n &&
 	       channel->ring.head - viewers_foremost(viewers) >
-		   channel->ring.size / 2;
+		   channel->ring.size / 4;
 }
 
 /*
@@ -535,9 +537,12 @@ static void
 read_out(struct channel *channel)
 {
 	struct bytes input = {channel->input, 0};
-	ssize_t n =
-	    read(channel->child.out, channel->input, sizeof(channel->input));
+	size_t most = channel->ring.size / 8; /* for pace: ids are added */
+	ssize_t n;
 
+	if (most > sizeof(channel->input))
+		most = sizeof(channel->input);
+	n = read(channel->child.out, channel->input, most);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {

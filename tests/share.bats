@@ -1,0 +1,848 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2026,SC2030,SC2031,SC2059,SC2094,SC2238
+# sse-share: one process for all viewers. Its viewers here are pipes, as a
+# web server has them; the programs that are shared are written in each test.
+
+load helper
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	export SSE_CGI_DIR=$BATS_TEST_TMPDIR/meet
+	mkfifo feed
+	# the shared program writes what the test writes to descriptor 7
+	exec 7<>feed
+	program feeder <<-'END'
+		#!/bin/sh
+		exec <feed
+		echo $$ >>starts
+		printf 'Content-Type: text/event-stream\r\n\r\n'
+		exec cat
+	END
+}
+
+# A channel that is left would keep descriptors of the test.
+teardown() {
+	exec 7>&-
+	stop_all
+}
+
+program() {
+	cat >"$1"
+	chmod +x "$1"
+}
+
+# view NAME ARG ...: a request as a web server has it. sse-share has ended
+# when it returns; what its viewer gets goes to the file NAME.
+view() {
+	local name=$1
+
+	shift
+	connect "$name"
+	request "$name" "$@"
+}
+
+# The two halves of it: the reader, whose pid is $READER, and the request.
+connect() {
+	mkfifo "$1.pipe"
+	spawn reader "$1"
+	READER=$!
+}
+
+reader() {
+	exec 7>&-
+	exec cat "$1.pipe" >"$1"
+}
+
+request() {
+	local name=$1
+
+	shift
+	REQUEST_METHOD=GET timeout 60 sse-share "$@" >"$name.pipe" 2>>err \
+		3>&- 7>&-
+}
+
+feed() {
+	printf "$@" >&7
+}
+
+# The shared program's input ends, once it has it open.
+end_feed() {
+	eventually test -s starts
+	exec 7>&-
+}
+
+has() {
+	grep -q -- "$1" "$2" 2>/dev/null
+}
+
+# Waits for a line in each of the files.
+all_have() {
+	local line=$1 file
+
+	shift
+	for file in "$@"; do
+		eventually has "$line" "$file"
+	done
+}
+
+# The frames of a file: what stands after the header's empty line.
+frames() {
+	sed '1,/^\r*$/d' "$1"
+}
+
+ids() {
+	sed -n 's/^id: //p' "$1"
+}
+
+no_socket() {
+	refute compgen -G "$SSE_CGI_DIR/*.sock" >/dev/null
+}
+
+# No channel, no program, no guard: but the readers end with their streams.
+all_over() {
+	eventually no_socket
+	eventually nothing_left
+}
+
+# The pid of the only channel: the session's leader with this name.
+channel_pid() {
+	left_over | while read -r pid; do
+		[ "$(ps -o comm=,sid= -p "$pid" | tr -s ' ')" = \
+			"sse-share $pid" ] && echo "$pid"
+	done || :
+}
+
+has_channel() {
+	[ -n "$(channel_pid)" ]
+}
+
+@test "twenty first viewers at once make one channel and one program" {
+	local i requests=
+
+	for i in {1..20}; do
+		connect "v$i"
+	done
+	for i in {1..20}; do
+		request "v$i" -l 0 -- ./feeder &
+		requests+=" $!"
+	done
+	# shellcheck disable=SC2086 # a list
+	wait $requests
+	feed 'data: one\n\n'
+	for i in {1..20}; do
+		eventually has '^data: one$' "v$i"
+	done
+	[ "$(wc -l <starts)" -eq 1 ]
+	[ "$(sse-share -L | wc -l)" -eq 1 ]
+	feed 'id: end\ndata: 0\n\n'
+	end_feed
+	all_over
+	for i in {1..20}; do
+		[ "$(frames "v$i" | grep -c '^data: ')" -eq 2 ]
+	done
+}
+
+@test "a viewer gets the program's header and a comment before any event" {
+	program slow <<-'END'
+		#!/bin/sh
+		printf 'Content-Type: text/event-stream\r\nX-Own: 1\r\n\r\n'
+		exec sleep 600
+	END
+	view v -l 0 -H 'X-Other: 2' -- ./slow
+	eventually has '^:$' v
+	printf '%s\r\n' 'Content-Type: text/event-stream' 'X-Own: 1' \
+		'X-Other: 2' '' >expected
+	printf ':\n\n' >>expected
+	cmp expected v
+	kill "$READER"
+	all_over
+}
+
+@test "frames pass byte by byte; those with data and without an id get one" {
+	view v -l 0 -- ./feeder
+	feed '\357\273\277data:a\r\nid: own\r\n: c\r\n\r\n'
+	feed 'event: x\rdata\r\r'
+	feed ': only a comment\n\n'
+	feed 'retry: 77\n\n'
+	feed 'id: alone\n\n'
+	feed 'data: last\nid: end\n\n'
+	end_feed
+	all_over
+	id=$(ids v | grep -v '^[a-z]*.$' | head -n 1)
+	[[ "$id" =~ ^[0-9a-z]+-1$ ]]
+	printf ':\n\ndata:a\r\nid: own\r\n: c\r\n\r\n' >expected
+	printf 'id: %s\nevent: x\rdata\r\r' "$id" >>expected
+	printf 'retry: 77\n\nid: alone\n\ndata: last\nid: end\n\n' >>expected
+	frames v | cmp - expected
+}
+
+@test "a new viewer gets the last events with -n, and none without" {
+	view a -l 0 -- ./feeder
+	feed 'data: 1\n\ndata: 2\n\ndata: 3\n\n'
+	eventually has '^data: 3' a
+	view b -l 0 -n 2 -- ./feeder
+	view c -l 0 -- ./feeder
+	view d -l 0 -n 10 -- ./feeder
+	feed 'data: 4\nid: end\n\n'
+	end_feed
+	all_over
+	[ "$(frames a | grep '^data')" = "$(printf 'data: %s\n' 1 2 3 4)" ]
+	[ "$(frames b | grep '^data')" = "$(printf 'data: %s\n' 2 3 4)" ]
+	[ "$(frames c | grep '^data')" = "$(printf 'data: %s\n' 4)" ]
+	[ "$(frames d | grep '^data')" = "$(printf 'data: %s\n' 1 2 3 4)" ]
+}
+
+@test "a viewer that comes back goes on after the event it had last" {
+	view a -l 0 -- ./feeder
+	feed 'data: 1\n\ndata: 2\n\nid: x y\ndata: 3\n\ndata: 4\n\n'
+	eventually has '^data: 4' a
+	export HTTP_LAST_EVENT_ID
+	HTTP_LAST_EVENT_ID=$(ids a | head -n 1)
+	view b -l 0 -n 1 -- ./feeder
+	HTTP_LAST_EVENT_ID='x y'
+	view c -l 0 -- ./feeder
+	HTTP_LAST_EVENT_ID='x'
+	view d -l 0 -- ./feeder
+	unset HTTP_LAST_EVENT_ID
+	QUERY_STRING=lastEventId=x%20y view e -l 0 -- ./feeder
+	feed 'data: 5\nid: end\n\n'
+	end_feed
+	all_over
+	[ "$(frames b | grep '^data')" = "$(printf 'data: %s\n' 2 3 4 5)" ]
+	[ "$(frames c | grep '^data')" = "$(printf 'data: %s\n' 4 5)" ]
+	cmp c e
+	frames d | grep -A1 '^event: gap$' | grep -qx 'data: restart'
+	[ "$(frames d | grep '^data: [0-9]')" = \
+		"$(printf 'data: %s\n' 1 2 3 4 5)" ]
+	refute has gap b
+}
+
+@test "what the ring no longer has is a gap, and the ring from its oldest" {
+	local i
+
+	view a -l 0 -b 4096 -- ./feeder
+	feed 'id: first\ndata: 0\n\n'
+	for i in {1..50}; do
+		feed 'id: i%s\ndata: %0100d\n\n' "$i" "$i"
+	done
+	eventually has '^id: i50$' a
+	HTTP_LAST_EVENT_ID=first view b -l 0 -- ./feeder
+	HTTP_LAST_EVENT_ID=$(printf '%05000d' 1) view c -l 0 -- ./feeder
+	feed 'data: 0\nid: end\n\n'
+	end_feed
+	all_over
+	frames b | grep -A1 '^event: gap$' | grep -qx 'data: overtaken'
+	ids b >of-b
+	ids a | tail -n "$(wc -l <of-b)" | cmp - of-b
+	[ "$(wc -l <of-b)" -ge 30 ]
+	[ "$(wc -l <of-b)" -lt 50 ]
+	cmp b c
+}
+
+@test "with -f the program itself resumes what the ring does not have" {
+	program resumes <<-'END'
+		#!/bin/sh
+		echo "$HTTP_LAST_EVENT_ID,$HTTP_HOST,$QUERY_STRING" >>starts
+		printf 'Content-Type: text/event-stream\r\n\r\n'
+		printf 'id: known\ndata: from %s\n\n' "$HTTP_LAST_EVENT_ID"
+		[ -n "$HTTP_LAST_EVENT_ID" ] || exec cat <feed
+	END
+	export HTTP_HOST=h QUERY_STRING=a=b HTTP_PROXY=evil
+	HTTP_LAST_EVENT_ID=old view a -f -l 0 -- ./resumes
+	[ "$(cat starts)" = 'old,h,a=b' ]
+	eventually ended "$READER"
+	has '^data: from old$' a
+	no_socket
+	view b -f -l 0 -- ./resumes
+	eventually has '^data: from $' b
+	HTTP_LAST_EVENT_ID=known view c -f -l 0 -- ./resumes
+	HTTP_LAST_EVENT_ID=older view d -f -l 0 -- ./resumes
+	feed 'data: 0\nid: end\n\n'
+	end_feed
+	all_over
+	[ "$(frames c | grep '^data')" = 'data: 0' ]
+	has '^data: from older$' d
+	[ "$(cat starts)" = "$(printf '%s\n' old,h,a=b ,, older,h,a=b)" ]
+}
+
+@test "a stream that has ended stays so: the end, then 204" {
+	view a -l 1 -- sse-pipe -- seq 3
+	eventually has '^id: end$' a
+	eventually ended "$READER"
+	HTTP_LAST_EVENT_ID=end view b -l 1 -- sse-pipe -- seq 3
+	eventually ended "$READER"
+	view c -l 1 -- sse-pipe -- seq 3
+	HTTP_LAST_EVENT_ID=$(ids a | head -n 1) \
+		view d -l 1 -- sse-pipe -- seq 3
+	all_over
+	HTTP_LAST_EVENT_ID=end view e -l 1 -- sse-pipe -- seq 3
+	no_socket
+	[ "$(head -n 1 b)" = $'Status: 204 No Content\r' ]
+	cmp b e
+	[ "$(frames a | grep '^data')" = "$(printf 'data: %s\n' 1 2 3 0)" ]
+	[ "$(frames c | grep '^data')" = 'data: 0' ]
+	[ "$(frames d | grep '^data')" = "$(printf 'data: %s\n' 2 3 0)" ]
+}
+
+@test "a program that fails sends its viewers away, each at its own time" {
+	local i
+
+	for i in {1..9}; do
+		view "v$i" -l 0 -r 1000 -- ./feeder
+	done
+	feed 'data: 1\n\n'
+	for i in {1..9}; do
+		eventually has '^data: 1' "v$i"
+	done
+	kill -9 "$(cat starts)"
+	all_over
+	for i in {1..9}; do
+		[ "$(sed -n 's/^retry: //p' "v$i" | head -n 1)" -eq 1000 ]
+		retry=$(tail -n 2 "v$i" | sed -n 's/^retry: //p')
+		[ "$retry" -ge 1000 ]
+		[ "$retry" -le 3000 ]
+		echo "$retry" >>retries
+	done
+	[ "$(sort -u retries | wc -l)" -gt 5 ]
+	# the next one is a new channel
+	view next -l 0 -- ./feeder
+	[ "$(wc -l <starts)" -eq 2 ]
+	feed 'data: 2\n\n'
+	eventually has '^data: 2' next
+	kill "$READER"
+	all_over
+}
+
+@test "an answer that is no stream goes to the first viewers, whole" {
+	program absent <<-'END'
+		#!/bin/sh
+		until [ -e go ]; do sleep 0.05; done
+		printf 'Status: 404 Gone Fishing\nContent-Type: text/plain\n\n'
+		echo 'gone,'; sleep 0.1; echo 'really'
+	END
+	view a -l 0 -- ./absent
+	view b -l 0 -- ./absent
+	touch go
+	all_over
+	cmp a b
+	[ "$(head -n 1 a)" = 'Status: 404 Gone Fishing' ]
+	[ "$(frames a)" = "$(printf 'gone,\nreally')" ]
+}
+
+@test "a program without a header, or that is not there, is a status 500" {
+	program mute <<-'END'
+		#!/bin/sh
+		echo no header here
+	END
+	program text <<-'END'
+		#!/bin/sh
+		printf 'Content-Type: text/plain\n\nhello\n'
+	END
+	view a -l 0 -- ./mute
+	view b -l 0 -- ./absent
+	view c -l 0 -- ./text
+	view d -l 0 -- true
+	all_over
+	for i in a b c d; do
+		[ "$(head -n 1 $i)" = $'Status: 500 Internal Server Error\r' ]
+	done
+	has 'absent: No such file' err
+	has 'text: its Content-Type is not text/event-stream' err
+	refute grep -q 'absent' b
+}
+
+@test "a silent program: comments come, who left is found, then it ends" {
+	program silent <<-'END'
+		#!/bin/sh
+		printf 'Content-Type: text/event-stream\r\n\r\n'
+		trap '' TERM
+		(trap '' TERM; echo $$ >>pids; exec sleep 600) &
+		while :; do sleep 600; done
+	END
+	view a -l 0.2 -k 0.1 -- ./silent
+	view b -l 0.2 -k 0.1 -- ./silent
+	enough() { [ "$(grep -c '^:$' "$1")" -gt 4 ]; }
+	eventually enough a
+	eventually enough b
+	kill "$READER"
+	one_left() { [ "$(sse-share -L | cut -f 3)" = 1 ]; }
+	eventually one_left
+	stop_readers
+	all_over
+}
+
+# Ends the readers, and nothing else that the test started.
+stop_readers() {
+	local pid
+
+	for pid in $SPAWNED; do
+		kill "$pid" 2>/dev/null || :
+	done
+}
+
+@test "a viewer that comes within the linger finds the program running" {
+	view a -l 5 -- ./feeder
+	feed 'data: 1\n\n'
+	eventually has '^data: 1' a
+	kill "$READER"
+	none_left() { [ "$(sse-share -L | cut -f 3)" = 0 ]; }
+	eventually none_left
+	feed 'data: 2\n\n'
+	view b -l 5 -n 2 -- ./feeder
+	eventually has '^data: 2' b
+	[ "$(wc -l <starts)" -eq 1 ]
+	feed 'id: end\ndata: 0\n\n'
+	end_feed
+	eventually ended "$READER"
+	kill "$(channel_pid)"
+	all_over
+}
+
+@test "the program gets a plain GET, without anything of one request" {
+	program tells <<-'END'
+		#!/bin/sh
+		env >environment
+		pwd >>environment
+		readlink /proc/$$/fd/0 >stdin
+		ls -l /proc/$$/fd >descriptors
+		printf 'Content-Type: text/event-stream\r\n\r\n'
+		printf 'id: end\ndata: 0\n\n'
+	END
+	HTTP_COOKIE=secret HTTP_PROXY=evil REMOTE_ADDR=1 REMOTE_USER=u \
+		AUTH_TYPE=Basic PATH_INFO=/x QUERY_STRING=a=b SSL_CLIENT=c \
+		CONTENT_TYPE=t REQUEST_URI=/u SERVER_NAME=s OPERATOR=o \
+		view a -l 0 -- ./tells 9</etc/passwd
+	all_over
+	grep -qx REQUEST_METHOD=GET environment
+	grep -qx QUERY_STRING= environment
+	grep -qx SERVER_NAME=s environment
+	grep -qx OPERATOR=o environment
+	grep -qx "$PWD" environment
+	refute grep -E '^(HTTP_|REMOTE|AUTH|PATH_|SSL_CLI|CONTENT|REQUEST_U)' \
+		environment
+	[ "$(cat stdin)" = /dev/null ]
+	refute grep passwd descriptors
+}
+
+@test "the channel keeps nothing of the request: no stderr, folder, files" {
+	connect v
+	# a web server reads a CGI program's stderr to its end
+	mkfifo err.pipe
+	spawn sh -c 'exec cat err.pipe >of-err'
+	REQUEST_METHOD=GET sse-share -l 0 -- ./feeder >v.pipe 2>err.pipe \
+		3>&- 7>&- 9</etc/passwd
+	eventually ended "$!"
+	channel=$(channel_pid)
+	[ "$(readlink "/proc/$channel/cwd")" = / ]
+	refute grep -l passwd <(ls -l "/proc/$channel/fd")
+	[ "$(ps -o ppid= -p "$channel")" -ne $$ ]
+	kill "$READER"
+	all_over
+	[ ! -s of-err ]
+}
+
+@test "the meeting place is refused where others could have a hand in it" {
+	refused() {
+		run -1 timeout 20 sse-share -l 0 -- ./feeder 3>&- 7>&-
+		[[ "$output" = *"meeting place $SSE_CGI_DIR: $1"* ]]
+		[ ! -e starts ]
+	}
+	mkdir elsewhere -m 700
+	ln -s elsewhere meet
+	refused 'not a folder of mode 0700'
+	SSE_CGI_DIR=$SSE_CGI_DIR/ run -1 sse-share -- ./feeder 3>&- 7>&-
+	[ -z "$(ls elsewhere)" ]
+	rm meet
+	mkdir -m 755 meet
+	refused 'not a folder of mode 0700'
+	chmod 770 meet
+	refused 'not a folder of mode 0700'
+	rmdir meet
+	touch meet
+	refused 'not a folder of mode 0700'
+	rm meet
+	SSE_CGI_DIR=$PWD/absent/meet
+	refused 'No such file'
+	REQUEST_METHOD=GET run -1 sse-share -- ./feeder 3>&- 7>&-
+	[ "${lines[1]}" = $'Status: 500 Internal Server Error\r' ]
+	refute grep -q "$PWD" <(printf '%s\n' "${lines[@]:1}")
+}
+
+@test "another user's folder, and another user's channel, are refused" {
+	[ "$(id -u)" -eq 0 ] || {
+		# only root can be two users: the folder of root stands in
+		SSE_CGI_DIR=/root run -1 sse-share -- ./feeder 3>&- 7>&-
+		return
+	}
+	mkdir -m 700 meet
+	chown 12345 meet
+	run -1 timeout 20 sse-share -l 0 -- ./feeder 3>&- 7>&-
+	[[ "$output" = *'not a folder of mode 0700 that belongs'* ]]
+	chown 0 meet
+	# a stranger's process answers at the socket
+	program stranger <<-'END'
+		#!/usr/bin/env python3
+		import os, socket, time
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		s.bind("meet/k.sock")
+		os.setuid(12345)
+		s.listen(5)
+		print("ready", flush=True)
+		time.sleep(600)
+	END
+	spawn ./stranger >out
+	eventually has ready out
+	run -1 timeout 20 sse-share -K k -l 0 -- ./feeder 3>&- 7>&-
+	[[ "$output" = *"not a folder of mode 0700 that belongs"* ]]
+	[ ! -e starts ]
+	[ -e meet/k.sock ]
+}
+
+@test "the meeting place is SSE_CGI_DIR, else XDG_RUNTIME_DIR, else /tmp" {
+	local where=$SSE_CGI_DIR
+
+	sse-share -L
+	[ "$(stat -c %a "$where")" = 700 ]
+	unset SSE_CGI_DIR
+	mkdir -m 700 run
+	XDG_RUNTIME_DIR=$PWD/run sse-share -L
+	[ "$(stat -c %a run/sse-cgi)" = 700 ]
+	XDG_RUNTIME_DIR='' sse-share -L
+	[ "$(stat -c %a "/tmp/sse-cgi-$(id -u)")" = 700 ]
+}
+
+@test "dead sockets are replaced and swept" {
+	view a -l 0 -K one -- ./feeder
+	feed 'data: 1\n\n'
+	eventually has '^data: 1' a
+	kill -9 "$(channel_pid)"
+	eventually ended "$READER"
+	[ -e meet/one.sock ]
+	[ -z "$(sse-share -L)" ]
+	view b -l 0 -K two -- ./feeder
+	[ ! -e meet/one.sock ]
+	view c -l 0 -K one -- ./feeder
+	[ "$(sse-share -L | wc -l)" -eq 2 ]
+	stop_readers
+	all_over
+}
+
+@test "at the limit of descriptors a viewer gets a stream that ends" {
+	local i full=0
+
+	ulimit -n 24
+	for i in {1..20}; do
+		view "v$i" -l 0 -k 0.1 -- ./feeder
+	done
+	feed 'data: 1\n\n'
+	for i in {1..20}; do
+		ended_or_has() {
+			has '^data: 1' "v$i" ||
+				has '^retry: ' "v$i"
+		}
+		eventually ended_or_has
+		has '^data: 1' "v$i" && continue
+		full=$((full + 1))
+		has '^Content-Type: text/event-stream' "v$i"
+		retry=$(sed -n 's/^retry: //p' "v$i")
+		[ "$retry" -ge 5000 ]
+		[ "$retry" -le 15000 ]
+	done
+	echo "$full found no place"
+	[ "$full" -gt 2 ]
+	[ "$full" -lt 15 ]
+	stop_readers
+	all_over
+}
+
+@test "HEAD and other methods are answered without a channel" {
+	REQUEST_METHOD=HEAD sse-share -- ./feeder >head
+	REQUEST_METHOD=POST sse-share -- ./feeder >post 2>/dev/null
+	[ "$(head -n 1 head)" = $'Content-Type: text/event-stream\r' ]
+	[ -z "$(frames head)" ]
+	[ "$(head -n 1 post)" = $'Status: 405 Method Not Allowed\r' ]
+	[ ! -e meet ]
+	[ ! -e starts ]
+}
+
+@test "a channel killed with -9 leaves nothing; the next request works" {
+	program family <<-'END'
+		#!/bin/sh
+		printf 'Content-Type: text/event-stream\r\n\r\ndata: x\n\n'
+		(exec sleep 600) &
+		(trap '' TERM; exec sleep 600) &
+		wait
+	END
+	view a -l 0 -- ./family
+	eventually has '^data: x' a
+	kill -9 "$(channel_pid)"
+	eventually ended "$READER"
+	eventually nothing_left
+	view b -l 0 -- ./family
+	eventually has '^data: x' b
+	kill "$READER"
+	all_over
+}
+
+# bats test_tags=slow
+@test "kill -9 of anything at any moment: streams end, the next one works" {
+	program counts <<-'END'
+		#!/bin/sh
+		exec sse-counter -i 0.01
+	END
+	timeout 150 python3 "$TOP/tests/share.py" storm 60 ./counts \
+		2>err 3>&- 7>&-
+	all_over
+}
+
+# bats test_tags=slow
+@test "viewers come and go while channels do: each gets its stream" {
+	program counts <<-'END'
+		#!/bin/sh
+		exec sse-counter -i 0.01
+	END
+	timeout 150 python3 "$TOP/tests/share.py" churn 150 ./counts \
+		2>err 3>&- 7>&-
+	all_over
+	[ ! -s err ]
+}
+
+# A viewer that reads only when it is told to: its pipe stays full till then.
+deaf_reader() {
+	exec 7>&-
+	exec 8<"$1.pipe"
+	until [ -e "$1.go" ]; do sleep 0.05; done
+	exec cat <&8 >"$1"
+}
+
+deaf() {
+	local name=$1
+
+	shift
+	mkfifo "$name.pipe"
+	spawn deaf_reader "$name"
+	request "$name" "$@"
+}
+
+@test "a viewer that stops reading is overtaken and closed after a frame" {
+	local i
+
+	view good -l 0 -b 65536 -- ./feeder
+	deaf bad -l 0 -b 65536 -- ./feeder
+	for i in {1..3000}; do
+		printf 'id: %s\ndata: %0100d\n\n' "$i" "$i"
+	done >&7
+	eventually has '^id: 3000$' good
+	one_left() { [ "$(sse-share -L | cut -f 3)" = 1 ]; }
+	eventually one_left
+	touch bad.go
+	eventually has '^id: 100$' bad
+	eventually ended "$(echo "$SPAWNED" | tr -s ' ' '\n' | tail -n 1)"
+	[ "$(tail -c 2 bad | od -An -c | tr -d ' ')" = '\n\n' ]
+	[ "$(ids good | wc -l)" -eq 3000 ]
+	ids bad | cmp - <(seq "$(ids bad | wc -l)")
+	stop_readers
+	all_over
+}
+
+@test "a long frame that a slow viewer began is not cut" {
+	local i
+
+	view good -l 0 -b 131072 -- ./feeder
+	deaf bad -l 0 -b 131072 -- ./feeder
+	deaf worse -l 0 -b 131072 -- ./feeder
+	for i in {1..20}; do
+		printf 'id: %s\ndata: %050000d\n\n' "$i" "$i"
+		eventually has "^id: $i\$" good
+	done >&7
+	touch bad.go
+	eventually has '^id: 2$' bad
+	eventually ended "$(echo "$SPAWNED" | tr -s ' ' '\n' | tail -n 2 |
+		head -n 1)"
+	[ "$(tail -c 2 bad | od -An -c | tr -d ' ')" = '\n\n' ]
+	[ "$(awk 'length == 50006' bad | wc -l)" -eq "$(ids bad | wc -l)" ]
+	[ "$(ids good | wc -l)" -eq 20 ]
+	stop_readers
+	all_over
+}
+
+@test "one viewer alone sets the pace: nothing of a burst is lost" {
+	timeout 60 sse-share -l 0 -b 4096 -- sse-pipe -- seq 100000 \
+		3>&- 7>&- 2>err | { sleep 0.5; grep '^data: ' >got; }
+	[ "$(wc -l <got)" -eq 100001 ]
+	sed 's/^data: //' got | cmp - <(seq 100000; echo 0)
+	all_over
+}
+
+@test "an event that is longer than the ring is a gap, and said once" {
+	view a -l 0 -b 4096 -- ./feeder
+	{
+		printf 'data: 1\n\n'
+		printf 'data: %09000d\n\n' 1
+		printf 'data: %030000d\r\n\r\n' 1
+		printf 'data: 2\nid: end\n\n'
+	} >&7
+	end_feed
+	all_over
+	[ "$(frames a | grep '^data')" = \
+		"$(printf 'data: %s\n' 1 'too long' 'too long' 2)" ]
+	[ "$(frames a | grep -c '^event: gap$')" -eq 2 ]
+	[ "$(grep -c 'longer than' err)" -eq 1 ]
+}
+
+@test "-m closes a viewer between two events, and the channel goes on" {
+	view a -l 5 -m 0.5 -- ./feeder
+	feed 'data: 1\n\n'
+	eventually ended "$READER"
+	has '^data: 1' a
+	view b -l 5 -n 1 -m 0.5 -- ./feeder
+	eventually has '^data: 1' b
+	eventually ended "$READER"
+	[ "$(wc -l <starts)" -eq 1 ]
+	kill "$(channel_pid)"
+	all_over
+}
+
+@test "a Python and a shell program that know nothing of it are shared" {
+	program snake <<-'END'
+		#!/usr/bin/env python3
+		import sys, time
+		print("Content-Type: text/event-stream\n")
+		for i in range(10 ** 6):
+		    print(f"data: {i}\n", flush=True)
+		    time.sleep(0.02)
+	END
+	program shell <<-'END'
+		#!/bin/sh
+		echo 'Content-Type: text/event-stream'
+		echo
+		i=0
+		while echo "data: $i" && echo; do
+			i=$((i + 1))
+			sleep 0.02
+		done
+	END
+	for name in snake shell; do
+		view "$name.a" -l 0 -n 1000 -- "./$name"
+		view "$name.b" -l 0 -n 1000 -- "./$name"
+	done
+	for name in snake shell; do
+		eventually has '^data: 9$' "$name.a"
+		eventually has '^data: 9$' "$name.b"
+		cmp <(frames "$name.a" | head -n 30) \
+			<(frames "$name.b" | head -n 30)
+	done
+	[ "$(sse-share -L | wc -l)" -eq 2 ]
+	stop_readers
+	all_over
+}
+
+@test "-L lists key, program, viewers, events, bytes and age" {
+	[ -z "$(sse-share -L)" ]
+	view a -l 0 -K my.key -- ./feeder "$(printf 'a\tb')"
+	view b -l 0 -K my.key -- ./feeder
+	feed 'data: 1\n\ndata: 2\nid: 2\n\n'
+	eventually has '^data: 2' b
+	[[ "$(sse-share -L)" =~ \
+		^my.key$'\t'./feeder\ a\?b$'\t'2$'\t'2$'\t'[0-9]+$'\t'[0-9]+$ ]]
+	REQUEST_METHOD=GET run -2 sse-share -L
+	stop_readers
+	all_over
+}
+
+@test "in a shell it stays until its stream ends; Ctrl-C leaves the channel" {
+	spawn sse-share -l 0 -- ./feeder >a 2>>err 7>&-
+	shell=$!
+	feed 'data: 1\n\n'
+	eventually has '^data: 1' a
+	view b -l 0 -- ./feeder
+	kill -INT "$shell"
+	eventually ended "$shell"
+	feed 'data: 2\n\n'
+	eventually has '^data: 2' b
+	refute has '^data: 2' a
+	# and where the pipe's other end goes
+	spawn sh -c 'sse-share -l 0 -n 1 -- ./feeder 2>>err |
+		head -n 6 >c' 7>&-
+	eventually ended $!
+	has '^data: 2' c
+	feed 'data: 0\nid: end\n\n'
+	end_feed
+	all_over
+	[ "$(wc -l <starts)" -eq 1 ]
+}
+
+@test "keys differ with the arguments and the folder, and -K is checked" {
+	mkdir other
+	cp feeder other
+	view a -l 0 -- ./feeder
+	view b -l 0 -- ./feeder x
+	connect c
+	(cd other && mkfifo feed && request ../c -l 0 -- ./feeder)
+	[ "$(sse-share -L | cut -f 1 | sort -u | wc -l)" -eq 3 ]
+	for key in '' . .x a/b 'a b' "$(printf '%065d' 1)"; do
+		run -2 sse-share -K "$key" -- ./feeder
+	done
+	run -2 sse-share
+	run -2 sse-share -b 4095 -- ./feeder
+	run -2 sse-share -e x -- ./feeder
+	stop_readers
+	all_over
+}
+
+@test "through lighttpd one process serves all viewers" {
+	local i
+
+	make_site
+	cgi shared <<-END
+		#!/bin/sh
+		export SSE_CGI_DIR='$SSE_CGI_DIR'
+		exec $PROGRAMS_DIR/sse-share -l 0.2 -k 1 -n 3 -- \
+			$PROGRAMS_DIR/sse-counter -i 0.05
+	END
+	start_lighttpd
+	for i in {1..8}; do
+		spawn curl -sNi "$URL/cgi-bin/shared" >"v$i" 2>/dev/null 7>&-
+	done
+	for i in {1..8}; do
+		eventually has '^data: 9' "v$i"
+	done
+	[ "$(sse-share -L | cut -f 3)" -eq 8 ]
+	has '^X-Accel-Buffering: no' v1
+	# a channel, its guard and the counter, and no process of a viewer
+	eventually has_only_three
+	kill "$(echo "$SPAWNED" | tr -s ' ' '\n' | tail -n 1)"
+	seven() { [ "$(sse-share -L | cut -f 3)" -eq 7 ]; }
+	eventually seven
+	stop_readers
+	eventually no_socket
+	stop_all
+	nothing_left
+}
+
+has_only_three() {
+	[ "$(left_over | while read -r pid; do
+		ps -o comm= -p "$pid"
+	done | grep -c '^sse-')" -eq 3 ]
+}
+
+# bats test_tags=slow,memory
+@test "a channel of 300 viewers takes less than 4 MB" {
+	local i rss
+
+	spawn timeout 150 python3 "$TOP/tests/share.py" crowd 300 ./feeder \
+		>crowd 2>err 7>&-
+	DEADLINE=90 eventually has 'all there' crowd
+	for i in {1..3000}; do
+		printf 'data: %050d\n\n' "$i"
+	done >&7
+	all_sent() { [ "$(sse-share -L | cut -f 3,4)" = $'300\t3000' ]; }
+	DEADLINE=90 eventually all_sent
+	rss=$(ps -o rss= -p "$(channel_pid)")
+	echo "RSS: $rss KB"
+	grep -q __asan_init "$(command -v sse-share)" || [ "$rss" -lt 4096 ]
+	feed 'data: 0\nid: end\n\n'
+	end_feed
+	DEADLINE=90 eventually has '3001 events each' crowd
+	all_over
+}

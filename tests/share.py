@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""share.py: many viewers of sse-share at once, for share.bats.
+
+crowd N PROGRAM    N viewers, who read to the end of their streams
+churn N PROGRAM    N viewers, eight at a time, who leave after some events
+storm N PROGRAM    N viewers; each time a random process is killed
+Each viewer is a pipe, as a web server has it. What is wrong is printed,
+and the exit status is 1.
+"""
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import time
+
+MARK = ("SSE_TEST=" + os.environ["SSE_TEST"]).encode()
+ENV = dict(os.environ, REQUEST_METHOD="GET")
+DEADLINE = 60
+
+
+class Viewer:
+    """A request and what comes of it."""
+
+    def __init__(self, options):
+        self.pipe, end = os.pipe()
+        self.got = bytearray()
+        self.ended = False
+        self.request = subprocess.Popen(
+            ["sse-share", *options], stdout=end, env=ENV,
+            stderr=sys.stderr)
+        os.close(end)
+
+    def read(self, until, seconds=DEADLINE):
+        """Reads until that is so, or to the end. False: time was up."""
+        end = time.monotonic() + seconds
+        while not self.ended and not until(self.got):
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.pipe], [], [], left)[0]:
+                return False
+            piece = os.read(self.pipe, 65536)
+            self.ended = piece == b""
+            self.got += piece
+        return True
+
+    def leave(self):
+        os.close(self.pipe)
+        return self.request.wait(DEADLINE)
+
+
+def events(n):
+    return lambda got: got.count(b"\ndata: ") >= n
+
+
+def fail(text):
+    print(text)
+    sys.exit(1)
+
+
+def crowd(n, program):
+    viewers = []
+    for _ in range(n):
+        viewers.append(Viewer(["-l", "0", "--", program]))
+        if viewers[-1].request.wait(DEADLINE) != 0:
+            fail("a request failed")
+    print("all there", flush=True)
+    # read in turns, so that no pipe stays full
+    left = {viewer.pipe: viewer for viewer in viewers}
+    poll = select.poll()
+    for pipe in left:
+        poll.register(pipe, select.POLLIN)
+    while left:
+        ready = poll.poll(DEADLINE * 1000)
+        if not ready:
+            fail("%d viewers hang" % len(left))
+        for pipe, _ in ready:
+            piece = os.read(pipe, 65536)
+            left[pipe].got += piece
+            if not piece:
+                poll.unregister(pipe)
+                del left[pipe]
+    # comments are what those get who came early, on a slow machine
+    streams = [bytes(v.got).replace(b":\n\n", b"") for v in viewers]
+    for stream in streams:
+        if stream != streams[0]:
+            fail("viewers got different streams")
+    print(streams[0].count(b"\ndata: "), "events each")
+
+
+def churn(n, program):
+    options = ["-l", "0", "-k", "0.5", "--", program]
+    present = []
+    for i in range(n):
+        present.append((Viewer(options), random.randrange(1, 6)))
+        if len(present) < 8 and i < n - 8:
+            continue
+        viewer, count = present.pop(random.randrange(len(present)))
+        if not viewer.read(events(count)):
+            fail("a viewer hangs: %r" % viewer.got[-200:])
+        if not events(1)(viewer.got):
+            fail("a viewer got nothing: %r" % viewer.got[-200:])
+        if viewer.leave() != 0:
+            fail("a request failed")
+    for viewer, _ in present:
+        viewer.leave()
+
+
+def marked():
+    """The processes of this test's channels, without this one."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/environ" % pid, "rb") as file:
+                mine = MARK in file.read().split(b"\0")
+            with open("/proc/%s/comm" % pid) as file:
+                name = file.read().strip()
+        except OSError:
+            continue
+        if mine and name in ("sse-share", "sse-counter"):
+            yield int(pid)
+
+
+def storm(n, program):
+    options = ["-l", "0", "-k", "0.2", "--", program]
+    viewers, killed = [], 0
+    for _ in range(n):
+        viewers.append(Viewer(options))
+        time.sleep(random.choice([0, 0.001, 0.003, 0.01, 0.03]))
+        pids = sorted(marked())
+        if pids:
+            try:
+                os.kill(random.choice(pids), signal.SIGKILL)
+                killed += 1
+            except ProcessLookupError:
+                pass
+        if len(viewers) > 6:
+            viewers.pop(0).leave()
+    print(killed, "killed")
+    for viewer in viewers:
+        count = viewer.got.count(b"\ndata: ")
+        # it goes on, or it ends
+        if not viewer.read(events(count + 3)):
+            fail("a viewer hangs: %r" % viewer.got[-200:])
+        viewer.leave()
+    last = Viewer(options)
+    if not last.read(events(3)) or last.ended:
+        fail("the next request does not work: %r" % last.got)
+    if last.leave() != 0:
+        fail("the next request failed")
+
+
+random.seed(4)
+{"crowd": crowd, "churn": churn, "storm": storm}[sys.argv[1]](
+    int(sys.argv[2]), sys.argv[3])
