@@ -133,7 +133,13 @@ answered() {
 }
 
 # bats test_tags=slow
-@test "the page fits narrow and wide windows, light and dark, and is legible" {
+@test "the server's own log is on the page, a line as it is written" {
+	start_lighttpd
+	page log
+}
+
+# bats test_tags=slow
+@test "the pages fit narrow and wide windows, light and dark, and are legible" {
 	start_lighttpd
 	page looks
 }

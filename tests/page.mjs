@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 const [scenario, url] = process.argv.slice(2);
 const DEADLINE = 60000;
 
-async function open(browser, options = {}, prepare = () => {}) {
+async function open(browser, options = {}, prepare = () => {}, path = "") {
 	const page = await browser.newPage(
 		{viewport: {width: 1200, height: 800}, ...options});
 
@@ -22,7 +22,7 @@ async function open(browser, options = {}, prepare = () => {}) {
 	page.on("console", message => page.said.push(message.text()));
 	page.on("request", request => page.hosts.add(new URL(request.url()).host));
 	await prepare(page);
-	await page.goto(url);
+	await page.goto(url + path);
 	return page;
 }
 
@@ -190,23 +190,43 @@ const scenarios = {
 		assert.deepEqual(page.failures, []);
 	},
 
-	/* Narrow and wide, light and dark. */
-	async looks(browser) {
-		for (const colorScheme of ["light", "dark"]) {
-			for (const width of [320, 360, 700, 1200]) {
-				const page = await open(browser,
-					{colorScheme, viewport: {width, height: 740}});
+	/* A request's line comes into the panel by itself. */
+	async log(browser) {
+		const page = await open(browser);
 
+		await shows(page, "#log .state", /^open$/);
+		await page.click("#request");
+		await shows(page, "#lines", /200  HEAD .\?request=\d+ HTTP/);
+		assert.equal(await page.textContent("#log .said"), "");
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* All three pages, narrow and wide, light and dark. */
+	async looks(browser) {
+		const ready = {
+			"": async page => {
 				await shows(page, "#number", /^\d/);
 				await page.click("#start");
 				await shows(page, "#percent", /^[1-9]/);
-				assert.ok(await page.evaluate(() =>
-					document.documentElement.scrollWidth <= innerWidth),
-				`nothing is wider than ${width} pixels`);
-				assert.deepEqual(await page.evaluate(faint), [], colorScheme);
-				assert.deepEqual(page.failures, []);
-				await page.close();
-			}
+			},
+			"shared.html": page => shows(page, "#number", /^\d/),
+			"doctor.html?url=/cgi-bin/nothing": page =>
+				shows(page, "#verdict", /not stream as it should/),
+		};
+
+		for (const [path, colorScheme, width] of Object.keys(ready).flatMap(
+			path => [[path, "light", 320], [path, "dark", 360],
+				[path, "dark", 700], [path, "light", 1200]])) {
+			const page = await open(browser,
+				{colorScheme, viewport: {width, height: 740}}, () => {}, path);
+
+			await ready[path](page);
+			assert.ok(await page.evaluate(() =>
+				document.documentElement.scrollWidth <= innerWidth),
+			`${path}: nothing is wider than ${width} pixels`);
+			assert.deepEqual(await page.evaluate(faint), [], colorScheme);
+			assert.deepEqual(page.failures, []);
+			await page.close();
 		}
 	},
 
