@@ -71,8 +71,10 @@ query_last_event_id(const char *query)
 			continue;
 		id = decode(
 		    query + sizeof(key) - 1, n - (sizeof(key) - 1), &decoded);
-		/* with a NUL it would not be the id that it seems to be */
-		return id == NULL || strlen(id) == decoded ? id : "";
+		if (id == NULL || strlen(id) == decoded)
+			return id;
+		free(id); /* with a NUL it is not what it seems to be */
+		return "";
 	}
 	return "";
 }
