@@ -185,10 +185,11 @@ viewers_remove(struct viewers *viewers, struct viewer *viewer)
 static void
 set_lag(struct viewers *viewers, struct viewer *viewer, bool lags)
 {
-	uint32_t events = leave_events(viewer->fd);
+	uint32_t events;
 
 	if (lags == ((viewer->flags & VIEWER_LAGS) != 0))
 		return;
+	events = leave_events(viewer->fd);
 	viewer->flags ^= VIEWER_LAGS;
 	viewers->lagging += lags ? 1 : (size_t)-1;
 	/* cannot fail: it is watched already */
