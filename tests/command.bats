@@ -122,15 +122,12 @@ data: 0
 
 @test "with -E the command's stderr lines are events, else they are passed on" {
 	run -0 --separate-stderr body sse-pipe -E oops -- sh -c \
-		'echo one; sleep 0.2; echo two >&2; sleep 0.2; printf three'
+		'echo one; echo two >&2; printf three'
 	[ -z "$stderr" ]
-	[ "$output" = "data: one
-
-event: oops
-data: two
-
+	# the two have no order among each other
+	[[ $'\n\n'$output = *$'\n\nevent: oops\ndata: two\n\n'* ]]
+	[ "$(grep -v -e oops -e two <<<"$output" | tr -s '\n')" = "data: one
 data: three
-
 id: end
 event: end
 data: 0" ]
@@ -200,14 +197,15 @@ data: 0" ]
 @test "the viewer leaves: the silent command and its children are gone at once" {
 	local took
 
-	watch -- sh -c 'sleep 1000 & sh -c "sleep 1001; :" & echo up; wait'
+	# without a comment to write, only the poll can tell
+	watch -k 0 -- sh -c 'sleep 1000 & sh -c "sleep 1001; :" & echo up; wait'
 	came up
 	leave
 	took=$(ms_until_nothing_left)
 	echo "$took ms"
 	wait "$PIPE"
 	# 200 on a machine that is idle
-	[ "$took" -lt 1500 ]
+	[ "$took" -lt 8000 ]
 }
 
 @test "the viewer leaves: a terminal's command is hung up" {
@@ -233,7 +231,8 @@ data: 0" ]
 		echo "$took ms"
 		wait "$PIPE"
 		[ "$took" -ge 1500 ]
-		[ "$took" -lt 4000 ]
+		# 2500 on a machine that is idle
+		[ "$took" -lt 10000 ]
 		rm "$BATS_TEST_TMPDIR/viewer" "$BATS_TEST_TMPDIR/out"
 	done
 }
@@ -282,7 +281,8 @@ data: 0" ]
 
 @test "what a command leaves running may write for a while, and is ended" {
 	run -0 --separate-stderr body sse-pipe -- sh -c \
-		'(sleep 0.3; echo late; exec sleep 1000) & echo early'
+		'(while kill -0 $$ 2>/dev/null; do sleep 0.01; done
+		echo late; exec sleep 1000) & echo early'
 	[ "${lines[0]}" = "data: early" ]
 	[ "${lines[1]}" = "data: late" ]
 	[ "${lines[2]}" = "id: end" ]
