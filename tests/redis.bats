@@ -416,3 +416,46 @@ make_certificates() {
 	REDIS_URL=rediss://localhost:$tls request x s
 	refused x 'TLS: '
 }
+
+@test "sse-redis under sse-share: one connection for all viewers, who resume" {
+	start_redis a
+	cli xadd s 1-0 data one
+	make_site
+	cgi stream <<-END
+		#!/bin/sh
+		exec "$PROGRAMS_DIR/sse-share" -n 2 -b 4096 -l 1 -f -- \
+			"$PROGRAMS_DIR/sse-redis" -u "unix:$REDIS_SOCKET" s
+	END
+	start_lighttpd
+	for i in 1 2 3 4 5 6 7 8; do
+		spawn curl -sN "$URL/cgi-bin/stream" >v.$i
+	done
+	for i in 1 2 3 4 5 6 7 8; do
+		eventually grep -q '^:' v.$i
+	done
+	eventually waiting 1
+	cli xadd s 2-0 data two
+	for i in 1 2 3 4 5 6 7 8; do
+		eventually has v.$i 'data: two'
+	done
+	waiting 1
+
+	# within the ring it is sse-share that replays, with Redis' own ids
+	spawn curl -sN -H 'Last-Event-ID: 2-0' "$URL/cgi-bin/stream" >again
+	eventually grep -q '^:' again
+	# before the ring it is Redis, for this viewer alone
+	spawn curl -sN -H 'Last-Event-ID: 0-0' "$URL/cgi-bin/stream" >further
+	eventually has further 'data: two'
+	eventually waiting 2
+	cli xadd s 3-0 data three
+	eventually has again 'data: three'
+	eventually has further 'data: three'
+	for i in 1 2 3 4 5 6 7 8; do
+		eventually has v.$i 'data: three'
+		[ "$(ids_of v.$i)" = $'2-0\n3-0' ]
+	done
+	[ "$(ids_of again)" = 3-0 ]
+	[ "$(ids_of further)" = $'1-0\n2-0\n3-0' ]
+	stop_all
+	nothing_left
+}
