@@ -17,7 +17,7 @@
 #define URL_VARIABLE "SSE_REDIS_URL"
 
 /* Without an answer for so long the viewer gets its header, and waits. */
-#define OPEN_NS (2 * UTIL_SECOND_NS)
+#define WAIT_NS (2 * UTIL_SECOND_NS)
 
 /* The connection is lost now and then; twice in a row is worth a line. */
 #define LOST_WARN 2
@@ -32,6 +32,7 @@ struct source {
 	uint64_t back;
 	bool open;         /* the header is sent */
 	int64_t open_ns;   /* when it is sent in any case */
+	int64_t wait_ns;   /* -w: so long after the start */
 	int watched;       /* the descriptor that the loop watches, or -1 */
 	unsigned int lost; /* times, without an answer in between */
 	bool warned_type;
@@ -40,12 +41,13 @@ struct source {
 static const struct option options[] = {
     {"url", required_argument, NULL, 'u'},
     {"count", required_argument, NULL, 'n'},
+    {"wait", required_argument, NULL, 'w'},
     STREAM_LONG_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
 static const struct program program = {
-    .usage = "[-u URL] [-n COUNT] [-e NAME] [-r MS] [-k SECONDS] "
+    .usage = "[-u URL] [-n COUNT] [-w SECONDS] [-e NAME] [-r MS] [-k SECONDS] "
 	     "[-m SECONDS] [-H FIELD] STREAM",
     .help =
 	"Makes an event of each entry of a Redis stream.\n"
@@ -54,9 +56,10 @@ static const struct program program = {
 	"                           rediss:// is TLS; unix:/path is a socket\n"
 	"                           redis+sentinel://host[,host]/NAME[/db]\n"
 	"  -n, --count COUNT        a new viewer gets COUNT older entries (0)\n"
+	"  -w, --wait SECONDS       for the server, before the header (2)\n"
 	"The environment's " URL_VARIABLE " is better for a URL with a "
 	"password.\n",
-    .letters = STREAM_LETTERS "u:n:",
+    .letters = STREAM_LETTERS "u:n:w:",
     .options = options,
     .methods = CGI_GET | CGI_HEAD,
 };
@@ -74,6 +77,9 @@ parse_options(struct source *source, int argc, char *argv[])
 		case 'n':
 			source->back =
 			    stream_number(stream, 'n', 0, HISTORY_BACK_MAX);
+			break;
+		case 'w':
+			source->wait_ns = stream_seconds(stream, 'w', true);
 			break;
 		}
 	}
@@ -264,7 +270,10 @@ turn(struct source *source)
 int
 main(int argc, char *argv[])
 {
-	static struct source source = {.watched = -1};
+	static struct source source = {
+	    .watched = -1,
+	    .wait_ns = WAIT_NS,
+	};
 	struct stream *stream = &source.stream;
 	struct tls_files files;
 
@@ -287,7 +296,7 @@ main(int argc, char *argv[])
 	files.key = getenv("SSE_REDIS_KEY");
 	entry_init(&source.space);
 	redis_init(&source.redis, &source.url, &files);
-	source.open_ns = util_now_ns() + OPEN_NS;
+	source.open_ns = util_now_ns() + source.wait_ns;
 
 	/* Loop. */
 	if (step(&source) == 0)

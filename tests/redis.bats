@@ -151,7 +151,7 @@ request() {
 
 	shift
 	STATUS=0
-	REQUEST_METHOD=${METHOD:-GET} timeout 60 sse-redis \
+	REQUEST_METHOD=${METHOD:-GET} timeout 100 sse-redis -w 90 \
 		-u "${REDIS_URL:-unix:$REDIS_SOCKET}" "$@" >"$name" \
 		2>"$name.err" || STATUS=$?
 }
@@ -217,7 +217,7 @@ refused() {
 		"unix://:Xs3cretX@$REDIS_SOCKET" 'redis://u:Xs3cretX%@h'; do
 		STATUS=0
 		SSE_REDIS_URL=$url REQUEST_METHOD=GET \
-			timeout 20 sse-redis s >v 2>v.err || STATUS=$?
+			timeout 100 sse-redis -w 90 s >v 2>v.err || STATUS=$?
 		[ "$STATUS" != 0 ]
 		[ "$(wc -l <v.err)" = 1 ]
 		run ! grep Xs3cretX v v.err
@@ -350,6 +350,7 @@ test_reads() {
 	head -c 5000000 /dev/zero | tr '\0' x >data
 	for i in 1 2 3 4; do cli -x xadd s $i-0 data <data; done
 	cli xadd s 5-0 data last
+	DEADLINE=120
 	HTTP_LAST_EVENT_ID=0-0 view v s
 	eventually has v 'data: last'
 	[ "$(ids_of v)" = "$(ids)" ]
@@ -382,6 +383,7 @@ make_certificates() {
 }
 
 @test "sse-redis reads by TLS, and checks whom it reads from" {
+	export DEADLINE=90
 	make_certificates
 	tls=$(free_port)
 	start_redis a --tls-port "$tls" --tls-cert-file "$PWD/server.pem" \
