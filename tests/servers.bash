@@ -184,13 +184,31 @@ start_caddy() {
 	server caddy run --adapter caddyfile --config "$SSE_RUN/Caddyfile"
 }
 
-start_haproxy() {
+# lighttpd behind the server that is started next.
+start_backend() {
 	start_lighttpd_on
 	export BACKEND=$PORT
 	PORT=$(free_port)
 	URL=http://127.0.0.1:$PORT
+}
+
+start_haproxy() {
+	start_backend
 	conf haproxy.cfg -e "s/\(client\|server\) 60s/\1 ${IDLE:-60}s/"
 	server haproxy -db -f "$SSE_RUN/haproxy.cfg"
+}
+
+start_nginx_proxy() {
+	start_backend
+	conf nginx-proxy.conf -e "s/@BACKEND@/$BACKEND/" "$@" \
+		-e "s/read_timeout 60s/read_timeout ${IDLE:-60}s/"
+	server nginx -p "$SSE_RUN" -c "$SSE_RUN/nginx-proxy.conf"
+}
+
+start_apache_proxy_http() {
+	start_backend
+	TRAITS=
+	CONF=apache-proxy.conf start_apache
 }
 
 start_h2o() {
@@ -359,7 +377,7 @@ writes() {
 # The viewer leaves; its program goes. Notes after how many writes and
 # milliseconds that was, for the table in docs/servers.md.
 leave_and_measure() {
-	local pid before now start end
+	local pid before now written start end
 
 	eventually one_runs
 	pid=$(running)
@@ -369,9 +387,9 @@ leave_and_measure() {
 	leave
 	end=$((SECONDS + 30))
 	while readlink "/proc/$pid/exe" >/dev/null; do
-		now=$(writes "$pid") || now=$before
+		written=$(writes "$pid") && now=${written:-$now}
 		((SECONDS < end))
-		sleep 0.01
+		sleep 0.02
 	done
 	note "$1: gone after $((now - before)) writes," \
 		"$(((${EPOCHREALTIME/./} - start) / 1000)) ms"
@@ -623,6 +641,99 @@ row_idle() {
 	end_programs
 }
 
+# --- filters and proxies in front ---
+
+# The stream is compressed, and live all the same.
+compressed_live() {
+	CURL=(--header 'Accept-Encoding: gzip' --compressed)
+	row_live
+	grep -qi '^content-encoding: gzip' "$SEEN"
+}
+
+# A stream that is held back: its viewer has no event when another, with
+# other curl options or another URL, has had eight.
+held_back() {
+	local held viewer
+
+	view counter
+	held=$SEEN
+	viewer=$VIEWER
+	URL=$1
+	CURL=()
+	view counter
+	see '^data: 8$'
+	leave
+	refute grep -aq '^data: ' "$held"
+	kill "$viewer"
+}
+
+filter_deflate_of_lighttpd() {
+	cat >>"$SSE_RUN/lighttpd.add" <<'EOF'
+server.modules += ( "mod_deflate" )
+deflate.mimetypes = ( "text/event-stream", "application/octet-stream" )
+EOF
+	conf lighttpd.conf -e "\$r $SSE_RUN/lighttpd.add"
+	server lighttpd -D -f "$SSE_RUN/lighttpd.conf"
+	CURL=(--header 'Accept-Encoding: gzip' --compressed)
+	row_live
+	refute grep -qi '^content-encoding: gzip' "$SEEN"
+	# a file is compressed, to be sure
+	seq 1000 >"$SITE/www/file"
+	curl -s --compressed --output /dev/null --dump-header "$SEEN" \
+		"$URL/file"
+	grep -qi '^content-encoding: ' "$SEEN"
+}
+
+filter_gzip_of_nginx() {
+	local on='gzip on; gzip_min_length 0; gzip_types text\/event-stream;'
+
+	start_fcgiwrap
+	conf nginx.conf -e "s/access_log off;/& $on/"
+	server nginx -p "$SSE_RUN" -c "$SSE_RUN/nginx.conf"
+	compressed_live
+}
+
+filter_compression_of_haproxy() {
+	start_backend
+	conf haproxy.cfg -e '/default_backend/a compression algo gzip' \
+		-e '/default_backend/a compression type text/event-stream'
+	server haproxy -db -f "$SSE_RUN/haproxy.cfg"
+	CURL=(--header 'Accept-Encoding: gzip' --compressed)
+	held_back "http://127.0.0.1:$BACKEND"
+}
+
+filter_deflate_of_apache() {
+	cat >>"$SSE_RUN/apache.add" <<'EOF'
+LoadModule filter_module /usr/lib/apache2/modules/mod_filter.so
+LoadModule deflate_module /usr/lib/apache2/modules/mod_deflate.so
+LoadModule env_module /usr/lib/apache2/modules/mod_env.so
+AddOutputFilterByType DEFLATE text/event-stream
+<Location /events>
+	SetEnv no-gzip 1
+</Location>
+EOF
+	conf apache.conf -e "\$r $SSE_RUN/apache.add"
+	server setsid /usr/sbin/apache2 -D FOREGROUND -f "$SSE_RUN/apache.conf"
+	CURL=(--header 'Accept-Encoding: gzip' --compressed)
+	held_back "$URL"
+	SEEN=$BATS_TEST_TMPDIR/told
+	spawn curl -isN --compressed "$URL/events" >"$SEEN"
+	see '^data: 2$'
+}
+
+filter_buffering_of_nginx() {
+	local ignore='proxy_ignore_headers X-Accel-Buffering;'
+
+	start_nginx_proxy -e 's/proxy_buffering off/proxy_buffering on/' \
+		-e "s/proxy_pass/$ignore &/"
+	held_back "http://127.0.0.1:$BACKEND"
+	end_programs
+	stop_all
+	PORT=$(free_port)
+	start_nginx_proxy -e 's/proxy_buffering off/proxy_buffering on/'
+	row_live
+}
+
 # --- the test ---
 
 ROWS='header live id busy silent head 405 204 query fifty'
@@ -656,6 +767,14 @@ run_rows() {
 		note "row $ROW took" \
 			"$(((${EPOCHREALTIME/./} - started) / 1000)) ms"
 	done
+	ROW=
+}
+
+run_filter() {
+	SERVER=$1
+	ROW=filter
+	make_server_site
+	"filter_$1"
 	ROW=
 }
 

@@ -69,6 +69,14 @@ teardown() {
 	run_rows haproxy
 }
 
+@test "nginx before lighttpd streams" {
+	run_rows nginx_proxy
+}
+
+@test "Apache before lighttpd streams" {
+	run_rows apache_proxy_http
+}
+
 @test "h2o streams" {
 	run_rows h2o
 }
@@ -115,4 +123,24 @@ teardown() {
 
 @test "a systemd socket with an nph program streams" {
 	run_rows systemd
+}
+
+@test "mod_deflate of lighttpd leaves a stream as it is" {
+	run_filter deflate_of_lighttpd
+}
+
+@test "gzip of nginx passes each event on" {
+	run_filter gzip_of_nginx
+}
+
+@test "compression of haproxy holds events back" {
+	run_filter compression_of_haproxy
+}
+
+@test "mod_deflate of Apache holds events back, until it is told no-gzip" {
+	run_filter deflate_of_apache
+}
+
+@test "proxy_buffering of nginx holds events back, unless the header says no" {
+	run_filter buffering_of_nginx
 }
