@@ -133,10 +133,6 @@ teardown() {
 	run_filter gzip_of_nginx
 }
 
-@test "compression of haproxy holds events back" {
-	run_filter compression_of_haproxy
-}
-
 @test "mod_deflate of Apache holds events back, until it is told no-gzip" {
 	run_filter deflate_of_apache
 }
