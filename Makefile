@@ -42,9 +42,8 @@ MANDIR = $(DESTDIR)$(PREFIX)/share/man
 PORT ?= 3000
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-FLAGS = -std=c11 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' \
+COMPILE = $(CC) -std=c11 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' \
 	$(WARNINGS) $(CPPFLAGS) $(CFLAGS)
-COMPILE = $(CC) $(FLAGS)
 
 all: $(PROGRAMS) cgi-bin/sse-counter $(if $(HIREDIS),,no-redis)
 
