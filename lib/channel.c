@@ -190,6 +190,8 @@ greet(struct channel *channel, struct viewer *viewer)
 		frame_comment(frame);
 	if (viewer->flags & VIEWER_GAP)
 		put_gap(channel, frame);
+	if (channel->setup->limit_ns > 0)
+		viewer->over_ns = util_now_ns() + channel->setup->limit_ns;
 	if (frame_flush(frame) == -1)
 		viewers_remove(&channel->viewers, viewer);
 	else
@@ -664,8 +666,6 @@ take_viewer(struct channel *channel, int guest,
 	}
 	if (message->flags & HAND_NPH)
 		new.flags |= VIEWER_NPH;
-	if (channel->setup->limit_ns > 0)
-		new.over_ns = util_now_ns() + channel->setup->limit_ns;
 	if (viewers_add(viewers, &new) == -1) {
 		(void)hand_answer(guest, HAND_FULL);
 		return;

@@ -50,13 +50,14 @@ hand_send(int fd, struct hand_message *message, int viewer)
 int
 hand_receive(int fd, struct hand_message *message, int *viewer)
 {
-	struct iovec part = {message, sizeof(*message)};
+	struct iovec part = {.iov_len = sizeof(*message)};
 	union control control;
 	struct msghdr all = {.msg_iov = &part, .msg_iovlen = 1};
 	struct cmsghdr *header;
 	ssize_t n;
 
 	*viewer = -1;
+	part.iov_base = message;
 	all.msg_control = control.room;
 	all.msg_controllen = CMSG_LEN(sizeof(int)); /* no room for a second */
 	do {

@@ -309,6 +309,7 @@ viewers_greeted(struct viewers *viewers, struct viewer *viewer)
 	struct ring_chunk chunk = {.parts = 0};
 
 	viewer->flags &= ~(unsigned int)VIEWER_WAITS;
+	sooner(viewers, viewer->over_ns);
 	(void)serve(viewers, viewer, &chunk);
 }
 
