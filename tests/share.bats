@@ -266,22 +266,32 @@ has_channel() {
 }
 
 @test "a stream that has ended stays so: the end, then 204" {
-	view a -l 1 -- sse-pipe -- seq 3
+	view a -l 600 -- sse-pipe -- seq 3
 	eventually has '^id: end$' a
 	eventually ended "$READER"
-	HTTP_LAST_EVENT_ID=end view b -l 1 -- sse-pipe -- seq 3
-	eventually ended "$READER"
-	view c -l 1 -- sse-pipe -- seq 3
+	HTTP_LAST_EVENT_ID=end view b -l 600 -- sse-pipe -- seq 3
+	view c -l 600 -- sse-pipe -- seq 3
 	HTTP_LAST_EVENT_ID=$(ids a | head -n 1) \
-		view d -l 1 -- sse-pipe -- seq 3
+		view d -l 600 -- sse-pipe -- seq 3
+	kill "$(channel_pid)"
 	all_over
-	HTTP_LAST_EVENT_ID=end view e -l 1 -- sse-pipe -- seq 3
+	# also when nobody remembers it
+	HTTP_LAST_EVENT_ID=end view e -l 600 -- sse-pipe -- seq 3
 	no_socket
+	all_over
 	[ "$(head -n 1 b)" = $'Status: 204 No Content\r' ]
 	cmp b e
 	[ "$(frames a | grep '^data')" = "$(printf 'data: %s\n' 1 2 3 0)" ]
 	[ "$(frames c | grep '^data')" = 'data: 0' ]
 	[ "$(frames d | grep '^data')" = "$(printf 'data: %s\n' 2 3 0)" ]
+}
+
+@test "the end of a stream is forgotten after the linger" {
+	view a -l 0.1 -- sse-pipe -- seq 3
+	all_over
+	view b -l 0.1 -- sse-pipe -- seq 3
+	all_over
+	[ "$(frames b | grep '^data')" = "$(printf 'data: %s\n' 1 2 3 0)" ]
 }
 
 @test "a program that fails sends its viewers away, each at its own time" {
@@ -381,14 +391,14 @@ stop_readers() {
 }
 
 @test "a viewer that comes within the linger finds the program running" {
-	view a -l 5 -- ./feeder
+	view a -l 600 -- ./feeder
 	feed 'data: 1\n\n'
 	eventually has '^data: 1' a
 	kill "$READER"
 	none_left() { [ "$(sse-share -L | cut -f 3)" = 0 ]; }
 	eventually none_left
 	feed 'data: 2\n\n'
-	view b -l 5 -n 2 -- ./feeder
+	view b -l 600 -n 2 -- ./feeder
 	eventually has '^data: 2' b
 	[ "$(wc -l <starts)" -eq 1 ]
 	feed 'id: end\ndata: 0\n\n'
@@ -691,13 +701,15 @@ deaf() {
 }
 
 @test "-m closes a viewer between two events, and the channel goes on" {
-	view a -l 5 -m 0.5 -- ./feeder
+	view a -l 600 -m 0.5 -- ./feeder
 	feed 'data: 1\n\n'
 	eventually ended "$READER"
-	has '^data: 1' a
-	view b -l 5 -n 1 -m 0.5 -- ./feeder
-	eventually has '^data: 1' b
+	has '^Content-Type: text/event-stream' a
+	one_event() { [ "$(sse-share -L | cut -f 4)" = 1 ]; }
+	eventually one_event
+	view b -l 600 -n 1 -- ./feeder
 	eventually ended "$READER"
+	[ "$(frames b | tail -n 2)" = 'data: 1' ]
 	[ "$(wc -l <starts)" -eq 1 ]
 	kill "$(channel_pid)"
 	all_over
