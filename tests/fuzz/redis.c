@@ -36,7 +36,7 @@ take(struct history *history, const struct reply *reply, struct frame *frame,
     struct entry_space *space, struct result *result)
 {
 	struct bytes words[HISTORY_WORDS];
-	struct entry_id id, before = history->place;
+	struct entry_id id, before;
 	struct event event;
 	int64_t block_ms;
 
