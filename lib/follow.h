@@ -16,8 +16,11 @@
 #define FOLLOW_ALL UINT64_MAX /* lines */
 #define FOLLOW_SEEN 16        /* files, of which none is read again */
 
-/* How often and how long it looks again at what may be a rename half done. */
-#define FOLLOW_DOUBT_MS 500
+/*
+ * How often and how long it looks again at what may be a rename half done: by
+ * a program that waits for its turn on a busy machine.
+ */
+#define FOLLOW_DOUBT_MS 2000
 #define FOLLOW_AGAIN_MS 20
 
 enum follow_result {

@@ -377,7 +377,7 @@ def main():
     if len(sys.argv) > 4:
         runs.one(int(sys.argv[4]))
     else:
-        threads = [threading.Thread(target=runs.work) for _ in range(8)]
+        threads = [threading.Thread(target=runs.work) for _ in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
