@@ -28,6 +28,7 @@ sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
 
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
 fuzz-decode = decode json frame util
+fuzz-cut = cut decode frame header util
 fuzz-redis = reply history entry json frame util
 fuzz-redis-libs = -lhiredis
 fuzz-url = url util

@@ -13,7 +13,9 @@ void
 cut_init(struct cut *cut, size_t max)
 {
 	*cut = (struct cut){.max = max, .retry_ms = -1};
-	decode_init(&cut->decoder, max);
+	/* it holds an earlier id, too: a frame of max bytes is never too long
+	 */
+	decode_init(&cut->decoder, 2 * max);
 }
 
 void
