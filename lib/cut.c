@@ -13,8 +13,7 @@ void
 cut_init(struct cut *cut, size_t max)
 {
 	*cut = (struct cut){.max = max, .retry_ms = -1};
-	/* it holds an earlier id, too: a frame of max bytes is never too long
-	 */
+	/* holds an earlier id, too: max bytes are never too long for it */
 	decode_init(&cut->decoder, 2 * max);
 }
 
