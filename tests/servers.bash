@@ -9,6 +9,7 @@
 #   no-post      the answer to a POST that is refused does not come through
 #   at-once      a silent program is told of a viewer that left
 #   no-cut       no time-out of the server's own
+#   no-share     a stream ends with the process that began it
 #   cut-unsaid   after the time-out nothing comes, but the viewer is not told
 
 # Every row that waits has this server's clients, started by view.
@@ -241,7 +242,7 @@ start_mini_httpd() {
 }
 
 start_python() {
-	TRAITS+=' no-id no-status at-once no-cut'
+	TRAITS+=' no-id no-status no-share at-once no-cut'
 	server python3 -m http.server --cgi --bind 127.0.0.1 -d "$SITE" "$PORT"
 }
 
@@ -569,6 +570,11 @@ row_share() {
 	local first
 
 	view share
+	if trait no-share; then
+		eventually ended "$VIEWER"
+		eventually all_gone
+		return
+	fi
 	see '^data: 2$'
 	first=$VIEWER
 	view share
