@@ -5,7 +5,7 @@
 # In the test's folder, where the site's files stand too.
 make_checks() {
 	make_site
-	cp "$TOP"/cgi-bin/* site/cgi-bin/
+	cp -R "$TOP"/cgi-bin/. site/cgi-bin/
 	find "$PROGRAMS_DIR" -maxdepth 1 -name 'sse-*' -perm -u+x \
 		-exec cp {} site/ \;
 	cp "$TOP/tests/checks.html" site/www/
