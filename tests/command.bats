@@ -183,7 +183,8 @@ data: 0" ]
 	[ "$(sed -n 1p "$BATS_TEST_TMPDIR/signals")" = \
 		"$(sed -n 2p "$BATS_TEST_TMPDIR/signals")" ]
 	grep -q 'SigBlk:.0000000000000000$' "$BATS_TEST_TMPDIR/signals"
-	grep -q 'SigIgn:.0000000000000000$' "$BATS_TEST_TMPDIR/signals"
+	# 32 and 33 are the C library's own, which it lets nobody reset
+	grep -q 'SigIgn:.0000000[01][08]0000000$' "$BATS_TEST_TMPDIR/signals"
 }
 
 @test "the command has no descriptor of sse-pipe's" {
