@@ -23,6 +23,7 @@ struct tail {
 	struct stream stream;
 	struct follow follow;
 	struct watch watch;
+	struct mark_text id; /* of the last event */
 	const char *path;
 	uint64_t lines; /* back from the end */
 	size_t event_max;
@@ -114,15 +115,15 @@ bytes_of(const char *text)
 static void
 send_lines(struct tail *tail)
 {
-	char id[MARK_TEXT_MAX] = "";
+	struct mark_text *id = &tail->id;
 	struct event event = {.event = bytes_of(tail->stream.event)};
 	struct follow_line line;
 
 	while (follow_line(&tail->follow, &line)) {
 		event.id.n = mark_text(id, &line.mark);
-		event.id.at = id;
+		event.id.at = id->at;
 		event.data = line.bytes;
-		frame_event(&tail->stream.frame, &event);
+		frame_line(&tail->stream.frame, &event);
 	}
 }
 

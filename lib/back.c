@@ -1,9 +1,11 @@
 /*
  * back: see back.h.
  */
+#define _GNU_SOURCE /* SEEK_DATA */
 #include "back.h"
 
 #include <stdbool.h>
+#include <unistd.h>
 
 #include "mark.h"
 
@@ -31,12 +33,18 @@ begins_after(struct search *search, uint64_t at, char byte)
 	return false;
 }
 
-/* Within a long line: after the character that offset is in the middle of. */
+/* Within a long line: after a hole, which is all NULs, and after the character
+ * that offset is in the middle of. */
 static int
-skip_character(int fd, uint64_t *offset)
+skip_part(int fd, uint64_t line_end, uint64_t *offset)
 {
 	char byte;
+#ifdef SEEK_DATA
+	off_t data = lseek(fd, (off_t)*offset, SEEK_DATA);
 
+	if (data != -1 && (uint64_t)data < line_end)
+		*offset = (uint64_t)data;
+#endif
 	for (int i = 0; i < 3; i++) {
 		if (mark_read(fd, &byte, 1, *offset) == -1)
 			return -1;
@@ -67,7 +75,7 @@ back_lines(
 				return 0;
 			if (search.line_end - start - n > line_max &&
 			    search.line_end > start + n)
-				return skip_character(fd, offset);
+				return skip_part(fd, search.line_end, offset);
 		}
 	}
 	*offset = 0;

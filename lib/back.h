@@ -13,7 +13,8 @@
  * begin. What follows the last line end counts as no line, and is kept. A
  * line ends with LF, CR or CRLF. The search stops in a line that is longer
  * than line_max: its last line_max bytes come first then (or up to three
- * less, where they would begin within a UTF-8 character). Returns 0, or -1
+ * less, where they would begin within a UTF-8 character; or less, where they
+ * would begin with a hole of the file). Returns 0, or -1
  * with errno: ENODATA where the file has less than size bytes.
  */
 int back_lines(

@@ -3,11 +3,13 @@
  * had the name comes in its turn, is read to its end, and left only when the
  * next one has something to read: its writer has moved on then.
  */
+#define _GNU_SOURCE /* preadv */
 #include "follow.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "back.h"
@@ -15,7 +17,7 @@
 #include "util.h"
 
 /* Bytes of one read: with ids and framing they are one write (frame.h). */
-#define READ_MAX 32768
+#define READ_MAX 45056
 
 static void
 close_fd(int *fd)
@@ -247,17 +249,36 @@ begin(struct follow *follow)
 	return fd == -1 ? FOLLOW_IDLE : read_from(follow, fd, 0);
 }
 
-/* Whether the file still begins, and goes up to position, as it did. */
-static bool
-is_unchanged(const struct follow *follow)
+/*
+ * Reads what follows position to to; and in the same call what is before it,
+ * so that both are of the same file. Returns as read does; -1 with errno
+ * ENODATA where what is before has changed.
+ */
+static ssize_t
+read_after_tail(const struct follow *follow, char *to, size_t n)
 {
-	char head[MARK_HEAD], tail[MARK_TAIL];
+	char tail[MARK_TAIL];
+	struct iovec parts[] = {{tail, follow->tails}, {to, n}};
+	ssize_t got = preadv(
+	    follow->fd, parts, 2, (off_t)(follow->position - follow->tails));
+
+	if (got == -1)
+		return -1;
+	if ((size_t)got >= follow->tails &&
+	    memcmp(tail, follow->tail, follow->tails) == 0)
+		return got - (ssize_t)follow->tails;
+	errno = ENODATA;
+	return -1;
+}
+
+/* Whether the file still begins as it did. */
+static bool
+begins_the_same(const struct follow *follow)
+{
+	char head[MARK_HEAD];
 
 	return mark_read(follow->fd, head, follow->heads, 0) == 0 &&
-	       mark_read(follow->fd, tail, follow->tails,
-		   follow->position - follow->tails) == 0 &&
-	       memcmp(head, follow->head, follow->heads) == 0 &&
-	       memcmp(tail, follow->tail, follow->tails) == 0;
+	       memcmp(head, follow->head, follow->heads) == 0;
 }
 
 /* One read; FOLLOW_IDLE at the end of the file. */
@@ -275,14 +296,14 @@ read_on(struct follow *follow)
 		return FOLLOW_FAILED;
 	if (room > READ_MAX)
 		room = READ_MAX;
-	n = pread(follow->fd, to, room, (off_t)follow->position);
+	n = read_after_tail(follow, to, room);
 	if (n == -1 && errno == EINTR)
 		return FOLLOW_LINES;
 	/* ESTALE is how NFS says that a file is gone */
-	if (n == -1)
+	if (n == -1 && errno != ENODATA)
 		return errno == ESTALE ? FOLLOW_IDLE : FOLLOW_FAILED;
-	/* looked at after the read: what was read is of the same file */
-	if (!is_unchanged(follow))
+	/* who reads one full buffer after the other only looks at the tail */
+	if (n == -1 || ((size_t)n < room && !begins_the_same(follow)))
 		return give_up(follow, "truncated");
 	if (n == 0)
 		return FOLLOW_IDLE;
@@ -434,11 +455,29 @@ check(const struct follow *follow)
 		hash = mark_hash(0, follow->head, heads);
 	}
 	if (n >= MARK_TAIL)
-		return mark_hash(hash, end - MARK_TAIL, MARK_TAIL);
+		return mark_check(hash, end - MARK_TAIL, MARK_TAIL);
 	tails = follow->behinds;
 	memcpy(tail, follow->behind, tails);
 	keep_tail(tail, &tails, end - n, n);
-	return mark_hash(hash, tail, tails);
+	return mark_check(hash, tail, tails);
+}
+
+/* A line that ends with LF, the fast way; false where it is not so plain. */
+static bool
+plain_line(struct follow *follow, struct bytes *line)
+{
+	struct bytes rest = record_rest(&follow->splitter);
+	const char *end = rest.at + rest.n, *line_end;
+
+	if (rest.n == 0)
+		return false;
+	line_end = util_line_end(rest.at, end);
+	if (line_end == end || *line_end != '\n' ||
+	    (size_t)(line_end - rest.at) > follow->line_max)
+		return false;
+	*line = (struct bytes){rest.at, (size_t)(line_end - rest.at)};
+	record_took(&follow->splitter, line->n + 1);
+	return true;
 }
 
 bool
@@ -446,11 +485,15 @@ follow_line(struct follow *follow, struct follow_line *line)
 {
 	struct record record;
 
-	if (follow->fd == -1 || !record_next(&follow->splitter, &record))
+	if (follow->fd == -1)
 		return false;
+	if (!plain_line(follow, &line->bytes)) {
+		if (!record_next(&follow->splitter, &record))
+			return false;
+		line->bytes = record.bytes;
+	}
 	follow->mark.offset = follow->start + follow->splitter.offset;
 	follow->mark.check = check(follow);
-	line->bytes = record.bytes;
 	line->mark = follow->mark;
 	return true;
 }

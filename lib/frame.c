@@ -127,6 +127,40 @@ frame_event(struct frame *frame, const struct event *event)
 	frame_raw(frame, "\n", 1);
 }
 
+/* Copies one after the other; returns the end of both. */
+static char *
+copy_two(char *to, const char *name, size_t n, struct bytes value)
+{
+	memcpy(to, name, n);
+	memcpy(to + n, value.at, value.n);
+	return to + n + value.n;
+}
+
+void
+frame_line(struct frame *frame, const struct event *event)
+{
+	size_t most = sizeof("id: \nevent: \ndata: \n\n") + event->id.n +
+		      event->event.n + event->data.n;
+	char *to = frame->buffer + frame->used;
+
+	if (most > sizeof(frame->buffer) - frame->used || event->data.n == 0) {
+		frame_event(frame, event);
+		return;
+	}
+	if (event->id.n > 0) {
+		to = copy_two(to, "id: ", 4, event->id);
+		*to++ = '\n';
+	}
+	if (event->event.n > 0) {
+		to = copy_two(to, "event: ", 7, event->event);
+		*to++ = '\n';
+	}
+	to = copy_two(to, "data: ", 6, event->data);
+	*to++ = '\n';
+	*to++ = '\n';
+	frame->used = (size_t)(to - frame->buffer);
+}
+
 /* The fields before a line of data; to has the room. */
 static char *
 copy_prefix(char *to, struct bytes type)

@@ -60,6 +60,12 @@ void frame_comment(struct frame *frame);
 void frame_event(struct frame *frame, const struct event *event);
 
 /*
+ * The same for data that is one line, without a line end, and an id and a
+ * type that frame_field_ok accepts: nobody looks for that again.
+ */
+void frame_line(struct frame *frame, const struct event *event);
+
+/*
  * An event of that type (none where type.n is 0) for each line of n bytes
  * that ends with LF, holds no CR and is line_max bytes long at the most.
  * Stops before the first line that is otherwise, or too long for the buffer.

@@ -11,20 +11,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* FILE.OFFSET.CHECK: 13 digits of base 32 hold 64 bits. No NUL. */
-#define MARK_TEXT_MAX 41
+/* FILE.OFFSET.CHECK, 13, 13 and 8 digits of base 32 at the most. No NUL. */
+#define MARK_TEXT_MAX 36
 
 #define MARK_HEAD 256 /* bytes at the start of the file that are checked */
-#define MARK_TAIL 64  /* bytes before the offset that are checked */
+#define MARK_TAIL 32  /* bytes before the offset that are checked */
 
 struct mark {
 	uint64_t file;   /* id of struct file */
 	uint64_t offset; /* 1 to INT64_MAX */
-	uint64_t check;
+	uint64_t check;  /* 40 bits, of mark_check */
 };
 
-/* Writes mark as text, without NUL; returns its length. */
-size_t mark_text(char text[MARK_TEXT_MAX], const struct mark *mark);
+/* A mark as text, without NUL, and what stays for the next one. */
+struct mark_text {
+	char at[MARK_TEXT_MAX];
+	uint64_t file; /* its digits are there already, */
+	size_t file_n; /* so many with the full stop; 0 for none */
+};
+
+/* Writes mark into text, without NUL; returns its length. */
+size_t mark_text(struct mark_text *text, const struct mark *mark);
 
 /*
  * Reads a text that mark_text could have written, and nothing else. Returns
@@ -32,8 +39,15 @@ size_t mark_text(char text[MARK_TEXT_MAX], const struct mark *mark);
  */
 int mark_parse(struct mark *mark, const char *text);
 
-/* A hash of bytes, to be seeded with that of others: for mark_check. */
+/* A hash of bytes, to be seeded with that of others. */
 uint64_t mark_hash(uint64_t seed, const char *bytes, size_t n);
+
+/*
+ * The check of a place: of the hash, seeded with 0, of the file's first
+ * MARK_HEAD bytes and of the MARK_TAIL bytes before the place, or of as many
+ * as there are before it.
+ */
+uint64_t mark_check(uint64_t head_hash, const char *tail, size_t n);
 
 /*
  * Whether mark is one of the file that is open as fd, whose id is not looked

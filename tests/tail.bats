@@ -60,7 +60,7 @@ each_way() {
 	seq 20 >log
 	view viewer -
 	gets viewer '11 12 13 14 15 16 17 18 19 20'
-	[ "$(grep -c '^id: [0-9a-v.]\{5,41\}$' viewer)" -eq 10 ]
+	[ "$(grep -c '^id: [0-9a-v.]\{5,36\}$' viewer)" -eq 10 ]
 	[ "$(sort -u <(grep '^id: ' viewer) | wc -l)" -eq 10 ]
 }
 
@@ -438,6 +438,7 @@ has_inotify() {
 		-e trace=pread64 sse-tail log >first
 	eventually grep -q '^data: 5' first
 	[ "$(wc -l <trace)" -lt 300 ]
+	[ "$(wc -c <first)" -lt 10000 ]
 	seq 20 >>log
 	view viewer -
 	gets viewer '11 12 13 14 15 16 17 18 19 20'

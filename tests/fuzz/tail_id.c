@@ -14,7 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	char *text = malloc(n + 1), again[MARK_TEXT_MAX];
+	char *text = malloc(n + 1);
+	const char *again;
+	struct mark_text written = {.file_n = 0};
 	struct mark mark;
 	size_t length;
 
@@ -23,9 +25,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (n > 0)
 		memcpy(text, data, n);
 	text[n] = '\0';
+	again = written.at;
 	if (mark_parse(&mark, text) == 0) {
-		length = mark_text(again, &mark);
-		if (length != strlen(text) || length > sizeof(again) ||
+		length = mark_text(&written, &mark);
+		if (length != strlen(text) || length > MARK_TEXT_MAX ||
 		    memcmp(again, text, length) != 0 ||
 		    strspn(text, "0123456789abcdefghijklmnopqrstuv.") != length)
 			abort();
@@ -33,7 +36,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	/* and what it writes it accepts */
 	memset(&mark, 0, sizeof(mark));
 	memcpy(&mark, text, n < sizeof(mark) ? n : sizeof(mark));
-	length = mark_text(again, &mark);
+	mark.check >>= 24;
+	length = mark_text(&written, &mark);
 	free(text);
 	text = malloc(length + 1);
 	if (text == NULL)
