@@ -129,8 +129,9 @@ tests/node_modules: tests/package-lock.json
 	@touch $@
 
 # Each fuzzer of tests/fuzz/ for FUZZ_SECONDS; what it finds is in build/fuzz/,
-# and a folder of its name holds what it starts from.
+# and a folder of its name holds what it starts from. FUZZ_SEED is random.
 FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= 0
 FUZZERS = $(patsubst tests/fuzz/%.c,fuzz-%,$(wildcard tests/fuzz/*.c))
 
 fuzz: $(FUZZERS)
@@ -140,8 +141,8 @@ fuzz-%: tests/fuzz/%.c
 	clang -std=c11 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' -g -O1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-o build/fuzz/$@ $< $(patsubst %,lib/%.c,$($@)) $($@-libs)
-	build/fuzz/$@ -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 \
-		-verbosity=0 -print_final_stats=1 \
+	build/fuzz/$@ -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) \
+		-rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
 		-artifact_prefix=build/fuzz/ build/fuzz/$* \
 		$(wildcard tests/fuzz/$*)
 
