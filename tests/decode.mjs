@@ -157,7 +157,7 @@ for (let done = 0; done < count; done += 10000) {
     const text = new TextDecoder().decode(bytes)
     const want = compare(bytes, answers[i], text)
     events += want.length
-    if (i % 200 === 0)
+    if (i % 1000 === 0)
       same(lines(run(`${top}sse-cat`, ['-j'], bytes)), asPrinted(want),
         'sse-cat', bytes)
   })
