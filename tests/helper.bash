@@ -20,13 +20,13 @@ export SSE_TEST="$$.$BATS_SUITE_TEST_NUMBER.$RANDOM"
 # What a request would set, and must not come from outside.
 unset REQUEST_METHOD QUERY_STRING HTTP_LAST_EVENT_ID GATEWAY_INTERFACE PORT
 
-# Waits until a command succeeds, for 30 seconds (DEADLINE=) at the most.
+# Waits until a command succeeds, for 60 seconds (DEADLINE=) at the most.
 eventually() {
-	local end=$((SECONDS + ${DEADLINE:-30}))
+	local end=$((SECONDS + ${DEADLINE:-60}))
 
 	until "$@"; do
 		if ((SECONDS >= end)); then
-			echo "not within ${DEADLINE:-30} s: $*" >&2
+			echo "not within ${DEADLINE:-60} s: $*" >&2
 			return 1
 		fi
 		sleep 0.05
