@@ -34,6 +34,7 @@ set(const char *name, const char *value, int overwrite)
 
 /* the code under test, with this in the place of the environment */
 #define setenv set
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "../../lib/cgi.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
