@@ -149,6 +149,10 @@ fuzz-%: tests/fuzz/%.c
 bench: all
 	bench/run
 
+# What sse-share must hold: ARGS='many 5000 60', and what else bench/share says.
+bench-share: all $(TOOLS:%=build/%)
+	bench/share $(ARGS)
+
 # Beside other systems: needs what bench/packages names. ARGS=-q is quick.
 STATIC_TOOLS = build/static/bench/tick build/static/bench/nothing
 
@@ -218,6 +222,6 @@ clean:
 	rm -rf build $(PROGRAMS) cgi-bin/sse-counter
 
 .PHONY: all static no-redis run test test-static check fuzz bench lint
-.PHONY: bench-peers install uninstall clean
+.PHONY: bench-share bench-peers install uninstall clean
 .PHONY: lint-gcc lint-clang lint-compile lint-format lint-tidy lint-cppcheck
 .PHONY: lint-scripts lint-man
