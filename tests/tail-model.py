@@ -332,6 +332,7 @@ def play(seed, program, options, folder, trace):
     viewer.rng = random.Random()
     viewer.kept = len(viewer.events)
     viewer.leave()
+    os.close(log.fd)
     judge(log, viewer.events)
 
 
