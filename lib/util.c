@@ -102,18 +102,27 @@ has_zero(uint64_t eight)
 	       UINT64_C(0x8080808080808080);
 }
 
+#ifdef __SSE2__
+/* A bit for each of the sixteen bytes that is LF or CR. */
+static int
+line_ends(__m128i sixteen)
+{
+	const __m128i lf = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r');
+
+	return _mm_movemask_epi8(_mm_or_si128(
+	    _mm_cmpeq_epi8(sixteen, lf), _mm_cmpeq_epi8(sixteen, cr)));
+}
+#endif
+
 const char *
 util_line_end(const char *at, const char *end)
 {
 	uint64_t eight;
 
 #ifdef __SSE2__
-	const __m128i lf = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r');
-
-	for (; end - at >= (ptrdiff_t)sizeof(lf); at += sizeof(lf)) {
+	for (; end - at >= (ptrdiff_t)sizeof(__m128i); at += sizeof(__m128i)) {
 		__m128i sixteen = _mm_loadu_si128((const void *)at);
-		int found = _mm_movemask_epi8(_mm_or_si128(
-		    _mm_cmpeq_epi8(sixteen, lf), _mm_cmpeq_epi8(sixteen, cr)));
+		int found = line_ends(sixteen);
 
 		if (found != 0)
 			return at + __builtin_ctz((unsigned int)found);
@@ -136,13 +145,10 @@ util_copy_line(char *to, const char *at, size_t n)
 	const char *from = at, *end = at + n, *line_end;
 
 #ifdef __SSE2__
-	const __m128i lf = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r');
-
 	/* one pass: what was copied is searched while it is in a register */
-	for (; end - at >= (ptrdiff_t)sizeof(lf); at += sizeof(lf)) {
+	for (; end - at >= (ptrdiff_t)sizeof(__m128i); at += sizeof(__m128i)) {
 		__m128i sixteen = _mm_loadu_si128((const void *)at);
-		int found = _mm_movemask_epi8(_mm_or_si128(
-		    _mm_cmpeq_epi8(sixteen, lf), _mm_cmpeq_epi8(sixteen, cr)));
+		int found = line_ends(sixteen);
 
 		_mm_storeu_si128((void *)(to + (at - from)), sixteen);
 		if (found != 0)
