@@ -451,6 +451,22 @@ stop_readers() {
 	[ ! -s of-err ]
 }
 
+@test "a channel without an stderr of its own writes to the system's log" {
+	connect v
+	program no-header <<-'END'
+		#!/bin/sh
+		printf 'it\tfails\n' >&2
+	END
+	export ASAN_OPTIONS=detect_leaks=0 # it does not work under strace
+	# strace stays until the channel has ended
+	REQUEST_METHOD=GET timeout 60 strace -f -s 200 -e trace=sendto -o trace \
+		sse-share -l 0 -- ./no-header >v.pipe 3>&- 7>&- 2> >(cat >of-err)
+	grep -E '"<28>sse-share\[[0-9]+\]: \./no-header: ended without a .*/dev/log' \
+		trace
+	grep -F './no-header: it?fails"' trace
+	[ ! -s of-err ]
+}
+
 @test "the meeting place is refused where others could have a hand in it" {
 	refused() {
 		run -1 timeout 20 sse-share -l 0 -- ./feeder 3>&- 7>&-
