@@ -83,6 +83,22 @@ def available_kb():
     return int(text.split('MemAvailable:')[1].split()[0])
 
 
+def settled_kb():
+    """
+    MemAvailable when it has not risen for three seconds: the kernel gives
+    the memory of what has ended back late, and nobody may be charged for it.
+    """
+    most_kb = available_kb()
+    end = time.monotonic() + 60
+    still = time.monotonic() + 3
+    while time.monotonic() < min(still, end):
+        time.sleep(0.2)
+        now_kb = available_kb()
+        if now_kb > most_kb + 500:
+            most_kb, still = now_kb, time.monotonic() + 3
+    return available_kb()
+
+
 @contextlib.contextmanager
 def started(*command, **options):
     """A process in the background; at the end nothing of it is left."""
@@ -134,8 +150,9 @@ class Client:
             stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if line != f'open {viewers}\n':
-            self.process.kill()
-            raise RuntimeError(f'{address}: {line}{self.process.wait()}')
+            self.process.terminate()
+            raise RuntimeError(
+                f'{address}: {line}{self.process.communicate()[0]}')
 
     def finish(self):
         """Its figures, if every viewer got every event in order, once."""
@@ -146,36 +163,35 @@ class Client:
         return figures(text)
 
 
-def session(system, viewers, interval, seconds):
+def session(system, viewers, interval, seconds, memory):
     """
-    Viewers of one system for a while: memory, CPU and delay. The memory is
-    that of the machine, so the client's ends of the connections are in it;
-    they are the same for all.
+    Viewers of one system for a while: CPU and delay, and memory where that
+    is wanted. It is that of the machine, so the client's ends of the
+    connections are in it; they are the same for all.
     """
+    result = {}
     with running(system, interval) as address:
-        time.sleep(0.5)
-        before_kb = available_kb()
+        before_kb = settled_kb() if memory else 0
         before_pss_kb = pss_kb(descendants(os.getpid()))
         client = Client(address, viewers)
         time.sleep(1)
-        memory_kb = before_kb - available_kb()
+        if memory:
+            result['memory'] = (before_kb - settled_kb()) / viewers
         pids = descendants(os.getpid(), {client.process.pid})
-        pss = pss_kb(pids) - before_pss_kb
+        result['pss'] = (pss_kb(pids) - before_pss_kb) / viewers
         start_ns = time.monotonic_ns()
         system_ns, client_ns = cpu_ns(pids), cpu_ns([client.process.pid])
         time.sleep(seconds)
         system_ns = cpu_ns(pids) - system_ns
         client_ns = cpu_ns([client.process.pid]) - client_ns
         span_ns = time.monotonic_ns() - start_ns
-        result = client.finish()
+        delays = client.finish()
     deliveries = span_ns / 1e9 / interval * viewers
-    return {
-        'memory': memory_kb / viewers,
-        'pss': pss / viewers,
+    return result | {
         'fanout': system_ns / 1e3 / deliveries,
         'client': 100 * client_ns / span_ns,
-        'delay': result.get('delay_median_us'),
-        'delay99': result.get('delay_p99_us'),
+        'delay': delays.get('delay_median_us'),
+        'delay99': delays.get('delay_p99_us'),
     }
 
 
