@@ -15,8 +15,8 @@
  * What one read brings is one write, below FRAME_BUFFER: data is shorter than
  * its frame, JSON longer.
  */
-#define READ_MAX 57344
-#define READ_MAX_JSON 32768
+#define READ_MAX 28672
+#define READ_MAX_JSON 16384
 
 #define EVENT_MAX_LIMIT (1 << 30)
 

@@ -10,8 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One flush is one write of up to the size of a pipe, 64 KiB on Linux. */
-#define FRAME_BUFFER 65536
+/*
+ * One flush is one write of up to half a pipe (64 KiB on Linux): the reader
+ * takes one while the next is made. Larger ones make the two take turns, at
+ * half the rate (measured: bench/README.md).
+ */
+#define FRAME_BUFFER 32768
 
 /* Bytes that somebody else owns; at may be NULL where n is 0. */
 struct bytes {
