@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import resource
 import signal
 import socket
 import subprocess
@@ -12,6 +13,11 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = TOP / 'build/bench'
+
+# Descriptors of a server; lighttpd takes two a viewer and lets nobody in when
+# nine tenths of its own are used.
+FILES = min(40000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+MANY = min(9000, FILES * 9 // 20 - 50)
 
 # Orphans become children of this process, so that all that belongs to a
 # system under test is found below it: PR_SET_CHILD_SUBREAPER.

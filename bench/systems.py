@@ -6,10 +6,9 @@ import os
 import pathlib
 import subprocess
 
-from measure import TOOLS, TOP, free_port, started, wait_for_port
+from measure import FILES, TOOLS, TOP, free_port, started, wait_for_port
 
 PEER = pathlib.Path(__file__).resolve().parent / 'peer'
-FILES = 20000
 BYTES = 100  # of a line, where throughput is measured
 
 # The programs as "make static" builds them, as they would be installed.

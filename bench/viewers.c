@@ -45,6 +45,7 @@ struct viewer {
 	uint32_t head;
 	uint64_t events; /* on this connection */
 	bool resumes;    /* last is from an earlier connection */
+	char tail[7];    /* -b: the last bytes that came */
 	bool blocks;     /* something came, first at: */
 	int64_t came_ns;
 	uint64_t first; /* number of the first event; 0: none */
@@ -314,6 +315,22 @@ stream_ended(struct viewer *viewer)
 	leave(viewer);
 }
 
+/*
+ * -b: whether the last chunk has come, an empty one. A server that keeps the
+ * connection after it would seem slower than it is.
+ */
+static bool
+is_drained(struct viewer *viewer, const char *bytes, size_t n)
+{
+	const size_t most = sizeof(viewer->tail);
+	size_t new = n < most ? n : most;
+
+	memmove(viewer->tail, viewer->tail + new, most - new);
+	memcpy(viewer->tail + most - new, bytes + n - new, new);
+	return viewer->answer.chunked &&
+	       memcmp(viewer->tail, "\r\n0\r\n\r\n", most) == 0;
+}
+
 static void
 read_viewer(struct viewer *viewer)
 {
@@ -329,8 +346,11 @@ read_viewer(struct viewer *viewer)
 		return;
 	}
 	run.bytes += (uint64_t)n;
-	if (run.drain && !header)
+	if (run.drain && !header) {
+		if (is_drained(viewer, bytes, (size_t)n))
+			stream_ended(viewer);
 		return;
+	}
 	if (answer_feed(
 		&viewer->answer, bytes, (size_t)n, take_block, viewer) == -1)
 		die("status %d: no event stream", viewer->answer.status);
