@@ -129,3 +129,22 @@ figure() {
 	[ "$(figure viewers)" -ge 5 ]
 	[ "$(figure hung)" = 0 ]
 }
+
+@test "-b ends with the last chunk, also where the connection stays" {
+	PORT=$(free_port)
+	cat >"$BATS_TEST_TMPDIR/answer" <<-'X'
+		#!/bin/sh
+		printf 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+		sleep 0.3
+		printf '9\r\ndata: 1\n\n\r\n0\r\n'
+		sleep 0.3
+		printf '\r\n'
+		exec sleep 600
+	X
+	chmod +x "$BATS_TEST_TMPDIR/answer"
+	spawn socat "TCP-LISTEN:$PORT,bind=127.0.0.1,fork" \
+		"EXEC:$BATS_TEST_TMPDIR/answer"
+	eventually listens "$PORT"
+	viewers -b -s 600
+	[ "$(figure ended)" = 1 ]
+}
