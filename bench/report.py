@@ -86,7 +86,8 @@ VERSIONS = {
     'nchan': "dpkg-query -W -f '${Version}' libnginx-mod-nchan",
     'node': 'node --version', 'websocketd': 'websocketd --version',
     'express': 'node -p "require(\'express/package.json\').version"',
-    'better-sse': 'grep \'"version"\' node_modules/better-sse/package.json',
+    'better-sse': 'sed -n \'s/.*"version": "\\(.*\\)".*/\\1/p\' '
+                  'node_modules/better-sse/package.json',
     'gcc': 'gcc -dumpfullversion', 'perl': 'perl -e "print $^V"',
     'python': '/usr/bin/python3 --version', 'mawk': 'mawk -W version',
     'gawk': 'gawk --version', 'sed': 'sed --version',
@@ -146,8 +147,8 @@ class Results:
         systems = list(dict.fromkeys(
             system for level in levels for system in
             self.values[name, level]))
-        heads = [f'{level:,} viewers' if level else TITLES[name][1]
-                 for level in levels]
+        heads = [f'{level:,} viewer{"s" if level > 1 else ""}' if level
+                 else TITLES[name][1] for level in levels]
         yield f'| | {" | ".join(heads)} |'
         yield f'|---|{"---:|" * len(levels)}'
         for system in systems:
