@@ -101,6 +101,10 @@ teardown() {
 	run_rows python
 }
 
+@test "yaws streams" {
+	run_rows yaws
+}
+
 @test "twisted streams" {
 	run_rows twisted
 }
