@@ -53,6 +53,10 @@ BUDGET = [
      'sse-counter, static', 'dash', '<=', 0.2),
     ('first frame, sse-counter / bare C program', 'first', None,
      'sse-counter', 'bare C program', '<=', 1.1),
+    ('first frame, sse-counter / better-sse', 'first', None,
+     'sse-counter', 'better-sse', '<=', 1),
+    ('first frame, sse-counter / websocketd', 'first', None,
+     'sse-counter', 'websocketd', '<=', 1),
     ('first frame, sse-counter / warm Express', 'first', None,
      'sse-counter', 'Express', '<=', 1),
     ('memory a viewer, sse-counter, PSS at 1,000', 'pss', 1000,
@@ -165,7 +169,7 @@ class Results:
                 continue
             value /= against
             met = value <= limit if sign == '<=' else value >= limit
-            yield f'| {title} | {value:.2f} | {sign} {limit} | ' \
+            yield f'| {title} | {value:.3f} | {sign} {limit} | ' \
                 f'{"met" if met else "**not met**"} |'
 
     def page(self, versions):
