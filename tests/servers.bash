@@ -654,7 +654,6 @@ row_idle() {
 	done
 	note "idle: try $try"
 	comments 20
-	leave
 	if trait cut-unsaid; then
 		eventually grep -q 'The timeout specified has expired' \
 			"$SSE_RUN/error.log"
@@ -662,6 +661,7 @@ row_idle() {
 	elif [ -n "$mute" ]; then
 		DEADLINE=60 eventually ended "$mute"
 	fi
+	leave
 	end_programs
 }
 
