@@ -10,7 +10,7 @@
 #   at-once      a silent program is told of a viewer that left
 #   no-cut       no time-out of the server's own
 #   no-share     a stream ends with the process that began it
-#   untold       a program is never told that its viewer has left
+#   untold       a program is never told that its viewer has left: -m ends it
 #   cut-unsaid   after the time-out nothing comes, but few viewers are told
 
 # Every row that waits has this server's clients, started by view.
@@ -18,6 +18,7 @@ CURL=()
 TRAITS=
 SUFFIX=
 NPH=
+MAX=
 
 # --- the site ---
 
@@ -50,16 +51,16 @@ make_server_site() {
 # The rows' programs. What they run is named by its whole path: PATH is the
 # server's business. No run is told from another by the clock.
 make_programs() {
-	program counter <<<'exec @sse-counter -v -i 0.25 -k 0.25'
-	program silent <<<'exec @sse-counter -i 1000 -k 0.25'
+	program counter <<<"exec @sse-counter -v -i 0.25 -k 0.25 $MAX"
+	program silent <<<"exec @sse-counter -i 1000 -k 0.25 $MAX"
 	program mute <<<"exec @sse-counter -i 1000 -k 0 -H 'X-Test: seen'"
 	program ended <<<'exec @sse-counter -n 5 -i 0.02'
 	program fifo <<<"exec @sse-pipe -k 0 -- sh -c 'exec cat <>$SSE_RUN/fifo'"
-	program tail <<<"exec @sse-tail -k 0.25 -n all $SSE_RUN/lines"
+	program tail <<<"exec @sse-tail -k 0.25 -n all $MAX $SSE_RUN/lines"
 	program share <<EOF
 export SSE_CGI_DIR=$SSE_RUN/share.\$(id -u)
 mkdir -p -m 700 "\$SSE_CGI_DIR"
-exec @sse-share -l 0.5 -k 0.25 -- $SITE/bin/sse-counter -i 0.25 -k 0.25
+exec @sse-share -l 0.5 -k 0.25 $MAX -- $SITE/bin/sse-counter -i 0.25 -k 0.25
 EOF
 	ln -sf sse-counter "$SITE/cgi-bin/sse-counter.cgi"
 }
@@ -247,8 +248,12 @@ start_python() {
 	server python3 -m http.server --cgi --bind 127.0.0.1 -d "$SITE" "$PORT"
 }
 
+# Its time-out is 30 seconds, which no configuration changes.
 start_yaws() {
 	TRAITS+=' untold'
+	MAX='-m 6'
+	[ -z "$IDLE" ] || MAX=
+	make_programs
 	conf yaws.conf
 	export HOME=$SSE_RUN
 	server yaws --conf "$SSE_RUN/yaws.conf" --interactive --erlarg -noinput
@@ -375,9 +380,8 @@ one_runs() {
 }
 
 leave() {
-	kill "$VIEWER" || trait untold # its program was ended
+	kill "$VIEWER"
 	wait "$VIEWER" || :
-	! trait untold || end_programs
 }
 
 writes() {
@@ -397,14 +401,9 @@ leave_and_measure() {
 	pid=$(running)
 	before=$(writes "$pid")
 	now=$before
-	if trait untold; then
-		kill "$VIEWER"
-		eventually has_written "$pid" $((before + 12))
-		end_programs
-		return
-	fi
 	start=${EPOCHREALTIME/./}
 	leave
+	! trait untold || eventually has_written "$pid" $((before + 12))
 	end=$((SECONDS + 30))
 	while readlink "/proc/$pid/exe" >/dev/null; do
 		written=$(writes "$pid") && now=${written:-$now}
@@ -549,6 +548,7 @@ row_query() {
 	for VIEWER in "${viewers[@]}"; do
 		leave
 	done
+	! trait untold || end_programs
 	eventually all_gone
 }
 
