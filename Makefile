@@ -124,7 +124,7 @@ check: all $(TOOLS:%=build/%) tests/node_modules
 	$(BATS) --filter-tags '!slow' tests
 
 # The tests with other programs: those that are in PROGRAMS_DIR.
-test-static: all static tests/node_modules
+test-static: all static $(TOOLS:%=build/%) tests/node_modules
 	PROGRAMS_DIR="$(CURDIR)/build/static" $(BATS) tests
 
 tests/node_modules: tests/package-lock.json

@@ -426,7 +426,7 @@ make_certificates() {
 	cgi stream <<-END
 		#!/bin/sh
 		exec "$PROGRAMS_DIR/sse-share" -n 2 -b 4096 -l 1 -f -- \
-			"$PROGRAMS_DIR/sse-redis" -u "unix:$REDIS_SOCKET" s
+			"$(command -v sse-redis)" -u "unix:$REDIS_SOCKET" s
 	END
 	start_lighttpd
 	for i in 1 2 3 4 5 6 7 8; do
