@@ -219,19 +219,21 @@ reply_next(struct reply_reader *reader, const struct reply **reply)
 {
 	redisReader *hiredis = reader->hiredis;
 	void *object = NULL;
+	size_t after;
 
 	/* between two replies hiredis holds none: the last one is done with */
 	if (hiredis->ridx == -1)
 		free_blocks(reader);
 	if (redisReaderGetReply(hiredis, &object) != REDIS_OK)
 		return fail(reader);
-	if (object == NULL && reader->sent > reader->max) {
+	after = object == NULL ? 0 : hiredis->len - hiredis->pos;
+	if (reader->sent - after > reader->max) {
 		errno = EMSGSIZE;
 		return -1;
 	}
 	if (object == NULL)
 		return 0;
-	reader->sent = hiredis->len - hiredis->pos;
+	reader->sent = after;
 	*reply = object;
 	return 1;
 }
