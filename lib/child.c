@@ -157,15 +157,21 @@ child_start(struct child *child, char *const argv[], int flags)
 	pid_t parent = getpid();
 	int error;
 
-	*child = (struct child){.out = -1, .err = -1};
-	child->pty = (flags & CHILD_PTY) != 0;
+	*child = (struct child){.out = -1, .err = -1, .terminal = -1};
 	child->status = CHILD_NOT_EXECUTABLE;
 #ifdef PR_SET_CHILD_SUBREAPER
 	/* orphans of the group become ours, and can be reaped */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
 		return -1;
 #endif
-	if (open_ends(&ends, flags) == -1 || (child->group = fork()) == -1)
+	if (open_ends(&ends, flags) == -1)
+		goto fail;
+	/* once its last end is closed, what still runs is hung up */
+	if (flags & CHILD_PTY &&
+	    (child->terminal = fcntl(ends.out[0], F_DUPFD_CLOEXEC, 0)) == -1)
+		goto fail;
+	child->group = fork();
+	if (child->group == -1)
 		goto fail;
 	if (child->group == 0) {
 		become(argv, &ends, flags, parent);
@@ -193,6 +199,7 @@ child_start(struct child *child, char *const argv[], int flags)
 
 fail:
 	error = errno;
+	child_close(&child->terminal);
 	for (int i = 0; i < 2; i++) {
 		close_end(ends.out[i]);
 		close_end(ends.err[i]);
@@ -231,8 +238,9 @@ child_stop(struct child *child)
 {
 	int64_t kill_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 	int64_t give_up_ns = kill_ns + UTIL_SECOND_NS;
-	int signal = child->pty ? SIGHUP : SIGTERM, wait_ms = 1;
+	int signal = child->terminal != -1 ? SIGHUP : SIGTERM, wait_ms = 1;
 
+	child_close(&child->terminal);
 	child_close(&child->out);
 	child_close(&child->err);
 	/* errors say that the group is gone, which is what is asked for */

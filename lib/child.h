@@ -25,7 +25,7 @@ struct child {
 	int err;     /* likewise its stderr, with CHILD_STDERR; else -1 */
 	int status;  /* once exited: 0-255 as in sh, 128+N for signal N */
 	bool exited;
-	bool pty;
+	int terminal; /* out's, until child_stop; -1 without CHILD_PTY */
 };
 
 /*

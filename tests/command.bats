@@ -150,6 +150,12 @@ data: 0" ]
 	came '1 %'
 }
 
+@test "with --pty a command may close its output before it ends" {
+	# coreutils do so at their end: the terminal is not hung up for that
+	run -3 sse-pipe -t sh -c 'echo up; exec >&-; sleep 0.3; exit 3'
+	[[ $output = *"ended with status 3"* ]]
+}
+
 @test "with --pty stderr may be events too" {
 	run -0 body sse-pipe -t -E oops sh -c 'test -t 2 || echo no >&2'
 	[ "${lines[0]}" = "event: oops" ]
