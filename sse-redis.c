@@ -156,17 +156,16 @@ send_entries(struct source *source)
 	const struct reply *entries = source->history.entries;
 
 	open_stream(source);
-	source->lost = 0;
-	redis_settle(&source->redis);
 	if (source->history.gap != NULL && send_gap(source) == -1)
 		return -1;
-	if (entries == NULL) {
-		redis_check(&source->redis);
-		return 0;
-	}
-	for (size_t i = 0; i < entries->n; i++)
+	for (size_t i = 0; entries != NULL && i < entries->n; i++)
 		if (send_entry(source, entries->elements[i]) == -1)
 			return -1;
+	/* what it says makes sense: the next loss is a first one again */
+	source->lost = 0;
+	redis_settle(&source->redis);
+	if (entries == NULL)
+		redis_check(&source->redis);
 	return 0;
 }
 

@@ -216,9 +216,29 @@ complete_setup(struct share *share)
 	log_stream = stream;
 }
 
+/*
+ * Nobody can take the viewer now. An error status would stop an EventSource
+ * for good, so it gets a stream that ends, and a time to come back.
+ */
+static int
+send_back(struct share *share)
+{
+	struct stream *stream = &share->stream;
+	uint64_t spread = BUSY_MAX_MS - BUSY_MIN_MS + 1;
+	uint64_t seed = (uint64_t)util_now_ns() / 1000 + (uint64_t)getpid();
+
+	stream->retry_ms = BUSY_MIN_MS + (int64_t)(seed % spread);
+	(void)stream_open(stream); /* the method is GET */
+	return stream_close(stream);
+}
+
 static _Noreturn void
 refuse_meeting(struct share *share)
 {
+	if (util_scarce(errno) && !share->list) {
+		stream_warn(&share->stream, "%s", strerror(errno));
+		exit(send_back(share));
+	}
 	if (errno == EPERM)
 		stream_refuse(&share->stream, 500, STREAM_FAILURE,
 		    "meeting place %s: not a folder of mode 0700 that belongs "
@@ -364,22 +384,6 @@ run_in_place(struct share *share)
 	    command[0], strerror(errno));
 }
 
-/*
- * Nobody can take the viewer now. An error status would stop an EventSource
- * for good, so it gets a stream that ends, and a time to come back.
- */
-static int
-send_back(struct share *share)
-{
-	struct stream *stream = &share->stream;
-	uint64_t spread = BUSY_MAX_MS - BUSY_MIN_MS + 1;
-	uint64_t seed = (uint64_t)util_now_ns() / 1000 + (uint64_t)getpid();
-
-	stream->retry_ms = BUSY_MIN_MS + (int64_t)(seed % spread);
-	(void)stream_open(stream); /* the method is GET */
-	return stream_close(stream);
-}
-
 /* Passes on what the channel sends, as long as somebody wants it. */
 static int
 pump(struct share *share)
@@ -473,8 +477,11 @@ main(int argc, char *argv[])
 	complete_setup(&share);
 
 	/* Viewer: handed over, or passed on to. */
-	if (open_viewer(&share) == -1)
+	if (open_viewer(&share) == -1) {
+		if (util_scarce(errno))
+			return send_back(&share);
 		stream_refuse(
 		    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
+	}
 	return visit(&share);
 }

@@ -85,6 +85,7 @@ struct channel {
 	char start[ID_MAX / 2]; /* of the channel: ids begin with it */
 	uint64_t number;        /* of the last id that was made */
 	uint64_t events;
+	bool scarce;   /* something ran out where the program was to be run */
 	bool end_seen; /* the last event's id is "end" */
 	bool said_long;
 	bool had_viewer;
@@ -339,8 +340,10 @@ end_program(struct channel *channel)
 	stop_program(channel);
 	switch (channel->state) {
 	case HEADER:
-		say(channel, "%s: ended without a response header", name);
-		respond_all(channel, 500);
+		if (!channel->scarce)
+			say(channel, "%s: ended without a response header",
+			    name);
+		respond_all(channel, channel->scarce ? 200 : 500);
 		break;
 	case ANSWER: respond_all(channel, 0); break;
 	case STREAM:
@@ -374,10 +377,11 @@ fail(struct channel *channel, const char *why)
 
 /*
  * A frame goes into the ring. Those that would be overtaken by it have had
- * the chance of a write before.
+ * the chance of a write before. An event without own_id is given an id, but
+ * no gap: nobody could go on after one, least of all the program (-f).
  */
 static int
-put(struct channel *channel, struct bytes frame, bool event, bool has_id,
+put(struct channel *channel, struct bytes frame, bool event, bool own_id,
     struct bytes id)
 {
 	struct ring *ring = &channel->ring;
@@ -386,7 +390,7 @@ put(struct channel *channel, struct bytes frame, bool event, bool has_id,
 	uint64_t tail;
 	int n;
 
-	if (event && !has_id) {
+	if (event && !own_id) {
 		n = snprintf(lead, sizeof(lead), "id: %s-%ju\n", channel->start,
 		    (uintmax_t)++channel->number);
 		made.n = (size_t)n;
@@ -397,11 +401,11 @@ put(struct channel *channel, struct bytes frame, bool event, bool has_id,
 		viewers_push(&channel->viewers);
 	if (tail > ring->tail)
 		viewers_overtake(&channel->viewers, tail);
-	if (ring_put(ring, made, frame, ring_digest(id)) == -1)
+	if (ring_put(ring, made, frame, ring_digest(id), event) == -1)
 		return -1;
 	if (event)
 		channel->events++;
-	if (event || has_id)
+	if (event || own_id)
 		channel->end_seen = id.n == 3 && memcmp(id.at, "end", 3) == 0;
 	return 0;
 }
@@ -419,7 +423,7 @@ put_long(struct channel *channel)
 		    channel->setup->command[0],
 		    channel->setup->ring_size - FRAME_ROOM);
 	channel->said_long = true;
-	return put(channel, (struct bytes){gap, sizeof(gap) - 1}, true, false,
+	return put(channel, (struct bytes){gap, sizeof(gap) - 1}, true, true,
 	    (struct bytes){NULL, 0});
 }
 
@@ -435,7 +439,7 @@ take_frames(struct channel *channel, struct bytes input)
 		case CUT_EVENT:
 		case CUT_OTHER:
 			put_ok = put(channel, cut->frame, result == CUT_EVENT,
-			    cut->has_id, cut->id);
+			    cut->has_id || cut->gap, cut->id);
 			break;
 		case CUT_LONG: put_ok = put_long(channel); break;
 		case CUT_FAILED: put_ok = -1; break;
@@ -1030,6 +1034,7 @@ start_program(struct channel *channel)
 		return -1;
 	if (child_start(child, setup->command,
 		setup->keep_stderr ? 0 : CHILD_STDERR) == -1) {
+		channel->scarce = util_scarce(errno);
 		say(channel, "%s: %s", setup->command[0], strerror(errno));
 		child->group = 0;
 		return 0; /* the first viewers shall hear of it */

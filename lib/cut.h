@@ -27,6 +27,7 @@ struct cut {
 	    frame;        /* with EVENT, OTHER, COMMENT: until the next call */
 	struct bytes id;  /* likewise, its own id; may be empty */
 	bool has_id;      /* likewise: it has an id field */
+	bool gap;         /* likewise: its type is gap */
 	int64_t retry_ms; /* of the last retry field, or -1 */
 
 	/* the rest is the cut's own */

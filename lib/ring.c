@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAMES_FIRST 256 /* room for as many at first; it doubles */
+#define EVENT_BIT UINT64_C(1) /* of a frame's id, which is even */
+#define FRAMES_FIRST 256      /* room for as many at first; it doubles */
 
 int
 ring_init(struct ring *ring, size_t size)
@@ -43,7 +44,7 @@ ring_digest(struct bytes id)
 		digest ^= (unsigned char)id.at[i];
 		digest *= UINT64_C(0x100000001b3);
 	}
-	return digest == 0 ? 1 : digest;
+	return digest < 2 ? 2 : digest & ~EVENT_BIT;
 }
 
 static struct ring_frame *
@@ -125,7 +126,8 @@ copy_in(struct ring *ring, struct bytes from)
 }
 
 int
-ring_put(struct ring *ring, struct bytes lead, struct bytes rest, uint64_t id)
+ring_put(struct ring *ring, struct bytes lead, struct bytes rest, uint64_t id,
+    bool event)
 {
 	uint64_t start = ring->head;
 
@@ -141,7 +143,7 @@ ring_put(struct ring *ring, struct bytes lead, struct bytes rest, uint64_t id)
 		return -1;
 	copy_in(ring, lead);
 	copy_in(ring, rest);
-	*frame_of(ring, ring->last++) = (struct ring_frame){start, id};
+	*frame_of(ring, ring->last++) = (struct ring_frame){start, id | event};
 	return 0;
 }
 
@@ -149,7 +151,7 @@ bool
 ring_after(const struct ring *ring, uint64_t id, uint64_t *place)
 {
 	for (uint64_t i = ring->last; id != 0 && i-- > ring->first;) {
-		if (frame_of(ring, i)->id != id)
+		if ((frame_of(ring, i)->id & ~EVENT_BIT) != id)
 			continue;
 		*place = start_of(ring, i + 1);
 		return true;
@@ -163,7 +165,7 @@ ring_back(const struct ring *ring, uint64_t n)
 	uint64_t number = ring->last, found = ring->last;
 
 	while (n > 0 && number > ring->first) {
-		if (frame_of(ring, --number)->id == 0)
+		if ((frame_of(ring, --number)->id & EVENT_BIT) == 0)
 			continue;
 		found = number;
 		n--;

@@ -16,7 +16,7 @@
 
 struct ring_frame {
 	uint64_t start; /* its place */
-	uint64_t id;    /* ring_digest of its id; 0 where it has none */
+	uint64_t id;    /* ring_digest of its id, or 0; with EVENT_BIT */
 };
 
 struct ring {
@@ -45,23 +45,24 @@ int ring_init(struct ring *ring, size_t size);
 
 void ring_free(struct ring *ring);
 
-/* A digest of id, not 0; of an empty id, 0. */
+/* A digest of id, even and not 0; of an empty id, 0. */
 uint64_t ring_digest(struct bytes id);
 
 /* Where the tail will be when a frame of n bytes was put. */
 uint64_t ring_tail_for(const struct ring *ring, size_t n);
 
 /*
- * Puts a frame, made of two parts, and drops the oldest ones as needed.
- * Returns 0, or -1 with errno ENOMEM, or EMSGSIZE where it is too large.
+ * Puts a frame, made of two parts, and drops the oldest ones as needed. id is
+ * a digest; event: it is one that ring_back counts. Returns 0, or -1 with errno
+ * ENOMEM, or EMSGSIZE where it is too large.
  */
-int ring_put(
-    struct ring *ring, struct bytes lead, struct bytes rest, uint64_t id);
+int ring_put(struct ring *ring, struct bytes lead, struct bytes rest,
+    uint64_t id, bool event);
 
 /* The place after the newest frame with this id; false: there is none. */
 bool ring_after(const struct ring *ring, uint64_t id, uint64_t *place);
 
-/* The place of the nth newest frame that has an id, or the tail. */
+/* The place of the nth newest event, or the tail. */
 uint64_t ring_back(const struct ring *ring, uint64_t n);
 
 /* The place of the frame that the byte at a place below the head is of. */

@@ -84,6 +84,13 @@ util_digits(char text[UTIL_DIGITS_MAX], uint64_t number)
 	return n;
 }
 
+bool
+util_scarce(int error)
+{
+	return error == EAGAIN || error == EMFILE || error == ENFILE ||
+	       error == ENOMEM || error == ENOBUFS;
+}
+
 int64_t
 util_now_ns(void)
 {

@@ -5,6 +5,7 @@
 #ifndef UTIL_H
 #define UTIL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ int util_seconds(const char *text, int64_t min_ns, int64_t max_ns, int64_t *ns);
 
 /* Writes number in decimal, without NUL; returns its length in bytes. */
 size_t util_digits(char text[UTIL_DIGITS_MAX], uint64_t number);
+
+/* Whether errno says that something has run out, which passes. */
+bool util_scarce(int error);
 
 /* Nanoseconds of CLOCK_MONOTONIC: for intervals, never for dates. */
 int64_t util_now_ns(void);

@@ -59,6 +59,7 @@ ends() {
 	goes_on mute 'no answer in time'
 	goes_on shape 'an answer that is none to what was asked'
 	goes_on info 'an answer that is none to what was asked'
+	goes_on entry 'an answer that is none to what was asked'
 	goes_on unasked 'a reply that nobody asked for'
 	goes_on loading 'LOADING the dataset'
 	goes_on closed 'the connection was closed'

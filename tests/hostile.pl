@@ -29,6 +29,18 @@ sub answer_all {
 	exit 0;
 }
 
+# A stream at 1-0, and then an entry whose id is none.
+sub answer_entry {
+	my %answers = (XINFO => "*4\r\n\$17\r\nlast-generated-id\r\n" .
+		"\$3\r\n1-0\r\n\$11\r\nfirst-entry\r\n\$-1\r\n",
+		XRANGE => "*0\r\n", XREAD => "*1\r\n*2\r\n\$1\r\ns\r\n*1\r\n*2\r\n" .
+		"\$3\r\nx-y\r\n*2\r\n\$4\r\ndata\r\n\$1\r\n1\r\n");
+	while (sysread $client, my $asked, 65536) {
+		say_it($answers{$1}) while $asked =~ /^(XINFO|XRANGE|XREAD)\r$/mg;
+	}
+	exit 0;
+}
+
 my %modes = (
 	garbage => sub { say_it("HTTP/1.1 400 Bad Request\r\n\r\n") },
 	bulk => sub { say_it("\$999999999\r\n"); for_ever("x") },
@@ -40,6 +52,7 @@ my %modes = (
 	number => sub { say_it(":99999999999999999999\r\n") },
 	unasked => sub { for_ever("+OK\r\n") },
 	shape => sub { say_it("+OK\r\n"); answer_all("*1\r\n*0\r\n") },
+	entry => sub { say_it("+OK\r\n"); answer_entry() },
 	info => sub { say_it("+OK\r\n"); answer_all("*4\r\n\$17\r\n" .
 		"last-generated-id\r\n\$3\r\n1-x\r\n\$11\r\nfirst-entry\r\n\$-1\r\n") },
 	loading => sub { say_it("-LOADING the dataset\r\n") },

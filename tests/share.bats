@@ -702,6 +702,51 @@ deaf() {
 	all_over
 }
 
+@test "-f: who had a gap last still misses nothing" {
+	program resumes <<-'END'
+		#!/bin/sh
+		echo "$HTTP_LAST_EVENT_ID" >>starts
+		printf 'Content-Type: text/event-stream\r\n\r\n'
+		printf 'id: mine\ndata: 1\n\nevent: gap\ndata: lost\n\n'
+		[ -n "$HTTP_LAST_EVENT_ID" ] || exec cat <feed
+	END
+	view a -f -l 0 -- ./resumes
+	eventually has '^data: lost$' a
+	view b -f -l 0 -n 1 -- ./resumes
+	eventually has '^data: lost$' b
+	refute grep -q '^data: 1$' b
+	end_feed
+	all_over
+	HTTP_LAST_EVENT_ID=$(ids a | tail -n 1) view c -f -l 0 -- ./resumes
+	eventually has '^data: lost$' c
+	[ "$(tail -n 1 starts)" = mine ]
+}
+
+@test "-n counts events whose ids are empty, too" {
+	view a -l 0 -- ./feeder
+	feed 'id:\ndata: 1\n\nid:\ndata: 2\n\nretry: 5\n\nid: x\n\n'
+	eventually has '^id: x' a
+	view b -l 0 -n 1 -- ./feeder
+	feed 'data: 3\nid: end\n\n'
+	end_feed
+	all_over
+	[ "$(frames b | grep '^data')" = "$(printf 'data: %s\n' 2 3)" ]
+}
+
+@test "where descriptors are short a viewer is told to come back" {
+	local n
+
+	sanitized sse-share && return # it needs some itself
+	# of the request, of the channel, and of the program's start
+	for n in 6 8 11 12; do
+		REQUEST_METHOD=GET timeout 10 prlimit --nofile="$n:$n" \
+			sse-share -l 0 -- ./feeder 2>>err 3>&- 7>&- |
+			cat >"of-$n"
+		has '^retry: [0-9]*$' "of-$n"
+		refute has '^Status' "of-$n"
+	done
+}
+
 @test "an event that is longer than the ring is a gap, and said once" {
 	view a -l 0 -b 4096 -- ./feeder
 	{
