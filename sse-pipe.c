@@ -123,7 +123,7 @@ parse_options(struct pipe *pipe, int argc, char *argv[])
 	struct stream *stream = &pipe->stream;
 	int option;
 
-	pipe->child.out = pipe->child.err = pipe->child.terminal = -1;
+	pipe->child.out = pipe->child.err = -1;
 	pipe->stdin_fd = STDIN_FILENO;
 	pipe->event_max = EVENT_MAX_DEFAULT;
 	pipe->end_type = "end";
@@ -323,7 +323,7 @@ read_source(struct pipe *pipe, struct source *source)
 		return send_records(pipe, source);
 	}
 	/* EIO is how the master of a pseudo-terminal learns of its end */
-	if (n == 0 || (errno == EIO && pipe->child.terminal != -1))
+	if (n == 0 || (errno == EIO && pipe->child.pty))
 		return end_source(pipe, source);
 	return errno == EINTR || errno == EAGAIN ? 0 : -1;
 }

@@ -158,20 +158,14 @@ child_start(struct child *child, char *const argv[], int flags)
 	int error;
 
 	*child = (struct child){.out = -1, .err = -1, .terminal = -1};
+	child->pty = (flags & CHILD_PTY) != 0;
 	child->status = CHILD_NOT_EXECUTABLE;
 #ifdef PR_SET_CHILD_SUBREAPER
 	/* orphans of the group become ours, and can be reaped */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
 		return -1;
 #endif
-	if (open_ends(&ends, flags) == -1)
-		goto fail;
-	/* once its last end is closed, what still runs is hung up */
-	if (flags & CHILD_PTY &&
-	    (child->terminal = fcntl(ends.out[0], F_DUPFD_CLOEXEC, 0)) == -1)
-		goto fail;
-	child->group = fork();
-	if (child->group == -1)
+	if (open_ends(&ends, flags) == -1 || (child->group = fork()) == -1)
 		goto fail;
 	if (child->group == 0) {
 		become(argv, &ends, flags, parent);
@@ -179,10 +173,8 @@ child_start(struct child *child, char *const argv[], int flags)
 		/* if that fails too, the parent sees the exit alone */
 		_exit(write(ends.exec[1], &error, sizeof(error)) == -1);
 	}
-	close_end(ends.out[1]);
-	close_end(ends.err[1]);
-	close_end(ends.exec[1]);
-	ends.out[1] = ends.err[1] = ends.exec[1] = -1;
+	child_close(&ends.err[1]);
+	child_close(&ends.exec[1]);
 	if (wait_for_exec(ends.exec[0]) == -1) {
 		error = errno;
 		while (waitpid(child->group, NULL, 0) == -1 && errno == EINTR)
@@ -193,13 +185,17 @@ child_start(struct child *child, char *const argv[], int flags)
 		goto fail;
 	}
 	close_end(ends.exec[0]);
+	/* it may close all of a terminal, and open it again */
+	if (child->pty)
+		child->terminal = ends.out[1];
+	else
+		close_end(ends.out[1]);
 	child->out = ends.out[0];
 	child->err = ends.err[0];
 	return 0;
 
 fail:
 	error = errno;
-	child_close(&child->terminal);
 	for (int i = 0; i < 2; i++) {
 		close_end(ends.out[i]);
 		close_end(ends.err[i]);
@@ -219,6 +215,7 @@ child_reap(struct child *child)
 		if (pid != child->group)
 			continue; /* an orphan that became ours */
 		child->exited = true;
+		child_close(&child->terminal);
 		child->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 						    : WEXITSTATUS(status);
 	}
@@ -238,7 +235,7 @@ child_stop(struct child *child)
 {
 	int64_t kill_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 	int64_t give_up_ns = kill_ns + UTIL_SECOND_NS;
-	int signal = child->terminal != -1 ? SIGHUP : SIGTERM, wait_ms = 1;
+	int signal = child->pty ? SIGHUP : SIGTERM, wait_ms = 1;
 
 	child_close(&child->terminal);
 	child_close(&child->out);

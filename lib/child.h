@@ -25,7 +25,8 @@ struct child {
 	int err;     /* likewise its stderr, with CHILD_STDERR; else -1 */
 	int status;  /* once exited: 0-255 as in sh, 128+N for signal N */
 	bool exited;
-	int terminal; /* out's, until child_stop; -1 without CHILD_PTY */
+	bool pty;
+	int terminal; /* the command's end of it, held until it exits; or -1 */
 };
 
 /*

@@ -16,7 +16,7 @@
 
 struct ring_frame {
 	uint64_t start; /* its place */
-	uint64_t id;    /* ring_digest of its id, or 0; with EVENT_BIT */
+	uint64_t id;    /* ring_digest of its id; its lowest bit: an event */
 };
 
 struct ring {

@@ -1,5 +1,6 @@
 /*
- * util: numbers from text and back, the monotonic clock, the end of a line.
+ * util: numbers from text and back, the monotonic clock, the end of a line,
+ * what has run out.
  * Pure functions: they allocate nothing, print nothing and never block.
  */
 #ifndef UTIL_H

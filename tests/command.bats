@@ -154,6 +154,9 @@ data: 0" ]
 	# coreutils do so at their end: the terminal is not hung up for that
 	run -3 sse-pipe -t sh -c 'echo up; exec >&-; sleep 0.3; exit 3'
 	[[ $output = *"ended with status 3"* ]]
+	# and open it again
+	run -0 body sse-pipe -t sh -c 'exec >/dev/null; sleep 0.3; seq 3 >/dev/tty'
+	[ "$(grep -c '^data: [123]$' <<<"$output")" -eq 3 ]
 }
 
 @test "with --pty stderr may be events too" {
