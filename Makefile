@@ -5,12 +5,12 @@ VERSION = 0.1.0
 
 # What each program is made of beside its own .c: modules of lib/.
 sse-counter = stream cgi loop frame util
-sse-pipe = stream cgi loop frame util record child
+sse-pipe = stream cgi loop frame util record child kin
 sse-cat = stream cgi loop frame util decode json
 sse-tail = stream cgi loop frame util record follow watch rotation back mark \
 	file
 sse-share = stream cgi loop frame util channel child cut decode guard hand \
-	header meet record ring source viewers
+	header kin meet record ring source viewers
 
 PROGRAMS = sse-counter sse-pipe
 PROGRAMS += sse-cat

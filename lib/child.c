@@ -158,6 +158,7 @@ child_start(struct child *child, char *const argv[], int flags)
 	int error;
 
 	*child = (struct child){.out = -1, .err = -1, .terminal = -1};
+	kin_read(&child->older);
 	child->pty = (flags & CHILD_PTY) != 0;
 	child->status = CHILD_NOT_EXECUTABLE;
 #ifdef PR_SET_CHILD_SUBREAPER
@@ -230,12 +231,48 @@ group_left(struct child *child)
 	return kill(-child->group, 0) == 0 || errno == EPERM;
 }
 
+/*
+ * What left the group: timeout(1) makes one of its own, as does "set -m". What
+ * made a session of its own, and was left by a command that is over, is a
+ * daemon: it stays.
+ */
+static void
+find_strays(const struct child *child, bool over, struct kin *strays)
+{
+	pid_t session = child->pty ? child->group : getsid(0), pid;
+	size_t n = 0;
+
+	kin_read(strays);
+	for (size_t i = 0; i < strays->count; i++) {
+		pid = strays->pids[i];
+		if (!kin_has(&child->older, pid) &&
+		    getpgid(pid) != child->group &&
+		    !(over && getsid(pid) != session))
+			strays->pids[n++] = pid;
+	}
+	strays->count = n;
+}
+
+/* Those that are not among told, who know already; and what they stopped. */
+static void
+signal_strays(const struct kin *strays, const struct kin *told, int signal)
+{
+	for (size_t i = 0; i < strays->count; i++) {
+		if (kin_has(told, strays->pids[i]))
+			continue;
+		(void)kill(strays->pids[i], signal);
+		(void)kill(strays->pids[i], SIGCONT);
+	}
+}
+
 void
 child_stop(struct child *child)
 {
 	int64_t kill_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 	int64_t give_up_ns = kill_ns + UTIL_SECOND_NS;
 	int signal = child->pty ? SIGHUP : SIGTERM, wait_ms = 1;
+	bool over = child->exited;
+	struct kin strays, told = {.count = 0};
 
 	child_close(&child->terminal);
 	child_close(&child->out);
@@ -243,9 +280,20 @@ child_stop(struct child *child)
 	/* errors say that the group is gone, which is what is asked for */
 	(void)kill(-child->group, signal);
 	(void)kill(-child->group, SIGCONT); /* a stopped one cannot end */
-	while (group_left(child) && util_now_ns() < give_up_ns) {
-		if (util_now_ns() >= kill_ns)
+	for (;;) {
+		bool left = group_left(child);
+
+		/* orphans come to us one generation after the other */
+		find_strays(child, over, &strays);
+		if ((!left && strays.count == 0) || util_now_ns() >= give_up_ns)
+			break;
+		if (util_now_ns() >= kill_ns) {
+			signal = SIGKILL;
+			told.count = 0;
 			(void)kill(-child->group, SIGKILL);
+		}
+		signal_strays(&strays, &told, signal);
+		told = strays;
 		(void)poll(NULL, 0, wait_ms); /* or until SIGCHLD */
 		if (wait_ms < 16)
 			wait_ms *= 2;

@@ -255,6 +255,69 @@ data: 0" ]
 	wait "$PIPE"
 }
 
+@test "the viewer leaves: what left the command's group is gone too" {
+	local option script
+
+	# each of two generations, or more; the third leaves orphans behind
+	for script in 'echo up; timeout 1000 sleep 1000; :' \
+		'set -m; sh -c "sleep 1000; :" & echo up; wait' \
+		'setsid -f sh -c "sleep 1000; :"; echo up; sleep 1000' \
+		'setsid sh -c "setsid sleep 1000; :" & echo up; wait' \
+		'setsid sh -c "kill -STOP \$\$" & echo up; wait' \
+		'for i in $(seq 300); do setsid sleep 1000 & done; echo up; wait'; do
+		for option in -- -t; do
+			watch "$option" sh -c "$script"
+			came up
+			leave
+			eventually nothing_left
+			wait "$PIPE"
+			rm "$BATS_TEST_TMPDIR/viewer" "$BATS_TEST_TMPDIR/out"
+		done
+	done
+}
+
+@test "the viewer leaves: what left the group and ignores it is killed" {
+	watch -- sh -c 'trap "" TERM; setsid sh -c "sleep 1000; :" & echo up; wait'
+	came up
+	leave
+	eventually nothing_left
+	wait "$PIPE"
+}
+
+@test "what left the group gets one signal, and the time to end well" {
+	# shellcheck disable=SC2016 # the inner shell's
+	watch -- sh -c 'setsid -w sh -c "$0" "$1"; :' \
+		'trap "echo term >>$0" TERM; echo up; sleep 1000 & wait
+			sleep 0.5; echo well >>$0' "$BATS_TEST_TMPDIR/term"
+	came up
+	leave
+	eventually nothing_left
+	wait "$PIPE"
+	diff - "$BATS_TEST_TMPDIR/term" <<<'term
+well'
+}
+
+@test "a command that ended leaves a daemon, and nothing else" {
+	local left
+
+	run -0 body sse-pipe -- sh -c 'exec 3>&1 >/dev/null 2>&1
+		setsid -f sleep 1000 3>&-; set -m; sleep 1001 3>&- &
+		sh -c "sleep 1002 3>&- & exit"; echo done >&3'
+	left=$(left_over)
+	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
+}
+
+@test "what the script started before sse-pipe is not the command's" {
+	local left
+
+	run -0 sh -c '{
+		sleep 1000 >/dev/null 2>&1 3>&- &
+		exec sse-pipe -- sh -c "setsid sleep 1001 & echo up; wait"
+	} | grep -m 1 "^data: up"'
+	left=$(left_over)
+	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
+}
+
 @test "SIGTERM, SIGINT and SIGHUP end sse-pipe and its command, with status 0" {
 	local signal
 
