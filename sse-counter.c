@@ -3,6 +3,7 @@
  * looks. The smallest complete program of sse-cgi and its tutorial; the
  * modules that it joins are explained in their headers, in lib/.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,7 @@
 #include "lib/stream.h"
 #include "lib/util.h"
 
-/* JavaScript counts exactly up to 2^53; this is below, and endless enough. */
-#define COUNT_MAX UINT64_C(999999999999999)
+#define COUNT_MAX UINT64_MAX
 
 static const struct option options[] = {
     {"count", required_argument, NULL, 'n'},
@@ -39,8 +39,9 @@ last_number(const char *last_event_id)
 {
 	uint64_t number = 0;
 
-	/* on failure number stays 0, and that is all there is to do */
-	(void)util_number(last_event_id, 0, COUNT_MAX - 1, &number);
+	if (util_number(last_event_id, 0, COUNT_MAX, &number) == -1 &&
+	    errno == ERANGE)
+		number = COUNT_MAX;
 	return number;
 }
 

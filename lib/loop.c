@@ -97,6 +97,8 @@ void
 loop_limit(struct loop *loop, int64_t ns)
 {
 	loop->over_ns = util_now_ns() + ns;
+	/* for a write that blocks then; it ends as with SIGTERM */
+	(void)alarm((unsigned int)(ns / UTIL_SECOND_NS) + 1);
 }
 
 int

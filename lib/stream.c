@@ -177,6 +177,7 @@ reset_signals(void)
 	for (size_t i = 0; i < sizeof(reset) / sizeof(*reset); i++)
 		(void)signal(reset[i], SIG_DFL);
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail, nor can the rest */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -207,6 +207,11 @@ comments() {
 		[ "$stderr" = "${program%% *}: write to stdout: \
 No space left on device" ]
 	done
+	# a file that may not grow is the same, not a signal's end
+	run -1 --separate-stderr sh -c \
+		'ulimit -f 1; exec sse-counter -i 0.001 >"$1"' sh \
+		"$BATS_TEST_TMPDIR/file"
+	[ "$stderr" = 'sse-counter: write to stdout: File too large' ]
 	nothing_left
 }
 

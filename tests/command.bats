@@ -344,6 +344,14 @@ well'
 	eventually nothing_left
 }
 
+@test "-m ends it also while a viewer that reads nothing blocks it" {
+	mkfifo "$BATS_TEST_TMPDIR/viewer"
+	exec 7<>"$BATS_TEST_TMPDIR/viewer"
+	spawn sse-pipe -m 0.1 -- yes >"$BATS_TEST_TMPDIR/viewer" 7>&-
+	wait "$!"
+	nothing_left
+}
+
 @test "sse-pipe is killed with SIGKILL: its command is gone too" {
 	watch -- sh -c 'echo up; exec sleep 1000'
 	came up

@@ -50,7 +50,7 @@ refused() {
 		refused sse-pipe -b "$value"
 	done
 	refused sse-counter -r 2147483648
-	refused sse-counter -n 1000000000000000
+	refused sse-counter -n 18446744073709551616
 	refused sse-pipe -b 0
 	refused sse-pipe -b 1073741825
 }
