@@ -1004,6 +1004,7 @@ open_signals(void)
 	for (int i = 1; i < NSIG; i++)
 		(void)signal(i, SIG_DFL); /* fails for SIGKILL and SIGSTOP */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(caught) / sizeof(*caught); i++)
 		(void)sigaddset(&set, caught[i]);
