@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #endif
 
+#include "kin.h"
 #include "util.h"
 
 /* The ends of the pipes: [0] stays with us, [1] goes to the command. */
@@ -158,7 +159,7 @@ child_start(struct child *child, char *const argv[], int flags)
 	int error;
 
 	*child = (struct child){.out = -1, .err = -1, .terminal = -1};
-	kin_read(&child->older);
+	child->alone = waitpid(-1, NULL, WNOHANG) == -1;
 	child->pty = (flags & CHILD_PTY) != 0;
 	child->status = CHILD_NOT_EXECUTABLE;
 #ifdef PR_SET_CHILD_SUBREAPER
@@ -234,19 +235,22 @@ group_left(struct child *child)
 /*
  * What left the group: timeout(1) makes one of its own, as does "set -m". What
  * made a session of its own, and was left by a command that is over, is a
- * daemon: it stays.
+ * daemon: it stays, as do those that are spared.
  */
 static void
-find_strays(const struct child *child, bool over, struct kin *strays)
+find_strays(const struct child *child, bool over, const struct kin *spared,
+    struct kin *strays)
 {
 	pid_t session = child->pty ? child->group : getsid(0), pid;
 	size_t n = 0;
 
+	strays->count = 0;
+	if (spared->count == KIN_MAX)
+		return; /* there may be more of these */
 	kin_read(strays);
 	for (size_t i = 0; i < strays->count; i++) {
 		pid = strays->pids[i];
-		if (!kin_has(&child->older, pid) &&
-		    getpgid(pid) != child->group &&
+		if (!kin_has(spared, pid) && getpgid(pid) != child->group &&
 		    !(over && getsid(pid) != session))
 			strays->pids[n++] = pid;
 	}
@@ -271,12 +275,14 @@ child_stop(struct child *child)
 	int64_t kill_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 	int64_t give_up_ns = kill_ns + UTIL_SECOND_NS;
 	int signal = child->pty ? SIGHUP : SIGTERM, wait_ms = 1;
-	bool over = child->exited;
-	struct kin strays, told = {.count = 0};
+	bool over = child_reap(child);
+	struct kin strays, told = {.count = 0}, spared = {.count = 0};
 
 	child_close(&child->terminal);
 	child_close(&child->out);
 	child_close(&child->err);
+	if (!child->alone)
+		kin_read(&spared);
 	/* errors say that the group is gone, which is what is asked for */
 	(void)kill(-child->group, signal);
 	(void)kill(-child->group, SIGCONT); /* a stopped one cannot end */
@@ -284,7 +290,7 @@ child_stop(struct child *child)
 		bool left = group_left(child);
 
 		/* orphans come to us one generation after the other */
-		find_strays(child, over, &strays);
+		find_strays(child, over, &spared, &strays);
 		if ((!left && strays.count == 0) || util_now_ns() >= give_up_ns)
 			break;
 		if (util_now_ns() >= kill_ns) {

@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "kin.h"
-
 #define CHILD_GRACE_MS 2000 /* from the first signal to SIGKILL */
 
 /* The exit status of a command that cannot be run, as in POSIX sh. */
@@ -29,7 +27,7 @@ struct child {
 	bool exited;
 	bool pty;
 	int terminal; /* the command's end of it, held until it exits; or -1 */
-	struct kin older; /* children that are none of the command's */
+	bool alone;   /* all children of this process are of the command */
 };
 
 /*
@@ -55,9 +53,11 @@ void child_close(int *fd);
  * Ends the whole group and reaps it: SIGTERM (SIGHUP on a pseudo-terminal),
  * and SIGKILL for what is left after CHILD_GRACE_MS. On Linux also what the
  * command started and what left its group; but a command that has exited by
- * itself may leave processes in sessions of their own, which live on. Closes
- * out and err first. Returns when nothing of it is left, at once if that is so
- * already; or a second after the SIGKILL, where that does not help.
+ * itself may leave processes in sessions of their own, which live on; and
+ * where this process had children before the command, what had come to it
+ * until now may be theirs, and is spared. Closes out and err first. Returns
+ * when nothing of it is left, at once if that is so already; or a second after
+ * the SIGKILL, where that does not help.
  */
 void child_stop(struct child *child);
 

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -69,25 +70,44 @@ keep_guard(int from)
 	_exit(0);
 }
 
+/* Waits for the guard's parent, whose status is an errno. Returns 0, or -1. */
+static int
+reaped(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			return -1;
+	errno = WIFEXITED(status) ? WEXITSTATUS(status) : ECANCELED;
+	return errno == 0 ? 0 : -1;
+}
+
 int
 guard_start(struct guard *guard)
 {
-	int ends[2];
+	int ends[2], error;
 	pid_t pid;
 
 	guard->pipe = -1;
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return -1;
 	pid = fork();
-	if (pid == 0)
-		keep_guard(ends[0]);
-	(void)close(ends[0]);
-	if (pid == -1) {
-		(void)close(ends[1]);
-		return -1;
+	if (pid == 0) {
+		pid = fork();
+		if (pid == 0)
+			keep_guard(ends[0]);
+		_exit(pid == -1 ? errno : 0);
 	}
-	guard->pipe = ends[1];
-	return 0;
+	(void)close(ends[0]);
+	if (pid != -1 && reaped(pid) == 0) {
+		guard->pipe = ends[1];
+		return 0;
+	}
+	error = errno;
+	(void)close(ends[1]);
+	errno = error;
+	return -1;
 }
 
 int

@@ -13,8 +13,9 @@ struct guard {
 };
 
 /*
- * Starts the guard, a child of this process, which reaps it like any other.
- * It keeps no descriptor but its pipe. Returns 0, or -1 with errno.
+ * Starts the guard, an orphan from the start: none of this process's children,
+ * which are a program's, to be ended with it. It keeps no descriptor but its
+ * pipe. Returns 0, or -1 with errno.
  */
 int guard_start(struct guard *guard);
 

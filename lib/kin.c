@@ -4,13 +4,18 @@
 #include "kin.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "util.h"
 
 void
 kin_read(struct kin *kin)
 {
-	char list[KIN_MAX * 8], *at = list, *end;
+	char list[KIN_MAX * 8 + 1], *at = list, *end;
+	uint64_t pid;
 	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 	ssize_t n = -1;
 
@@ -21,11 +26,11 @@ kin_read(struct kin *kin)
 	}
 	list[n > 0 ? n : 0] = '\0';
 	/* a space stands behind each: what has none was cut */
-	while (kin->count < KIN_MAX) {
-		kin->pids[kin->count] = (pid_t)strtol(at, &end, 10);
-		if (end == at || *end != ' ')
+	while (kin->count < KIN_MAX && (end = strchr(at, ' ')) != NULL) {
+		*end = '\0';
+		if (util_number(at, 1, INT_MAX, &pid) == -1)
 			break;
-		kin->count++;
+		kin->pids[kin->count++] = (pid_t)pid;
 		at = end + 1;
 	}
 }

@@ -318,6 +318,21 @@ well'
 	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
 }
 
+@test "what was left by such a process is not the command's either" {
+	local left
+
+	# its orphan comes while the command runs, before the viewer leaves
+	cd "$BATS_TEST_TMPDIR"
+	run -0 sh -c '{
+		sh -c "until [ -e up ]; do sleep 0.1; done
+			setsid -f sleep 1000; >left" >/dev/null 2>&1 3>&- &
+		exec sse-pipe -- sh -c ">up; until [ -e left ]; do sleep 0.1; done
+			echo up; exec sleep 1001"
+	} | grep -m 1 "^data: up"'
+	left=$(left_over)
+	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
+}
+
 @test "SIGTERM, SIGINT and SIGHUP end sse-pipe and its command, with status 0" {
 	local signal
 
