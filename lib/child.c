@@ -161,7 +161,7 @@ child_start(struct child *child, char *const argv[], int flags)
 	*child = (struct child){.out = -1, .err = -1, .terminal = -1};
 	child->alone = waitpid(-1, NULL, WNOHANG) == -1;
 	child->pty = (flags & CHILD_PTY) != 0;
-	child->status = CHILD_NOT_EXECUTABLE;
+	child->status = EXIT_FAILURE;
 #ifdef PR_SET_CHILD_SUBREAPER
 	/* orphans of the group become ours, and can be reaped */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
@@ -182,8 +182,9 @@ child_start(struct child *child, char *const argv[], int flags)
 		while (waitpid(child->group, NULL, 0) == -1 && errno == EINTR)
 			;
 		errno = error;
-		if (error == ENOENT || error == ENOTDIR)
-			child->status = CHILD_NOT_FOUND;
+		child->status = error == ENOENT || error == ENOTDIR
+				    ? CHILD_NOT_FOUND
+				    : CHILD_NOT_EXECUTABLE;
 		goto fail;
 	}
 	close_end(ends.exec[0]);
@@ -224,49 +225,86 @@ child_reap(struct child *child)
 	return child->exited;
 }
 
-/* Whether anything of the group is left, after reaping what has ended. */
-static bool
-group_left(struct child *child)
+/*
+ * All that is below this process, but for what is spared: children that are
+ * not of the command's group, and what is below those.
+ */
+static void
+read_tree(const struct child *child, const struct kin *spared, struct kin *tree)
 {
-	(void)child_reap(child);
-	return kill(-child->group, 0) == 0 || errno == EPERM;
+	size_t n = 0;
+
+	tree->count = 0;
+	if (spared->count == KIN_MAX)
+		return; /* there may be more of these */
+	kin_add_children(tree, getpid());
+	for (size_t i = 0; i < tree->count; i++)
+		if (!kin_has(spared, tree->pids[i]) ||
+		    getpgid(tree->pids[i]) == child->group)
+			tree->pids[n++] = tree->pids[i];
+	tree->count = n;
+	for (size_t i = 0; i < tree->count; i++)
+		kin_add_children(tree, tree->pids[i]);
 }
 
 /*
- * What left the group: timeout(1) makes one of its own, as does "set -m". What
- * made a session of its own, and was left by a command that is over, is a
- * daemon: it stays, as do those that are spared.
+ * Whether anything is left: of the group, or of what left it, which strays
+ * gets: timeout(1) makes a group of its own, as does "set -m". What made a
+ * session of its own, and was left by a command that is over, is a daemon: it
+ * stays. What has ended and is not ours to reap counts as gone.
  */
-static void
-find_strays(const struct child *child, bool over, const struct kin *spared,
+static bool
+look(struct child *child, bool over, const struct kin *spared,
     struct kin *strays)
 {
-	pid_t session = child->pty ? child->group : getsid(0), pid;
-	size_t n = 0;
+	pid_t session = child->pty ? child->group : getsid(0), pid, group;
+	size_t n = 0, seen = 0, alive = 0;
+	bool left;
 
-	strays->count = 0;
-	if (spared->count == KIN_MAX)
-		return; /* there may be more of these */
-	kin_read(strays);
+	(void)child_reap(child);
+	left = kill(-child->group, 0) == 0 || errno == EPERM;
+	read_tree(child, spared, strays);
 	for (size_t i = 0; i < strays->count; i++) {
 		pid = strays->pids[i];
-		if (!kin_has(spared, pid) && getpgid(pid) != child->group &&
-		    !(over && getsid(pid) != session))
+		group = getpgid(pid);
+		seen += group == child->group;
+		if (kin_ended(pid))
+			continue;
+		if (group == child->group)
+			alive++;
+		else if (!(over && getsid(pid) != session))
 			strays->pids[n++] = pid;
 	}
 	strays->count = n;
+	return n > 0 || (left && (alive > 0 || seen == 0));
 }
 
 /* Those that are not among told, who know already; and what they stopped. */
 static void
-signal_strays(const struct kin *strays, const struct kin *told, int signal)
+signal_strays(const struct kin *strays, struct kin *told, int signal)
 {
 	for (size_t i = 0; i < strays->count; i++) {
 		if (kin_has(told, strays->pids[i]))
 			continue;
 		(void)kill(strays->pids[i], signal);
 		(void)kill(strays->pids[i], SIGCONT);
+		if (told->count < KIN_MAX)
+			told->pids[told->count++] = strays->pids[i];
 	}
+}
+
+/* Leaves those that are children of this process. */
+static void
+keep_orphans(struct kin *strays)
+{
+	struct kin ours = {.count = 0};
+	size_t n = 0;
+
+	kin_add_children(&ours, getpid());
+	for (size_t i = 0; i < strays->count; i++)
+		if (kin_has(&ours, strays->pids[i]))
+			strays->pids[n++] = strays->pids[i];
+	strays->count = n;
 }
 
 void
@@ -275,31 +313,36 @@ child_stop(struct child *child)
 	int64_t kill_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 	int64_t give_up_ns = kill_ns + UTIL_SECOND_NS;
 	int signal = child->pty ? SIGHUP : SIGTERM, wait_ms = 1;
-	bool over = child_reap(child);
+	bool over = child_reap(child), left, calm;
 	struct kin strays, told = {.count = 0}, spared = {.count = 0};
 
+	if (!child->alone)
+		kin_add_children(&spared, getpid());
+	left = look(child, over, &spared, &strays);
 	child_close(&child->terminal);
 	child_close(&child->out);
 	child_close(&child->err);
-	if (!child->alone)
-		kin_read(&spared);
 	/* errors say that the group is gone, which is what is asked for */
 	(void)kill(-child->group, signal);
 	(void)kill(-child->group, SIGCONT); /* a stopped one cannot end */
+	signal_strays(&strays, &told, signal);
 	for (;;) {
-		bool left = group_left(child);
-
-		/* orphans come to us one generation after the other */
-		find_strays(child, over, &spared, &strays);
-		if ((!left && strays.count == 0) || util_now_ns() >= give_up_ns)
+		/* what was orphaned beneath a look is seen by the next one */
+		calm = !left;
+		left = look(child, over, &spared, &strays);
+		if ((!left && calm) || util_now_ns() >= give_up_ns)
 			break;
+		if (!left)
+			continue;
 		if (util_now_ns() >= kill_ns) {
 			signal = SIGKILL;
 			told.count = 0;
 			(void)kill(-child->group, SIGKILL);
+		} else {
+			/* others may be what a handler started, to end well */
+			keep_orphans(&strays);
 		}
 		signal_strays(&strays, &told, signal);
-		told = strays;
 		(void)poll(NULL, 0, wait_ms); /* or until SIGCHLD */
 		if (wait_ms < 16)
 			wait_ms *= 2;

@@ -35,7 +35,8 @@ struct child {
  * is shared, unless it is a terminal: the group is in the background there
  * and would be stopped, so it gets /dev/null. Signals are as at login. On
  * Linux it gets a SIGTERM when this process dies. Returns 0; or -1 with
- * errno of what failed, and child->status as sh's exit status for it.
+ * errno of what failed, and child->status as sh's exit status for it, or 1
+ * where there was nothing to run it with.
  */
 int child_start(struct child *child, char *const argv[], int flags);
 
@@ -55,9 +56,10 @@ void child_close(int *fd);
  * command started and what left its group; but a command that has exited by
  * itself may leave processes in sessions of their own, which live on; and
  * where this process had children before the command, what had come to it
- * until now may be theirs, and is spared. Closes out and err first. Returns
- * when nothing of it is left, at once if that is so already; or a second after
- * the SIGKILL, where that does not help.
+ * until now may be theirs, and is spared. What has ended and awaits a parent
+ * that lives on counts as gone. Closes out and err. Returns when nothing of it
+ * is left, at once if that is so already; or a second after the SIGKILL, where
+ * that does not help.
  */
 void child_stop(struct child *child);
 

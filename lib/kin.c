@@ -3,36 +3,67 @@
  */
 #include "kin.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "util.h"
 
-void
-kin_read(struct kin *kin)
+#define LIST_MAX 4096 /* a read of it gives no more */
+
+/* Reads a file of /proc whole, as text. What cannot be read is empty. */
+static void
+read_text(int folder, const char *path, char text[LIST_MAX])
 {
-	char list[KIN_MAX * 8 + 1], *at = list, *end;
-	uint64_t pid;
-	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = -1;
 
-	kin->count = 0;
 	if (fd != -1) {
-		n = read(fd, list, sizeof(list) - 1);
+		n = read(fd, text, LIST_MAX - 1);
 		(void)close(fd); /* nothing was written that could be lost */
 	}
-	list[n > 0 ? n : 0] = '\0';
+	text[n > 0 ? n : 0] = '\0';
+}
+
+/* Those that one thread has started, the oldest first. */
+static void
+add_list(struct kin *kin, char *list)
+{
+	uint64_t pid;
+	char *end;
+
 	/* a space stands behind each: what has none was cut */
-	while (kin->count < KIN_MAX && (end = strchr(at, ' ')) != NULL) {
+	for (; kin->count < KIN_MAX && (end = strchr(list, ' ')) != NULL;
+	     list = end + 1) {
 		*end = '\0';
-		if (util_number(at, 1, INT_MAX, &pid) == -1)
-			break;
+		if (util_number(list, 1, INT_MAX, &pid) == -1)
+			return;
 		kin->pids[kin->count++] = (pid_t)pid;
-		at = end + 1;
 	}
+}
+
+void
+kin_add_children(struct kin *kin, pid_t parent)
+{
+	char path[NAME_MAX + 16], list[LIST_MAX];
+	struct dirent *thread;
+	DIR *threads;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/task", (long)parent);
+	threads = opendir(path);
+	if (threads == NULL)
+		return;
+	while ((thread = readdir(threads)) != NULL) {
+		(void)snprintf(
+		    path, sizeof(path), "%s/children", thread->d_name);
+		read_text(dirfd(threads), path, list);
+		add_list(kin, list);
+	}
+	(void)closedir(threads); /* likewise */
 }
 
 bool
@@ -42,4 +73,20 @@ kin_has(const struct kin *kin, pid_t pid)
 		if (kin->pids[i] == pid)
 			return true;
 	return false;
+}
+
+bool
+kin_ended(pid_t pid)
+{
+	char path[32], stat[LIST_MAX], *at;
+	bool zombie;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	read_text(AT_FDCWD, path, stat);
+	/* PID (NAME) STATE, and 16 numbers before that of threads: proc(5) */
+	at = strrchr(stat, ')');
+	zombie = at != NULL && strncmp(at, ") Z ", 4) == 0;
+	for (int i = 0; i < 18 && at != NULL; i++)
+		at = strchr(at + 1, ' ');
+	return zombie && at != NULL && strncmp(at, " 1 ", 3) == 0;
 }

@@ -1,7 +1,7 @@
 /*
- * kin: the children of this process. On Linux, where it is the subreaper,
- * orphans of its commands are among them. Elsewhere, and where the kernel
- * does not tell (CONFIG_PROC_CHILDREN), there are none.
+ * kin: the processes below this one. On Linux, where it is the subreaper,
+ * orphans of its commands are among its children. Elsewhere, and where the
+ * kernel does not tell (CONFIG_PROC_CHILDREN), there are none.
  */
 #ifndef KIN_H
 #define KIN_H
@@ -10,16 +10,19 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define KIN_MAX 256 /* more are seen once some of these have ended */
+#define KIN_MAX 1024 /* more are seen once some of these have ended */
 
 struct kin {
 	pid_t pids[KIN_MAX];
 	size_t count;
 };
 
-/* Those of this moment, the oldest first; also those yet to be reaped. */
-void kin_read(struct kin *kin);
+/* Adds the children that a process has now, also those yet to be reaped. */
+void kin_add_children(struct kin *kin, pid_t parent);
 
 bool kin_has(const struct kin *kin, pid_t pid);
+
+/* Whether a process has ended, with all its threads, and is not reaped yet. */
+bool kin_ended(pid_t pid);
 
 #endif

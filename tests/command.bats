@@ -101,6 +101,15 @@ data: 0
 	[ "$stderr" = "sse-pipe: ./no-such: No such file or directory" ]
 }
 
+@test "a command that there are no descriptors for is 1, and a 500" {
+	run -1 --separate-stderr bash -c 'ulimit -n 8; exec sse-pipe true'
+	[ -z "$output" ]
+	[ "$stderr" = 'sse-pipe: true: Too many open files' ]
+	REQUEST_METHOD=GET run -1 --separate-stderr \
+		bash -c 'ulimit -n 8; exec sse-pipe true'
+	[ "${lines[0]}" = $'Status: 500 Internal Server Error\r' ]
+}
+
 @test "a command that is not executable is 126, and a 500 to a web server" {
 	local file=$BATS_TEST_TMPDIR/file
 
@@ -295,6 +304,39 @@ data: 0" ]
 	wait "$PIPE"
 	diff - "$BATS_TEST_TMPDIR/term" <<<'term
 well'
+}
+
+@test "what left the group gets its signal also while its parent waits for it" {
+	watch -- bash -c 'trap "exit 3" TERM; setsid -w sh -c "$0" "$1"; :' \
+		'trap "echo term >$0; exit" TERM; echo up; sleep 1000 & wait' \
+		"$BATS_TEST_TMPDIR/term"
+	came up
+	leave
+	eventually nothing_left
+	wait "$PIPE"
+	diff - "$BATS_TEST_TMPDIR/term" <<<term
+}
+
+@test "what a command starts in order to end well may do so" {
+	watch -- sh -c 'trap "timeout 9 sh -c \"sleep 0.5; echo well >$0\"; exit" TERM
+		echo up; sleep 1000 & wait' "$BATS_TEST_TMPDIR/well"
+	came up
+	leave
+	eventually nothing_left
+	wait "$PIPE"
+	diff - "$BATS_TEST_TMPDIR/well" <<<well
+}
+
+@test "a zombie that a daemon keeps is not waited for" {
+	local start left
+
+	start=${EPOCHREALTIME/./}
+	run -0 body sse-pipe -- sh -c 'exec 3>&-
+		(sleep 0.1 & exec setsid sleep 1000 >/dev/null 2>&1) & sleep 0.5'
+	# it would be three seconds
+	[ $((${EPOCHREALTIME/./} - start)) -lt 2900000 ]
+	left=$(left_over)
+	[ "$(ps -o stat= --ppid "$left")" = Z ]
 }
 
 @test "a command that ended leaves a daemon, and nothing else" {
