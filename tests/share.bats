@@ -738,7 +738,7 @@ deaf() {
 
 	sanitized sse-share && return # it needs some itself
 	# of the request, of the channel, and of the program's start
-	for n in 6 8 11 12; do
+	for n in 5 7 10 11; do
 		REQUEST_METHOD=GET timeout 10 prlimit --nofile="$n:$n" \
 			sse-share -l 0 -- ./feeder 2>>err 3>&- 7>&- |
 			cat >"of-$n"
