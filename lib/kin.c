@@ -29,6 +29,19 @@ read_text(int folder, const char *path, char text[LIST_MAX])
 	text[n > 0 ? n : 0] = '\0';
 }
 
+/* /proc may be of another pid namespace, whose numbers are others here. */
+static bool
+is_ours(void)
+{
+	char link[UTIL_DIGITS_MAX + 1];
+	ssize_t n = readlink("/proc/self", link, sizeof(link) - 1);
+	uint64_t pid;
+
+	link[n > 0 ? n : 0] = '\0';
+	return util_number(link, 1, INT_MAX, &pid) == 0 &&
+	       (pid_t)pid == getpid();
+}
+
 /* Those that one thread has started, the oldest first. */
 static void
 add_list(struct kin *kin, char *list)
@@ -54,7 +67,7 @@ kin_add_children(struct kin *kin, pid_t parent)
 	DIR *threads;
 
 	(void)snprintf(path, sizeof(path), "/proc/%ld/task", (long)parent);
-	threads = opendir(path);
+	threads = is_ours() ? opendir(path) : NULL;
 	if (threads == NULL)
 		return;
 	while ((thread = readdir(threads)) != NULL) {
