@@ -26,7 +26,7 @@
 struct ends {
 	int out[2];
 	int err[2];
-	int exec[2]; /* closed by a successful exec, else its errno comes */
+	int exec[2]; /* closed by a successful exec, else become's word comes */
 };
 
 static void
@@ -102,53 +102,61 @@ die_with(pid_t parent)
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1)
 		return -1;
 #endif
-	if (getppid() == parent)
+	/* it is 0 in a new pid namespace, where the parent is not */
+	if (getppid() == parent || getppid() == 0)
 		return 0;
 	errno = ESRCH;
 	return -1;
 }
 
-/* In the new process: becomes the command. Returns only on failure. */
-static void
-become(char *const argv[], const struct ends *ends, int flags, pid_t parent)
+/* In the new process: all but the exec. Returns 0, or -1 with errno. */
+static int
+prepare(const struct ends *ends, int flags, pid_t parent)
 {
 	int null;
 
 	if (flags & CHILD_PTY) {
 		if (setsid() == -1 || ioctl(ends->out[1], TIOCSCTTY, 0) == -1 ||
 		    setenv("TERM", "dumb", 1) == -1)
-			return;
+			return -1;
 	} else if (setpgid(0, 0) == -1) {
-		return;
+		return -1;
 	}
 	if (isatty(STDIN_FILENO)) {
 		null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		if (null == -1 || dup2(null, STDIN_FILENO) == -1)
-			return;
+			return -1;
 	}
 	if (dup2(ends->out[1], STDOUT_FILENO) == -1)
-		return;
+		return -1;
 	if (flags & CHILD_STDERR && dup2(ends->err[1], STDERR_FILENO) == -1)
-		return;
-	if (die_with(parent) == -1 || default_signals() == -1)
-		return;
-	(void)execvp(argv[0], argv); /* it returns only to say why not */
+		return -1;
+	return die_with(parent) == -1 ? -1 : default_signals();
 }
 
-/* Waits for the exec. Returns 0, or -1 with the errno that it gave. */
+/*
+ * In the new process: becomes the command. Returns only on failure, with errno
+ * of the exec, or below 0 of what came before it.
+ */
+static int
+become(char *const argv[], const struct ends *ends, int flags, pid_t parent)
+{
+	if (prepare(ends, flags, parent) == -1)
+		return -errno;
+	(void)execvp(argv[0], argv); /* it returns only to say why not */
+	return errno;
+}
+
+/* Waits for the exec. Returns 0, or what become returned. */
 static int
 wait_for_exec(int fd)
 {
-	int error = 0;
+	int error = -EIO;
 	ssize_t n;
 
 	while ((n = read(fd, &error, sizeof(error))) == -1 && errno == EINTR)
 		;
-	if (n == 0)
-		return 0;
-	if (n == (ssize_t)sizeof(error))
-		errno = error;
-	return -1;
+	return n == 0 ? 0 : error;
 }
 
 int
@@ -170,21 +178,21 @@ child_start(struct child *child, char *const argv[], int flags)
 	if (open_ends(&ends, flags) == -1 || (child->group = fork()) == -1)
 		goto fail;
 	if (child->group == 0) {
-		become(argv, &ends, flags, parent);
-		error = errno;
+		error = become(argv, &ends, flags, parent);
 		/* if that fails too, the parent sees the exit alone */
 		_exit(write(ends.exec[1], &error, sizeof(error)) == -1);
 	}
 	child_close(&ends.err[1]);
 	child_close(&ends.exec[1]);
-	if (wait_for_exec(ends.exec[0]) == -1) {
-		error = errno;
+	error = wait_for_exec(ends.exec[0]);
+	if (error != 0) {
 		while (waitpid(child->group, NULL, 0) == -1 && errno == EINTR)
 			;
-		errno = error;
-		child->status = error == ENOENT || error == ENOTDIR
-				    ? CHILD_NOT_FOUND
-				    : CHILD_NOT_EXECUTABLE;
+		if (error == ENOENT || error == ENOTDIR)
+			child->status = CHILD_NOT_FOUND;
+		else if (error > 0)
+			child->status = CHILD_NOT_EXECUTABLE;
+		errno = abs(error);
 		goto fail;
 	}
 	close_end(ends.exec[0]);
@@ -226,69 +234,90 @@ child_reap(struct child *child)
 }
 
 /*
- * All that is below this process, but for what is spared: children that are
- * not of the command's group, and what is below those.
+ * What is left of a command. Its group's number is its own while anything is
+ * in the group: with nothing there, a stranger may have it.
  */
-static void
-read_tree(const struct child *child, const struct kin *spared, struct kin *tree)
-{
-	size_t n = 0;
+struct rest {
+	bool members;      /* something is in the group */
+	struct kin strays; /* what left it */
+};
 
-	tree->count = 0;
-	if (spared->count == KIN_MAX)
-		return; /* there may be more of these */
-	kin_add_children(tree, getpid());
+/*
+ * Everything below this process; where it had children before the command, only
+ * what is of the group or known, and what is below those. Its own children, of
+ * which there are ours, come first. Returns whether these are all.
+ */
+static bool
+read_tree(const struct child *child, const struct kin *known, struct kin *tree,
+    size_t *ours)
+{
+	bool all;
+
+	tree->count = *ours = 0;
+	all = kin_add_children(tree, getpid()) && tree->count < KIN_MAX;
 	for (size_t i = 0; i < tree->count; i++)
-		if (!kin_has(spared, tree->pids[i]) ||
+		if (child->alone || kin_has(known, tree->pids[i]) ||
 		    getpgid(tree->pids[i]) == child->group)
-			tree->pids[n++] = tree->pids[i];
-	tree->count = n;
+			tree->pids[(*ours)++] = tree->pids[i];
+	tree->count = *ours;
 	for (size_t i = 0; i < tree->count; i++)
-		kin_add_children(tree, tree->pids[i]);
+		(void)kin_add_children(tree, tree->pids[i]);
+	return all;
 }
 
 /*
- * Whether anything is left: of the group, or of what left it, which strays
- * gets: timeout(1) makes a group of its own, as does "set -m". What made a
- * session of its own, and was left by a command that is over, is a daemon: it
- * stays. What has ended and is not ours to reap counts as gone.
+ * Reaps, and looks what is left. timeout(1) leaves the group, as does what
+ * "set -m" starts. What made a session of its own, and was left by a command
+ * that is over, is a daemon: it stays. What has ended and is not ours to reap
+ * counts as gone. Returns whether anything is left.
  */
 static bool
-look(struct child *child, bool over, const struct kin *spared,
-    struct kin *strays)
+look(struct child *child, bool over, const struct kin *known, struct rest *rest)
 {
-	pid_t session = child->pty ? child->group : getsid(0), pid, group;
-	size_t n = 0, seen = 0, alive = 0;
-	bool left;
+	pid_t session = child->pty ? child->group : getsid(0), pid;
+	struct kin *tree = &rest->strays;
+	size_t ours, n = 0;
+	bool left = false;
 
 	(void)child_reap(child);
-	left = kill(-child->group, 0) == 0 || errno == EPERM;
-	read_tree(child, spared, strays);
-	for (size_t i = 0; i < strays->count; i++) {
-		pid = strays->pids[i];
-		group = getpgid(pid);
-		seen += group == child->group;
+	rest->members = !read_tree(child, known, tree, &ours) &&
+			(kill(-child->group, 0) == 0 || errno == EPERM);
+	for (size_t i = 0; i < tree->count; i++) {
+		pid = tree->pids[i];
 		if (kin_ended(pid))
-			continue;
-		if (group == child->group)
-			alive++;
+			left |= i < ours; /* its orphans may not be here yet */
+		else if (getpgid(pid) == child->group)
+			rest->members = true;
 		else if (!(over && getsid(pid) != session))
-			strays->pids[n++] = pid;
+			tree->pids[n++] = pid;
 	}
-	strays->count = n;
-	return n > 0 || (left && (alive > 0 || seen == 0));
+	tree->count = n;
+	return left || rest->members || n > 0;
 }
 
-/* Those that are not among told, who know already; and what they stopped. */
+/* Also wakes what is stopped, for it could not end. */
+static void
+signal_group(const struct child *child, const struct rest *rest, int signal)
+{
+	if (!rest->members)
+		return;
+	/* errors say that it is gone, which is what is asked for */
+	(void)kill(-child->group, signal);
+	(void)kill(-child->group, SIGCONT);
+}
+
+/* Likewise; but those that have been told only to kill them. */
 static void
 signal_strays(const struct kin *strays, struct kin *told, int signal)
 {
 	for (size_t i = 0; i < strays->count; i++) {
-		if (kin_has(told, strays->pids[i]))
+		bool knows = kin_has(told, strays->pids[i]);
+
+		if (knows && signal != SIGKILL)
 			continue;
 		(void)kill(strays->pids[i], signal);
 		(void)kill(strays->pids[i], SIGCONT);
-		if (told->count < KIN_MAX)
+		if (!knows && told->count < KIN_MAX)
 			told->pids[told->count++] = strays->pids[i];
 	}
 }
@@ -300,7 +329,7 @@ keep_orphans(struct kin *strays)
 	struct kin ours = {.count = 0};
 	size_t n = 0;
 
-	kin_add_children(&ours, getpid());
+	(void)kin_add_children(&ours, getpid());
 	for (size_t i = 0; i < strays->count; i++)
 		if (kin_has(&ours, strays->pids[i]))
 			strays->pids[n++] = strays->pids[i];
@@ -310,39 +339,38 @@ keep_orphans(struct kin *strays)
 void
 child_stop(struct child *child)
 {
-	int64_t kill_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
-	int64_t give_up_ns = kill_ns + UTIL_SECOND_NS;
 	int signal = child->pty ? SIGHUP : SIGTERM, wait_ms = 1;
 	bool over = child_reap(child), left, calm;
-	struct kin strays, told = {.count = 0}, spared = {.count = 0};
+	int64_t next_ns; /* of the SIGKILL, then of the end */
+	struct kin told = {.count = 0};
+	struct rest rest;
 
-	if (!child->alone)
-		kin_add_children(&spared, getpid());
-	left = look(child, over, &spared, &strays);
+	left = look(child, over, &told, &rest);
 	child_close(&child->terminal);
 	child_close(&child->out);
 	child_close(&child->err);
-	/* errors say that the group is gone, which is what is asked for */
-	(void)kill(-child->group, signal);
-	(void)kill(-child->group, SIGCONT); /* a stopped one cannot end */
-	signal_strays(&strays, &told, signal);
+	next_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
+	signal_group(child, &rest, signal);
+	signal_strays(&rest.strays, &told, signal);
 	for (;;) {
 		/* what was orphaned beneath a look is seen by the next one */
 		calm = !left;
-		left = look(child, over, &spared, &strays);
-		if ((!left && calm) || util_now_ns() >= give_up_ns)
+		left = look(child, over, &told, &rest);
+		if (!left && calm)
 			break;
 		if (!left)
 			continue;
-		if (util_now_ns() >= kill_ns) {
+		if (util_now_ns() >= next_ns) {
+			if (signal == SIGKILL)
+				break; /* it does not help */
 			signal = SIGKILL;
-			told.count = 0;
-			(void)kill(-child->group, SIGKILL);
-		} else {
-			/* others may be what a handler started, to end well */
-			keep_orphans(&strays);
+			next_ns = util_now_ns() + UTIL_SECOND_NS;
 		}
-		signal_strays(&strays, &told, signal);
+		if (signal == SIGKILL)
+			signal_group(child, &rest, signal);
+		else /* a handler may wait for what it started, to end well */
+			keep_orphans(&rest.strays);
+		signal_strays(&rest.strays, &told, signal);
 		(void)poll(NULL, 0, wait_ms); /* or until SIGCHLD */
 		if (wait_ms < 16)
 			wait_ms *= 2;

@@ -52,12 +52,12 @@ void child_close(int *fd);
 
 /*
  * Ends the whole group and reaps it: SIGTERM (SIGHUP on a pseudo-terminal),
- * and SIGKILL for what is left after CHILD_GRACE_MS. On Linux also what the
- * command started and what left its group; but a command that has exited by
- * itself may leave processes in sessions of their own, which live on; and
- * where this process had children before the command, what had come to it
- * until now may be theirs, and is spared. What has ended and awaits a parent
- * that lives on counts as gone. Closes out and err. Returns when nothing of it
+ * and SIGKILL for what is left after CHILD_GRACE_MS. On Linux, where /proc
+ * tells, also what left the group; but a command that has exited by itself may
+ * leave processes in sessions of their own, which live on; and where this
+ * process had children before the command, orphans that were not seen below
+ * the command may be theirs, and are spared. What has ended and awaits a
+ * parent that lives on counts as gone. Closes out and err. Returns when nothing
  * is left, at once if that is so already; or a second after the SIGKILL, where
  * that does not help.
  */

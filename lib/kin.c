@@ -13,20 +13,23 @@
 
 #include "util.h"
 
-#define LIST_MAX 4096 /* a read of it gives no more */
+#define LIST_MAX (8 * KIN_MAX) /* a pid has seven digits at most */
 
-/* Reads a file of /proc whole, as text. What cannot be read is empty. */
-static void
+/* Reads a file of /proc whole, as text: empty where it cannot be read. */
+static bool
 read_text(int folder, const char *path, char text[LIST_MAX])
 {
 	int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+	size_t used = 0;
 	ssize_t n = -1;
 
 	if (fd != -1) {
-		n = read(fd, text, LIST_MAX - 1);
+		while ((n = read(fd, text + used, LIST_MAX - 1 - used)) > 0)
+			used += (size_t)n;
 		(void)close(fd); /* nothing was written that could be lost */
 	}
-	text[n > 0 ? n : 0] = '\0';
+	text[used] = '\0';
+	return n == 0;
 }
 
 /* /proc may be of another pid namespace, whose numbers are others here. */
@@ -59,24 +62,26 @@ add_list(struct kin *kin, char *list)
 	}
 }
 
-void
+bool
 kin_add_children(struct kin *kin, pid_t parent)
 {
 	char path[NAME_MAX + 16], list[LIST_MAX];
 	struct dirent *thread;
 	DIR *threads;
+	bool told = false;
 
 	(void)snprintf(path, sizeof(path), "/proc/%ld/task", (long)parent);
 	threads = is_ours() ? opendir(path) : NULL;
 	if (threads == NULL)
-		return;
+		return false;
 	while ((thread = readdir(threads)) != NULL) {
 		(void)snprintf(
 		    path, sizeof(path), "%s/children", thread->d_name);
-		read_text(dirfd(threads), path, list);
+		told |= read_text(dirfd(threads), path, list);
 		add_list(kin, list);
 	}
 	(void)closedir(threads); /* likewise */
+	return told;
 }
 
 bool
@@ -95,7 +100,7 @@ kin_ended(pid_t pid)
 	bool zombie;
 
 	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	read_text(AT_FDCWD, path, stat);
+	(void)read_text(AT_FDCWD, path, stat); /* gone: it awaits nobody */
 	/* PID (NAME) STATE, and 16 numbers before that of threads: proc(5) */
 	at = strrchr(stat, ')');
 	zombie = at != NULL && strncmp(at, ") Z ", 4) == 0;

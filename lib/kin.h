@@ -17,8 +17,11 @@ struct kin {
 	size_t count;
 };
 
-/* Adds the children that a process has now, also those yet to be reaped. */
-void kin_add_children(struct kin *kin, pid_t parent);
+/*
+ * Adds the children that a process has now, also those yet to be reaped.
+ * Returns false where the system does not tell.
+ */
+bool kin_add_children(struct kin *kin, pid_t parent);
 
 bool kin_has(const struct kin *kin, pid_t pid);
 

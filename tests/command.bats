@@ -102,11 +102,11 @@ data: 0
 }
 
 @test "a command that there are no descriptors for is 1, and a 500" {
-	run -1 --separate-stderr bash -c 'ulimit -n 8; exec sse-pipe true'
+	run -1 --separate-stderr bash -c 'ulimit -n 7; exec sse-pipe true'
 	[ -z "$output" ]
 	[ "$stderr" = 'sse-pipe: true: Too many open files' ]
 	REQUEST_METHOD=GET run -1 --separate-stderr \
-		bash -c 'ulimit -n 8; exec sse-pipe true'
+		bash -c 'ulimit -n 7; exec sse-pipe true'
 	[ "${lines[0]}" = $'Status: 500 Internal Server Error\r' ]
 }
 
@@ -371,6 +371,20 @@ well'
 		exec sse-pipe -- sh -c ">up; until [ -e left ]; do sleep 0.1; done
 			echo up; exec sleep 1001"
 	} | grep -m 1 "^data: up"'
+	left=$(left_over)
+	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
+}
+
+@test "nor is what such a process leaves while the command is being ended" {
+	local left
+
+	cd "$BATS_TEST_TMPDIR"
+	run -0 sh -c '{
+		sh -c "until [ -e over ]; do sleep 0.1; done
+			sleep 1000 &" >/dev/null 2>&1 3>&- &
+		exec sse-pipe -- sh -c "trap : TERM; echo up
+			while :; do sleep 1; done"
+	} | { grep -m 1 "^data: up"; exec <&-; >over; }'
 	left=$(left_over)
 	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
 }
