@@ -416,8 +416,9 @@ visit(struct share *share)
 {
 	struct stream *stream = &share->stream;
 	int64_t until_ns = util_now_ns() + VISIT_MS * INT64_C(1000000);
-	bool resumes = *stream->request.last_event_id != '\0';
 	bool ended = strcmp(stream->request.last_event_id, "end") == 0;
+	bool further =
+	    share->in_place && *stream->request.last_event_id != '\0';
 	enum hand_answer answer = HAND_LOST;
 	int wait_ms = 1, fd;
 
@@ -426,10 +427,10 @@ visit(struct share *share)
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGHUP, SIG_DFL);
 	while (answer == HAND_LOST && util_now_ns() < until_ns) {
-		fd = find_channel(share, ended || (share->in_place && resumes));
+		fd = find_channel(share, ended || further);
 		if (fd == -1 && errno == ENOENT && ended)
 			return stream_no_content(stream);
-		if (fd == -1 && errno == ENOENT && resumes)
+		if (fd == -1 && errno == ENOENT && further)
 			return run_in_place(share);
 		if (fd == -1 && errno == EAGAIN)
 			break;

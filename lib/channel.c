@@ -42,6 +42,7 @@
 #define FIRST_NS (5000 * MS)    /* for the first viewer to come */
 #define PAUSE_NS (5000 * MS)    /* for viewers that all lag */
 #define DRAIN_NS (10000 * MS)   /* for one of the last to take something */
+#define EXIT_MS 100             /* for the program, from its last byte */
 #define LOCK_MS 1000            /* for the lock, at the end */
 #define ANSWER_MAX 32768        /* of the body of an answer */
 #define LINE_MAX_ERR 1000       /* of the program's stderr */
@@ -138,7 +139,7 @@ unwatch(const struct channel *channel, int fd)
 
 /* --- what goes to viewers --- */
 
-/* A greeting is one write to an empty pipe: it is taken whole, or not. */
+/* A greeting is one write to an empty pipe: what it cannot hold is cut off. */
 static int
 write_whole(void *to, const char *bytes, size_t n)
 {
@@ -539,6 +540,14 @@ pace(struct channel *channel)
 		fail(channel, strerror(errno));
 }
 
+/* Its output is closed a moment before it can be reaped. */
+static void
+await_exit(struct channel *channel)
+{
+	for (int ms = 0; ms < EXIT_MS && !child_reap(&channel->child); ms++)
+		(void)poll(NULL, 0, 1);
+}
+
 static void
 read_out(struct channel *channel)
 {
@@ -552,6 +561,7 @@ read_out(struct channel *channel)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
+		await_exit(channel);
 		end_program(channel);
 		return;
 	}
@@ -640,11 +650,11 @@ find_place(const struct channel *channel, const struct hand_message *message,
 	viewer->place = ring_back(ring, replay);
 	if (id.n == 0)
 		return WELCOME;
+	if (id.n == 3 && memcmp(id.at, "end", 3) == 0)
+		return FINISHED;
 	if (ring_after(ring, ring_digest(id), &viewer->place) &&
 	    !(channel->state == ENDED && viewer->place == ring->head))
 		return WELCOME;
-	if (id.n == 3 && memcmp(id.at, "end", 3) == 0)
-		return FINISHED;
 	if (channel->state == ENDED && viewer->place == ring->head)
 		return FINISHED;
 	if (message->flags & HAND_IN_PLACE)

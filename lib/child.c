@@ -268,8 +268,8 @@ read_tree(const struct child *child, const struct kin *known, struct kin *tree,
 /*
  * Reaps, and looks what is left. timeout(1) leaves the group, as does what
  * "set -m" starts. What made a session of its own, and was left by a command
- * that is over, is a daemon: it stays. What has ended and is not ours to reap
- * counts as gone. Returns whether anything is left.
+ * that is over, and was not killed, is a daemon: it stays. What has ended and
+ * is not ours to reap counts as gone. Returns whether anything is left.
  */
 static bool
 look(struct child *child, bool over, const struct kin *known, struct rest *rest)
@@ -340,7 +340,7 @@ void
 child_stop(struct child *child)
 {
 	int signal = child->pty ? SIGHUP : SIGTERM, wait_ms = 1;
-	bool over = child_reap(child), left, calm;
+	bool over = child_reap(child) && child->status < 128, left, calm;
 	int64_t next_ns; /* of the SIGKILL, then of the end */
 	struct kin told = {.count = 0};
 	struct rest rest;

@@ -421,13 +421,17 @@ viewers_beat(struct viewers *viewers, const char *bytes, size_t n)
 	}
 }
 
-/* Its time is up. True: it is gone; else it leaves at the frame's end. */
+/*
+ * Its time is up. True: it is gone; else it leaves at the frame's end, for
+ * which it has a second.
+ */
 static bool
 expire(struct viewers *viewers, struct viewer *viewer)
 {
-	viewer->over_ns = VIEWERS_NEVER;
-	if (viewer->flags & VIEWER_INSIDE) {
+	if ((viewer->flags & (VIEWER_INSIDE | VIEWER_LEAVES)) ==
+	    VIEWER_INSIDE) {
 		viewer->flags |= VIEWER_LEAVES;
+		viewer->over_ns += UTIL_SECOND_NS;
 		return false;
 	}
 	viewers_remove(viewers, viewer);

@@ -286,6 +286,18 @@ has_channel() {
 	[ "$(frames d | grep '^data')" = "$(printf 'data: %s\n' 2 3 0)" ]
 }
 
+@test "who has had the end gets 204 also while the program lives on" {
+	view a -l 600 -- ./feeder
+	feed 'id: end\ndata: 0\n\n'
+	eventually has '^id: end$' a
+	HTTP_LAST_EVENT_ID=end view b -l 600 -- ./feeder
+	eventually has '^Status: 204 No Content' b
+	end_feed
+	stop_readers
+	kill "$(channel_pid)"
+	all_over
+}
+
 @test "the end of a stream is forgotten after the linger" {
 	view a -l 0.1 -- sse-pipe -- seq 3
 	all_over
@@ -359,6 +371,36 @@ has_channel() {
 	has 'absent: No such file' err
 	has 'text: its Content-Type is not text/event-stream' err
 	refute grep -q 'absent' b
+}
+
+@test "a program that ended leaves a daemon; one that was killed does not" {
+	local i
+
+	program daemons <<-'END'
+		#!/bin/sh
+		setsid sh -c '>daemon; exec sleep 1000' >/dev/null 2>&1 3>&- 7>&- &
+		until [ -e daemon ]; do sleep 0.01; done
+		printf 'Content-Type: text/event-stream\n\ndata: up\n\n'
+		[ "$1" = over ] || exec sleep 1001 3>&- 7>&-
+	END
+	pid_of() {
+		left_over | while read -r pid; do
+			[ "$(ps -o args= -p "$pid")" != "$1" ] || echo "$pid"
+		done
+	}
+	# it may be reaped only after its output has ended
+	for i in {1..10}; do
+		rm -f daemon
+		view "a$i" -l 0 -- ./daemons over
+		eventually no_socket
+		kill "$(pid_of 'sleep 1000')"
+		all_over
+	done
+	rm daemon
+	view b -l 0 -- ./daemons
+	eventually has '^data: up' b
+	kill -9 "$(pid_of 'sleep 1001')"
+	all_over
 }
 
 @test "a silent program: comments come, who left is found, then it ends" {
@@ -492,6 +534,26 @@ stop_readers() {
 	REQUEST_METHOD=GET run -1 sse-share -- ./feeder 3>&- 7>&-
 	[ "${lines[1]}" = $'Status: 500 Internal Server Error\r' ]
 	refute grep -q "$PWD" <(printf '%s\n' "${lines[@]:1}")
+}
+
+@test "a meeting place that vanishes is refused, and the program not run" {
+	mkdir -m 700 meet
+	connect a
+	exec 8>meet/lock
+	flock 8
+	HTTP_LAST_EVENT_ID=7 request a -l 0 -- ./feeder 8>&- &
+	waits_for_lock() {
+		exec 8>&-
+		find /proc/[0-9]*/fd -lname "$PWD/meet/lock" \
+			-not -path "/proc/$$/*" 2>/dev/null | grep -q .
+	}
+	eventually eval '(waits_for_lock)'
+	rm -r meet
+	exec 8>&-
+	wait "$!" || :
+	eventually has '^Status: 500' a
+	[ ! -e starts ]
+	all_over
 }
 
 @test "another user's folder, and another user's channel, are refused" {
@@ -776,6 +838,16 @@ deaf() {
 	[ "$(wc -l <starts)" -eq 1 ]
 	kill "$(channel_pid)"
 	all_over
+}
+
+@test "-m closes also a viewer that does not read, inside an event" {
+	deaf bad -l 0.1 -m 1 -- ./feeder
+	feed 'data: %0100000d\n\n' 1
+	feed 'data: 2\n\n'
+	eventually no_socket
+	touch bad.go
+	all_over
+	refute has '^data: 2' bad
 }
 
 @test "a Python and a shell program that know nothing of it are shared" {
