@@ -136,6 +136,7 @@ message() {
 		"$(message '\"\\/\b\f\t\u0001\u001f'$'\x7f''\n'$'\xe2\x80\xa8')"
 }
 
+# bats test_tags=slow
 @test "the decoder answers as the standard and eventsource-parser do" {
 	# bats test_tags=slow
 	node "$TOP/tests/decode.mjs" 100000 >log

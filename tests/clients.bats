@@ -41,6 +41,7 @@ client_restarts() {
 	client_ends
 }
 
+# bats test_tags=slow
 @test "eventsource on Node: fields, 204, a killed server" {
 	client_restarts eventsource
 }

@@ -441,6 +441,7 @@ well'
 	eventually nothing_left
 }
 
+# bats test_tags=slow
 @test "a slow viewer still gets all that a command wrote before it ended" {
 	# the command is gone long before the viewer has read its output, and a
 	# child of it holds the pipe open

@@ -48,6 +48,7 @@ ends() {
 	[ "$(grep -c '^:' "$1")" -le 60 ]
 }
 
+# bats test_tags=slow
 @test "sse-redis bears a hostile server, within a bound of memory" {
 	start_viewers
 	goes_on garbage 'this is not the Redis protocol'

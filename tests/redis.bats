@@ -53,6 +53,7 @@ load redis
 	[ "$(grep -c ^data: v.301)" = 301 ]
 }
 
+# bats test_tags=slow
 @test "sse-redis goes on after Last-Event-ID, at any of several servers" {
 	start_redis a
 	cli xadd s 5-1 data one
@@ -194,6 +195,7 @@ refused() {
 	done
 }
 
+# bats test_tags=slow
 @test "sse-redis closes the stream where what it reads is no stream any more" {
 	start_redis a
 	view v s
@@ -249,6 +251,7 @@ refused() {
 	grep -q '^Status: 405' v
 }
 
+# bats test_tags=slow
 @test "sse-redis opens the stream where no server is there, and goes on" {
 	REDIS_PORT=$(free_port)
 	REDIS_URL=redis://localhost:$REDIS_PORT view v -k 0.2 s

@@ -653,6 +653,7 @@ stop_readers() {
 	[ ! -e starts ]
 }
 
+# bats test_tags=slow
 @test "a channel killed with -9 leaves nothing; the next request works" {
 	program family <<-'END'
 		#!/bin/sh

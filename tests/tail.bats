@@ -161,6 +161,7 @@ missing() {
 	each_way missing
 }
 
+# bats test_tags=slow
 @test "a directory that is not there yet is waited for" {
 	spawn sse-tail -i 0.01 some/where/log >viewer
 	eventually grep -q '^:' viewer
@@ -277,6 +278,7 @@ linked() {
 	gets gone '<gap> rotated 21 22'
 }
 
+# bats test_tags=slow
 @test "a file between that is gone or compressed is a gap" {
 	seq 3 >log
 	view first - -n 1
@@ -417,6 +419,7 @@ has_inotify() {
 	gets watcher '1 2'
 }
 
+# bats test_tags=slow
 @test "where inotify is not to be had it looks each second" {
 	echo 1 >log
 	ASAN_OPTIONS=detect_leaks=0 spawn strace -qq -o trace \
@@ -430,6 +433,7 @@ has_inotify() {
 	gets add '1 2'
 }
 
+# bats test_tags=slow
 @test "ten lines back in a file of 10 GB are found at once" {
 	truncate -s 10G log
 	seq 5 >>log

@@ -89,6 +89,7 @@ figure() {
 	[ "$(figure refused)" = 1 ]
 }
 
+# bats test_tags=slow
 @test "the same events, of which one viewer's are fewer, are found" {
 	serve <<-'X'
 		id: 1\ndata: 1
