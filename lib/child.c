@@ -239,7 +239,8 @@ child_reap(struct child *child)
  */
 struct rest {
 	bool members;      /* something is in the group */
-	struct kin strays; /* what left it */
+	struct kin strays; /* what left it; those that are ours come first */
+	size_t orphans;    /* how many of these are */
 };
 
 /*
@@ -253,15 +254,14 @@ read_tree(const struct child *child, const struct kin *known, struct kin *tree,
 {
 	bool all;
 
-	tree->count = *ours = 0;
-	all = kin_add_children(tree, getpid()) && tree->count < KIN_MAX;
+	all = kin_own(tree) && tree->count < KIN_MAX;
+	*ours = 0;
 	for (size_t i = 0; i < tree->count; i++)
 		if (child->alone || kin_has(known, tree->pids[i]) ||
 		    getpgid(tree->pids[i]) == child->group)
 			tree->pids[(*ours)++] = tree->pids[i];
 	tree->count = *ours;
-	for (size_t i = 0; i < tree->count; i++)
-		(void)kin_add_children(tree, tree->pids[i]);
+	kin_below(tree);
 	return all;
 }
 
@@ -280,6 +280,7 @@ look(struct child *child, bool over, const struct kin *known, struct rest *rest)
 	bool left = false;
 
 	(void)child_reap(child);
+	rest->orphans = 0;
 	rest->members = !read_tree(child, known, tree, &ours) &&
 			(kill(-child->group, 0) == 0 || errno == EPERM);
 	for (size_t i = 0; i < tree->count; i++) {
@@ -288,52 +289,37 @@ look(struct child *child, bool over, const struct kin *known, struct rest *rest)
 			left |= i < ours; /* its orphans may not be here yet */
 		else if (getpgid(pid) == child->group)
 			rest->members = true;
-		else if (!(over && getsid(pid) != session))
+		else if (!(over && getsid(pid) != session)) {
 			tree->pids[n++] = pid;
+			rest->orphans += i < ours;
+		}
 	}
 	tree->count = n;
 	return left || rest->members || n > 0;
 }
 
-/* Also wakes what is stopped, for it could not end. */
+/* To a process, or a group below 0: a stopped one is woken, else it stays. */
 static void
-signal_group(const struct child *child, const struct rest *rest, int signal)
+end(pid_t pid, int signal)
 {
-	if (!rest->members)
-		return;
 	/* errors say that it is gone, which is what is asked for */
-	(void)kill(-child->group, signal);
-	(void)kill(-child->group, SIGCONT);
+	(void)kill(pid, signal);
+	(void)kill(pid, SIGCONT);
 }
 
-/* Likewise; but those that have been told only to kill them. */
+/* The first n; those that have been told only to kill them. */
 static void
-signal_strays(const struct kin *strays, struct kin *told, int signal)
+end_strays(const struct kin *strays, size_t n, struct kin *told, int signal)
 {
-	for (size_t i = 0; i < strays->count; i++) {
+	for (size_t i = 0; i < n; i++) {
 		bool knows = kin_has(told, strays->pids[i]);
 
 		if (knows && signal != SIGKILL)
 			continue;
-		(void)kill(strays->pids[i], signal);
-		(void)kill(strays->pids[i], SIGCONT);
+		end(strays->pids[i], signal);
 		if (!knows && told->count < KIN_MAX)
 			told->pids[told->count++] = strays->pids[i];
 	}
-}
-
-/* Leaves those that are children of this process. */
-static void
-keep_orphans(struct kin *strays)
-{
-	struct kin ours = {.count = 0};
-	size_t n = 0;
-
-	(void)kin_add_children(&ours, getpid());
-	for (size_t i = 0; i < strays->count; i++)
-		if (kin_has(&ours, strays->pids[i]))
-			strays->pids[n++] = strays->pids[i];
-	strays->count = n;
 }
 
 void
@@ -344,14 +330,16 @@ child_stop(struct child *child)
 	int64_t next_ns; /* of the SIGKILL, then of the end */
 	struct kin told = {.count = 0};
 	struct rest rest;
+	size_t n;
 
 	left = look(child, over, &told, &rest);
 	child_close(&child->terminal);
 	child_close(&child->out);
 	child_close(&child->err);
 	next_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
-	signal_group(child, &rest, signal);
-	signal_strays(&rest.strays, &told, signal);
+	if (rest.members)
+		end(-child->group, signal);
+	end_strays(&rest.strays, rest.strays.count, &told, signal);
 	for (;;) {
 		/* what was orphaned beneath a look is seen by the next one */
 		calm = !left;
@@ -366,11 +354,11 @@ child_stop(struct child *child)
 			signal = SIGKILL;
 			next_ns = util_now_ns() + UTIL_SECOND_NS;
 		}
-		if (signal == SIGKILL)
-			signal_group(child, &rest, signal);
-		else /* a handler may wait for what it started, to end well */
-			keep_orphans(&rest.strays);
-		signal_strays(&rest.strays, &told, signal);
+		if (signal == SIGKILL && rest.members)
+			end(-child->group, signal);
+		/* a handler may wait for what it started, to end well */
+		n = signal == SIGKILL ? rest.strays.count : rest.orphans;
+		end_strays(&rest.strays, n, &told, signal);
 		(void)poll(NULL, 0, wait_ms); /* or until SIGCHLD */
 		if (wait_ms < 16)
 			wait_ms *= 2;

@@ -62,8 +62,9 @@ add_list(struct kin *kin, char *list)
 	}
 }
 
-bool
-kin_add_children(struct kin *kin, pid_t parent)
+/* False where the system does not tell. */
+static bool
+add_children(struct kin *kin, pid_t parent)
 {
 	char path[NAME_MAX + 16], list[LIST_MAX];
 	struct dirent *thread;
@@ -71,7 +72,7 @@ kin_add_children(struct kin *kin, pid_t parent)
 	bool told = false;
 
 	(void)snprintf(path, sizeof(path), "/proc/%ld/task", (long)parent);
-	threads = is_ours() ? opendir(path) : NULL;
+	threads = opendir(path);
 	if (threads == NULL)
 		return false;
 	while ((thread = readdir(threads)) != NULL) {
@@ -82,6 +83,20 @@ kin_add_children(struct kin *kin, pid_t parent)
 	}
 	(void)closedir(threads); /* likewise */
 	return told;
+}
+
+bool
+kin_own(struct kin *kin)
+{
+	kin->count = 0;
+	return is_ours() && add_children(kin, getpid());
+}
+
+void
+kin_below(struct kin *kin)
+{
+	for (size_t i = 0; i < kin->count; i++)
+		(void)add_children(kin, kin->pids[i]); /* it may be gone */
 }
 
 bool

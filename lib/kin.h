@@ -18,10 +18,13 @@ struct kin {
 };
 
 /*
- * Adds the children that a process has now, also those yet to be reaped.
- * Returns false where the system does not tell.
+ * The children that this process has now, also those yet to be reaped. Returns
+ * false where the system does not tell.
  */
-bool kin_add_children(struct kin *kin, pid_t parent);
+bool kin_own(struct kin *kin);
+
+/* Adds what is below those that it has. */
+void kin_below(struct kin *kin);
 
 bool kin_has(const struct kin *kin, pid_t pid);
 

@@ -27,7 +27,6 @@ enum { VIEWER, SIGNALS, INPUTS }; /* places in loop.polls */
 
 /* What the handler needs: nothing else here is global. */
 static volatile sig_atomic_t ending; /* the signal that asks for the end */
-static volatile sig_atomic_t caught; /* another one, or 0 */
 static int wake[2];                  /* to read from and to write to */
 
 /*
@@ -40,9 +39,7 @@ on_signal(int signal)
 	const uint64_t one = 1;
 	int saved = errno;
 
-	if (signal == SIGCHLD) {
-		caught = signal;
-	} else {
+	if (signal != SIGCHLD) {
 		ending = signal;
 		(void)alarm(1);
 	}
@@ -213,7 +210,7 @@ loop_wait(struct loop *loop)
 			return LOOP_GONE;
 		if (loop->polls[SIGNALS].revents != 0 &&
 		    read(wake[0], &signals, sizeof(signals)) > 0) {
-			loop->signal = ending != 0 ? ending : caught;
+			loop->signal = ending != 0 ? ending : SIGCHLD;
 			return LOOP_SIGNAL;
 		}
 		now_ns = util_now_ns();

@@ -138,7 +138,6 @@ message() {
 
 # bats test_tags=slow
 @test "the decoder answers as the standard and eventsource-parser do" {
-	# bats test_tags=slow
 	node "$TOP/tests/decode.mjs" 100000 >log
 	grep '^100000 streams, ' log
 }

@@ -542,12 +542,12 @@ stop_readers() {
 	exec 8>meet/lock
 	flock 8
 	HTTP_LAST_EVENT_ID=7 request a -l 0 -- ./feeder 8>&- &
-	waits_for_lock() {
+	waits_for_lock() (
 		exec 8>&-
 		find /proc/[0-9]*/fd -lname "$PWD/meet/lock" \
 			-not -path "/proc/$$/*" 2>/dev/null | grep -q .
-	}
-	eventually eval '(waits_for_lock)'
+	)
+	eventually waits_for_lock
 	rm -r meet
 	exec 8>&-
 	wait "$!" || :
