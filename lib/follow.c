@@ -17,7 +17,7 @@
 #include "util.h"
 
 /* Bytes of one read: with ids and framing they are one write (frame.h). */
-#define READ_MAX 20480
+#define READ_MAX 28672
 
 static void
 close_fd(int *fd)

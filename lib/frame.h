@@ -7,15 +7,15 @@
 #ifndef FRAME_H
 #define FRAME_H
 
+#include <stdalign.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /*
- * One flush is one write of up to half a pipe (64 KiB on Linux): the reader
- * takes one while the next is made. Larger ones make the two take turns, at
- * half the rate (measured: bench/README.md).
+ * One flush is one write of up to half a pipe, as loop_write makes it: the
+ * reader takes one while the next is made (measured: bench/README.md).
  */
-#define FRAME_BUFFER 32768
+#define FRAME_BUFFER 65536
 
 /* Bytes that somebody else owns; at may be NULL where n is 0. */
 struct bytes {
@@ -34,7 +34,7 @@ struct frame {
 	void *to;    /* handed to sink */
 	int error;   /* errno of the sink's failure, 0 while all is well */
 	size_t used; /* bytes that wait in buffer */
-	char buffer[FRAME_BUFFER];
+	alignas(64) char buffer[FRAME_BUFFER]; /* for the kernel's copying */
 };
 
 /* Fields with n == 0 are left out, but for data, which is always written. */

@@ -23,6 +23,8 @@
 #define POLLRDHUP 0
 #endif
 
+#define PIPE 65536 /* bytes that one of Linux's holds */
+
 enum { VIEWER, SIGNALS, INPUTS }; /* places in loop.polls */
 
 /* What the handler needs: nothing else here is global. */
@@ -242,11 +244,26 @@ write_again(const struct loop *loop)
 	return 0;
 }
 
+/*
+ * With writes of more than half of what a pipe holds reader and writer take
+ * turns, at half the rate. Where it cannot hold more they do.
+ */
+static void
+widen_pipe(void)
+{
+#ifdef F_SETPIPE_SZ
+	if (fcntl(STDOUT_FILENO, F_GETPIPE_SZ) < 2 * PIPE)
+		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, 2 * PIPE);
+#endif
+}
+
 int
 loop_write(void *to, const char *bytes, size_t n)
 {
 	struct loop *loop = to;
 
+	if (n > PIPE / 2)
+		widen_pipe();
 	while (n > 0) {
 		size_t done = fwrite(bytes, 1, n, stdout);
 

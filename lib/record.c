@@ -9,6 +9,9 @@
 
 #include "util.h"
 
+/* Some processors copy to just behind it at a sixth of their rate (bench). */
+#define ALIGNMENT 64
+
 int
 record_init(struct splitter *splitter, enum record_end mode, size_t max)
 {
@@ -33,20 +36,30 @@ record_free(struct splitter *splitter)
 	splitter->buffer = NULL;
 }
 
+/* Moves what is left so that it begins at to. */
+static void
+move(struct splitter *splitter, size_t to)
+{
+	size_t start = splitter->start, left = splitter->end - start;
+
+	memmove(splitter->buffer + to, splitter->buffer + start, left);
+	splitter->start = to;
+	splitter->scan = to + (splitter->scan - start);
+	splitter->end = to + left;
+	splitter->body = to + (splitter->body - start);
+}
+
 char *
 record_room(struct splitter *splitter, size_t *n)
 {
-	size_t start = splitter->start, left = splitter->end - start;
+	size_t left = splitter->end - splitter->start;
 	char *larger;
 
-	if (start > 0) {
-		memmove(splitter->buffer, splitter->buffer + start, left);
-		splitter->start = 0;
-		splitter->scan -= start;
-		splitter->end = left;
-		splitter->body -= start;
-	}
-	if (splitter->size - left < RECORD_READ) {
+	if (left == 0 || splitter->start >= ALIGNMENT)
+		move(splitter,
+		    -(uintptr_t)(splitter->buffer + left) % ALIGNMENT);
+	splitter->behind = splitter->start;
+	if (splitter->size - splitter->end < RECORD_READ) {
 		larger = realloc(splitter->buffer, 2 * splitter->size);
 		if (larger == NULL)
 			return NULL;
@@ -242,5 +255,5 @@ size_t
 record_behind(const struct splitter *splitter, const char **end)
 {
 	*end = splitter->buffer + splitter->start;
-	return splitter->start;
+	return splitter->start - splitter->behind;
 }

@@ -14,10 +14,10 @@
 #include "frame.h"
 
 /*
- * Room for one read; with the framing of lines that are not short it fits
- * FRAME_BUFFER, so that one read makes one write.
+ * Room for one read, in whole pages; with the framing of lines that are not
+ * short it fits FRAME_BUFFER, so that one read makes one write.
  */
-#define RECORD_READ 28672
+#define RECORD_READ 57344
 
 enum record_end {
 	RECORD_LINE,      /* LF, CR or CRLF, as in the event stream format */
@@ -37,6 +37,7 @@ struct splitter {
 	size_t max; /* of a record's or a piece's bytes */
 	char *buffer;
 	size_t size;     /* of buffer */
+	size_t behind;   /* from here to start is what was given of it */
 	size_t start;    /* of the current record in buffer */
 	size_t scan;     /* searched so far */
 	size_t end;      /* of what was read */
@@ -58,7 +59,7 @@ void record_after_cr(struct splitter *splitter);
 void record_free(struct splitter *splitter);
 
 /*
- * Where to read to, at least RECORD_READ bytes, *n of them. Call it when
+ * Where to read to, RECORD_READ bytes, *n of them. Call it when
  * record_next has no more: it moves the bytes that are left.
  * Returns NULL with errno ENOMEM.
  */

@@ -94,6 +94,36 @@ arrived() {
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/writes")" -eq 3 ]
 }
 
+# Makes the pipe that descriptor 8 is hold $1 bytes.
+set_pipe() {
+	perl -e 'open my $pipe, "<&=", 8 or die;
+		fcntl $pipe, 1031, int shift or die $!' "$1" # F_SETPIPE_SZ
+}
+
+# Whether it can hold $1 bytes, of which $2 or more are there.
+pipe_is() {
+	perl -e 'open my $pipe, "<&=", 8 or die;
+		ioctl $pipe, 0x541b, my $n or die $!; # FIONREAD
+		my $size = fcntl $pipe, 1032, 0; # F_GETPIPE_SZ
+		exit !($size == $ARGV[0] && unpack("i", $n) >= $ARGV[1])' "$@"
+}
+
+@test "the pipe of a fast stream holds two writes, and never less than it did" {
+	local size
+
+	cd "$BATS_TEST_TMPDIR"
+	head -c 1000000 /dev/zero | tr '\0' x | fold -w 99 >lines
+	head -n 300 lines >few
+	for size in 65536 262144; do
+		rm -f out && mkfifo out && exec 8<>out
+		set_pipe "$size"
+		sse-pipe <few >&8
+		pipe_is "$size" 30000
+		spawn sh -c 'exec sse-pipe <lines' >&8
+		eventually pipe_is $((size > 131072 ? size : 131072)) 100000
+	done
+}
+
 @test "with -0 a record ends with NUL, and its lines are lines of data" {
 	printf 'a\nb\0c\r\nd\re\0\0\nlast' |
 		makes 'data: a\ndata: b\n\ndata: c\ndata: d\ndata: e\n\ndata: \n\ndata: \ndata: last\n\n' -0
