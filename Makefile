@@ -84,10 +84,11 @@ build/static/%.o: %.c Makefile
 
 # Tools of tests and benchmarks; they stay in build/.
 TOOLS = bench/viewers bench/tick bench/bare bench/start bench/post \
-	bench/nothing
+	bench/nothing bench/lines bench/fflush
 bench/viewers = bench/answer bench/spread lib/util
 bench/tick = lib/util
 bench/bare = lib/util
+bench/lines = lib/util
 bench/start = bench/spread lib/util
 TOOLS += tests/decode
 tests/decode = lib/decode lib/json lib/frame lib/util

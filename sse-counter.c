@@ -62,7 +62,7 @@ send_number(struct stream *stream, uint64_t number)
 int
 main(int argc, char *argv[])
 {
-	static struct stream stream; /* 32 KiB of it are the frame's buffer */
+	static struct stream stream; /* 64 KiB of it are the frame's buffer */
 	uint64_t number, count = COUNT_MAX;
 	int64_t interval_ns = UTIL_SECOND_NS;
 	bool verbose = false;

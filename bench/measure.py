@@ -241,6 +241,41 @@ def filter_rate(command, file):
     return {'filter': os.path.getsize(file) / seconds / 1e6}
 
 
+def live_rate(command, lines):
+    """Million lines a second, a write each, through a filter; CPU of one."""
+    begin = time.monotonic()
+    with subprocess.Popen([TOOLS / 'lines', str(lines)],
+                          stdout=subprocess.PIPE) as source, \
+            subprocess.Popen(command, stdin=source.stdout,
+                             stdout=subprocess.PIPE) as process:
+        source.stdout.close()
+        subprocess.run(['cat'], stdin=process.stdout,
+                       stdout=subprocess.DEVNULL, check=True)
+        seconds = time.monotonic() - begin
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if source.returncode != 0 or process.returncode != 0:
+        raise RuntimeError(f'{command}: status {process.returncode}')
+    return {'live': lines / seconds / 1e6,
+            'live_cpu': (used.ru_utime + used.ru_stime) / lines * 1e6}
+
+
+def catch_up(command, file, mark):
+    """MB a second of a file's bytes, up to the mark, its last line."""
+    begin = time.monotonic()
+    last = more = b' '
+    with subprocess.Popen([*command, file],
+                          stdout=subprocess.PIPE) as process:
+        while more and mark not in last[-len(mark) - 2:]:
+            more = os.read(process.stdout.fileno(), 65536)
+            last = last[-len(mark) - 2:] + more
+        seconds = time.monotonic() - begin
+        process.terminate()
+    if not more:
+        raise RuntimeError(f'{command}: no mark')
+    return {'tail': os.path.getsize(file) / seconds / 1e6}
+
+
 def start(command, count):
     """Microseconds from a program's start to its end."""
     return {'start': run_tool('start', count, *command)['start_median_us']}

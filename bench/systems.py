@@ -212,6 +212,26 @@ FILTER = {
     'sed -u': (['sed', '-u', 's/^/data: /;G'], 1),
 }
 
+# The same where each line comes by itself and each event is to go out: with
+# how many thousand lines.
+LIVE_FILTER = {
+    'sse-pipe': ([PROGRAMS / 'sse-pipe'], 500),
+    'cat': (['cat'], 500),
+    'C with fflush': ([TOOLS / 'fflush'], 500),
+    'mawk': (['mawk', '-W', 'interactive',
+              '{ print "data: " $0 "\\n"; fflush() }'], 200),
+    'gawk': (['gawk', '{ print "data: " $0 "\\n"; fflush() }'], 200),
+    'perl': (['perl', '-ne', '$| = 1; print "data: $_\\n"'], 200),
+    'python': (['/usr/bin/python3', '-c', PYTHON + '\n    out.flush()'], 200),
+    'sed -u': (['sed', '-u', 's/^/data: /;G'], 10),
+}
+
+# A log from its start; who ends by itself does not matter here.
+CATCH_UP = {
+    'sse-tail': [PROGRAMS / 'sse-tail', '-n', 'all'],
+    'cat': ['cat'],
+}
+
 START = {
     'nothing, static': [PROGRAMS / 'bench/nothing'],
     'sse-counter, static': [PROGRAMS / 'sse-counter', '-n', '0'],

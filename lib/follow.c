@@ -16,7 +16,7 @@
 #include "rotation.h"
 #include "util.h"
 
-/* Bytes of one read: with ids and framing they are one write (frame.h). */
+/* Bytes of one read: with ids and framing mostly one write (frame.h). */
 #define READ_MAX 28672
 
 static void

@@ -12,10 +12,17 @@
 #include <stdint.h>
 
 /*
- * One flush is one write of up to half a pipe, as loop_write makes it: the
- * reader takes one while the next is made (measured: bench/README.md).
+ * One flush is one write, of up to half of what loop_write lets a pipe hold:
+ * the reader takes one while the next is made (measured: bench/README.md).
  */
 #define FRAME_BUFFER 65536
+
+/*
+ * What the kernel copies to or from begins there: some processors copy at a
+ * sixth of their rate where the target's address is a little above the
+ * source's, modulo a page (likewise).
+ */
+#define FRAME_ALIGNMENT 64
 
 /* Bytes that somebody else owns; at may be NULL where n is 0. */
 struct bytes {
@@ -34,7 +41,7 @@ struct frame {
 	void *to;    /* handed to sink */
 	int error;   /* errno of the sink's failure, 0 while all is well */
 	size_t used; /* bytes that wait in buffer */
-	alignas(64) char buffer[FRAME_BUFFER]; /* for the kernel's copying */
+	alignas(FRAME_ALIGNMENT) char buffer[FRAME_BUFFER];
 };
 
 /* Fields with n == 0 are left out, but for data, which is always written. */

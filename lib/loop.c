@@ -2,7 +2,7 @@
  * loop: see loop.h. Signals make a descriptor readable, so that none is missed
  * between a look at a flag and the poll.
  */
-#define _GNU_SOURCE /* ppoll, POLLRDHUP, pipe2 */
+#define _GNU_SOURCE /* ppoll, POLLRDHUP, pipe2, F_SETPIPE_SZ */
 #include "loop.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #define POLLRDHUP 0
 #endif
 
-#define PIPE 65536 /* bytes that one of Linux's holds */
+#define PIPE_SIZE 65536 /* what a pipe holds on Linux, at first */
 
 enum { VIEWER, SIGNALS, INPUTS }; /* places in loop.polls */
 
@@ -245,15 +245,15 @@ write_again(const struct loop *loop)
 }
 
 /*
- * With writes of more than half of what a pipe holds reader and writer take
- * turns, at half the rate. Where it cannot hold more they do.
+ * Writes of more than half of what a pipe holds make reader and writer take
+ * turns, on some machines at half the rate. One that cannot grow stays.
  */
 static void
 widen_pipe(void)
 {
 #ifdef F_SETPIPE_SZ
-	if (fcntl(STDOUT_FILENO, F_GETPIPE_SZ) < 2 * PIPE)
-		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, 2 * PIPE);
+	if (fcntl(STDOUT_FILENO, F_GETPIPE_SZ) < 2 * PIPE_SIZE)
+		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, 2 * PIPE_SIZE);
 #endif
 }
 
@@ -262,7 +262,7 @@ loop_write(void *to, const char *bytes, size_t n)
 {
 	struct loop *loop = to;
 
-	if (n > PIPE / 2)
+	if (n > PIPE_SIZE / 2)
 		widen_pipe();
 	while (n > 0) {
 		size_t done = fwrite(bytes, 1, n, stdout);

@@ -66,11 +66,10 @@ int loop_watch(struct loop *loop, int fd, short events);
 enum loop_reason loop_wait(struct loop *loop);
 
 /*
- * Writes all n bytes to stdout and flushes it; a frame_sink. Where n is more
- * than half of what Linux's pipes hold, such a pipe is made to hold 128 KiB
- * first. Blocks while the viewer is slow. Returns 0, or -1 with errno: EPIPE
- * or ECONNRESET where the viewer has left, EINTR where a signal asks for the
- * end.
+ * Writes all n bytes to stdout and flushes it; a frame_sink. For more than 32
+ * KiB a pipe is made to hold 128 KiB first, where Linux allows it. Blocks
+ * while the viewer is slow. Returns 0, or -1 with errno: EPIPE or ECONNRESET
+ * where the viewer has left, EINTR where a signal asks for the end.
  */
 int loop_write(void *loop, const char *bytes, size_t n);
 

@@ -9,9 +9,6 @@
 
 #include "util.h"
 
-/* Some processors copy to just behind it at a sixth of their rate (bench). */
-#define ALIGNMENT 64
-
 int
 record_init(struct splitter *splitter, enum record_end mode, size_t max)
 {
@@ -55,9 +52,10 @@ record_room(struct splitter *splitter, size_t *n)
 	size_t left = splitter->end - splitter->start;
 	char *larger;
 
-	if (left == 0 || splitter->start >= ALIGNMENT)
+	/* what is near the front stays: it may be long, and the reads small */
+	if (left == 0 || splitter->start >= FRAME_ALIGNMENT)
 		move(splitter,
-		    -(uintptr_t)(splitter->buffer + left) % ALIGNMENT);
+		    -(uintptr_t)(splitter->buffer + left) % FRAME_ALIGNMENT);
 	splitter->behind = splitter->start;
 	if (splitter->size - splitter->end < RECORD_READ) {
 		larger = realloc(splitter->buffer, 2 * splitter->size);

@@ -14,8 +14,8 @@
 #include "frame.h"
 
 /*
- * Room for one read, in whole pages; with the framing of lines that are not
- * short it fits FRAME_BUFFER, so that one read makes one write.
+ * Room for one read, in whole pages; with the framing of lines of 50 bytes
+ * and more it fits FRAME_BUFFER, so that one read makes one write.
  */
 #define RECORD_READ 57344
 
@@ -37,7 +37,7 @@ struct splitter {
 	size_t max; /* of a record's or a piece's bytes */
 	char *buffer;
 	size_t size;     /* of buffer */
-	size_t behind;   /* from here to start is what was given of it */
+	size_t behind;   /* start as it was at the last record_room */
 	size_t start;    /* of the current record in buffer */
 	size_t scan;     /* searched so far */
 	size_t end;      /* of what was read */
@@ -60,7 +60,7 @@ void record_free(struct splitter *splitter);
 
 /*
  * Where to read to, RECORD_READ bytes, *n of them. Call it when
- * record_next has no more: it moves the bytes that are left.
+ * record_next has no more: it may move the bytes that are left.
  * Returns NULL with errno ENOMEM.
  */
 char *record_room(struct splitter *splitter, size_t *n);
@@ -87,8 +87,8 @@ void record_took(struct splitter *splitter, size_t n);
 bool record_next(struct splitter *splitter, struct record *record);
 
 /*
- * How many bytes of input that end at splitter->offset are still in the
- * buffer, *end is just after them: until the next record_room.
+ * How many bytes of input were given since the last record_room: they end at
+ * splitter->offset, and *end is just after them, until the next one.
  */
 size_t record_behind(const struct splitter *splitter, const char **end);
 
