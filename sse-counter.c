@@ -93,7 +93,7 @@ main(int argc, char *argv[])
 		return stream_no_content(&stream);
 
 	/* Header, and the reconnection time. */
-	if (!stream_open(&stream))
+	if (!stream_open(&stream) || number >= count)
 		return stream_close(&stream);
 
 	/* Loop: the deadlines are absolute, so the count does not drift. */

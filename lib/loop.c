@@ -95,7 +95,7 @@ loop_init(struct loop *loop)
 {
 	*loop = (struct loop){.tick_ns = LOOP_NEVER, .beat_ns = LOOP_NEVER};
 	loop->over_ns = LOOP_NEVER;
-	loop->written_ns = util_now_ns();
+	loop->wrote = true;
 	if (open_wake() == -1)
 		return -1;
 	loop->polls[VIEWER].fd = STDOUT_FILENO;
@@ -163,12 +163,15 @@ beat_due(const struct loop *loop)
 static int
 sleep_until_due(struct loop *loop)
 {
-	int64_t due_ns =
-	    earlier(loop->over_ns, earlier(loop->tick_ns, beat_due(loop)));
+	int64_t due_ns, now_ns = util_now_ns();
 	struct timespec left = {0};
 
+	if (loop->wrote)
+		loop->written_ns = now_ns;
+	loop->wrote = false;
+	due_ns = earlier(loop->over_ns, earlier(loop->tick_ns, beat_due(loop)));
 	if (due_ns != LOOP_NEVER) {
-		due_ns -= util_now_ns();
+		due_ns -= now_ns;
 		if (due_ns > 0) {
 			left.tv_sec = (time_t)(due_ns / UTIL_SECOND_NS);
 			left.tv_nsec = (long)(due_ns % UTIL_SECOND_NS);
@@ -275,6 +278,6 @@ loop_write(void *to, const char *bytes, size_t n)
 			return -1;
 		clearerr(stdout);
 	}
-	loop->written_ns = util_now_ns();
+	loop->wrote = true;
 	return 0;
 }
