@@ -227,35 +227,35 @@ def stream(system, lines):
             'stream_client': 100 * timed['cpu_s'] / timed['wall_s']}
 
 
-def filter_rate(command, file):
-    """MB of input a second of a filter from a file into a pipe."""
-    with open(file, 'rb') as lines:
-        start = time.monotonic()
-        with subprocess.Popen(command, stdin=lines,
-                              stdout=subprocess.PIPE) as process:
-            subprocess.run(['cat'], stdin=process.stdout,
-                           stdout=subprocess.DEVNULL, check=True)
-        seconds = time.monotonic() - start
+def through(command, source):
+    """Seconds of a filter from source, which it closes, to a pipe; usage."""
+    begin = time.monotonic()
+    with subprocess.Popen(command, stdin=source,
+                          stdout=subprocess.PIPE) as process:
+        source.close()
+        subprocess.run(['cat'], stdin=process.stdout,
+                       stdout=subprocess.DEVNULL, check=True)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - begin
     if process.returncode != 0:
         raise RuntimeError(f'{command}: status {process.returncode}')
+    return seconds, used
+
+
+def filter_rate(command, file):
+    """MB of input a second of a filter from a file into a pipe."""
+    seconds, _ = through(command, open(file, 'rb'))
     return {'filter': os.path.getsize(file) / seconds / 1e6}
 
 
 def live_rate(command, lines):
     """Million lines a second, a write each, through a filter; CPU of one."""
-    begin = time.monotonic()
     with subprocess.Popen([TOOLS / 'lines', str(lines)],
-                          stdout=subprocess.PIPE) as source, \
-            subprocess.Popen(command, stdin=source.stdout,
-                             stdout=subprocess.PIPE) as process:
-        source.stdout.close()
-        subprocess.run(['cat'], stdin=process.stdout,
-                       stdout=subprocess.DEVNULL, check=True)
-        seconds = time.monotonic() - begin
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if source.returncode != 0 or process.returncode != 0:
-        raise RuntimeError(f'{command}: status {process.returncode}')
+                          stdout=subprocess.PIPE) as source:
+        seconds, used = through(command, source.stdout)
+    if source.returncode != 0:
+        raise RuntimeError(f'lines: status {source.returncode}')
     return {'live': lines / seconds / 1e6,
             'live_cpu': (used.ru_utime + used.ru_stime) / lines * 1e6}
 
