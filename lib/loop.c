@@ -95,7 +95,7 @@ loop_init(struct loop *loop)
 {
 	*loop = (struct loop){.tick_ns = LOOP_NEVER, .beat_ns = LOOP_NEVER};
 	loop->over_ns = LOOP_NEVER;
-	loop->wrote = true;
+	loop->written_ns = LOOP_NEVER;
 	if (open_wake() == -1)
 		return -1;
 	loop->polls[VIEWER].fd = STDOUT_FILENO;
@@ -166,9 +166,8 @@ sleep_until_due(struct loop *loop)
 	int64_t due_ns, now_ns = util_now_ns();
 	struct timespec left = {0};
 
-	if (loop->wrote)
+	if (loop->written_ns == LOOP_NEVER)
 		loop->written_ns = now_ns;
-	loop->wrote = false;
 	due_ns = earlier(loop->over_ns, earlier(loop->tick_ns, beat_due(loop)));
 	if (due_ns != LOOP_NEVER) {
 		due_ns -= now_ns;
@@ -278,6 +277,6 @@ loop_write(void *to, const char *bytes, size_t n)
 			return -1;
 		clearerr(stdout);
 	}
-	loop->wrote = true;
+	loop->written_ns = LOOP_NEVER;
 	return 0;
 }

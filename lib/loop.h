@@ -33,8 +33,7 @@ struct loop {
 	short events; /* with LOOP_INPUT: poll's revents */
 
 	/* the rest is the loop's own */
-	int64_t written_ns; /* when it began to wait after the last write */
-	bool wrote;         /* since then */
+	int64_t written_ns; /* when it waited after a write; NEVER: not yet */
 	int64_t over_ns;    /* when LOOP_OVER is due */
 	size_t inputs;
 	size_t turn; /* which input is asked first, in fairness */

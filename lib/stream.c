@@ -389,7 +389,7 @@ stream_open(struct stream *stream)
 		stream->loop.beat_ns = stream->beat_ns;
 	if (stream->limit_ns > 0)
 		loop_limit(&stream->loop, stream->limit_ns);
-	(void)frame_flush(&stream->frame); /* a failure stays until the next */
+	(void)frame_flush(&stream->frame); /* a failure stays in the frame */
 	return true;
 }
 
