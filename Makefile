@@ -18,7 +18,8 @@ PROGRAMS += sse-share
 PROGRAMS += sse-tail
 
 # sse-redis needs hiredis, and OpenSSL for TLS: it is built where they are.
-has = $(shell echo '\#include <$(1)>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+has = $(shell $(CC) $(CPPFLAGS) -E -include $(1) -x c /dev/null \
+	>/dev/null 2>&1 && echo yes)
 HIREDIS := $(call has,hiredis/hiredis.h)
 OPENSSL := $(call has,openssl/ssl.h)
 sse-redis = stream cgi loop frame util url resolve reply link redis entry json \
@@ -43,8 +44,9 @@ MANDIR = $(DESTDIR)$(PREFIX)/share/man
 PORT ?= 3000
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-COMPILE = $(CC) -std=c11 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' \
-	$(WARNINGS) $(CPPFLAGS) $(CFLAGS)
+DEFINES = -D_XOPEN_SOURCE=700 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
+	-DVERSION='"$(VERSION)"'
+COMPILE = $(CC) -std=c11 $(DEFINES) $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
 
 all: $(PROGRAMS) cgi-bin/sse-counter $(if $(HIREDIS),,no-redis)
 
@@ -144,7 +146,7 @@ fuzz: $(FUZZERS)
 
 fuzz-%: tests/fuzz/%.c
 	@mkdir -p build/fuzz/$*
-	clang -std=c11 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' -g -O1 \
+	clang -std=c11 $(DEFINES) -g -O1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-o build/fuzz/$@ $< $(patsubst %,lib/%.c,$($@)) $($@-libs)
 	build/fuzz/$@ -seed=$(FUZZ_SEED) -max_total_time=$(FUZZ_SECONDS) \
@@ -182,7 +184,7 @@ SCRIPTS = $(wildcard tests/*.bash bench/*.bash) $(shell awk \
 	$(wildcard .ci/* bench/* cgi-bin/* cgi-bin/examples/* tests/*) \
 	2>/dev/null)
 MODULES = $(wildcard tests/*.mjs bench/*.mjs)
-EACH_SOURCE = printf '%s\n' $(SOURCES) | xargs -P $(or $(JOBS),2) -n 1
+EACH_SOURCE = printf '%s\n' $(SOURCES) | xargs -P $(or $(JOBS),2) -I {}
 
 lint: lint-gcc lint-clang lint-format lint-tidy lint-cppcheck lint-scripts \
 	lint-man
@@ -194,8 +196,8 @@ lint-format:
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 
 lint-tidy:
-	$(EACH_SOURCE) sh -c 'exec clang-tidy --quiet --warnings-as-errors="*" \
-		"$$1" -- -std=c11 -D_XOPEN_SOURCE=700 -DVERSION="\"\""' tidy
+	$(EACH_SOURCE) clang-tidy --quiet --warnings-as-errors='*' {} \
+		-- -std=c11 $(DEFINES)
 
 lint-cppcheck:
 	cppcheck -j $(or $(JOBS),2) --quiet --error-exitcode=1 --std=c11 \
@@ -211,7 +213,7 @@ lint-man:
 	mandoc -Tlint -W warning man/*
 
 lint-compile:
-	$(EACH_SOURCE) $(COMPILE) -c -o /dev/null
+	$(EACH_SOURCE) $(COMPILE) -c -o /dev/null {}
 
 install: all
 	mkdir -p "$(BINDIR)" "$(MANDIR)/man1" "$(MANDIR)/man7"

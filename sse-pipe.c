@@ -368,7 +368,7 @@ start_command(struct pipe *pipe)
 	const char *id = stream->request.last_event_id;
 
 	/* a request can set this variable, and programs trust it */
-	if (unsetenv("HTTP_PROXY") == -1 ||
+	if (unsetenv("HTTP_PROXY") == -1 || stream_set_path() == -1 ||
 	    (*id != '\0' && setenv("HTTP_LAST_EVENT_ID", id, 1) == -1) ||
 	    loop_catch(SIGCHLD) == -1)
 		stream_refuse(

@@ -30,8 +30,6 @@
 #define MEET_MS 10000    /* for the lock, and for a channel's answer */
 #define LIST_MS 2000     /* likewise, with -L */
 #define VISIT_MS 20000   /* for one channel after the other that ends */
-#define BUSY_MIN_MS 5000 /* when a viewer comes back that found no place */
-#define BUSY_MAX_MS 15000
 #define PUMP_SIZE 16384
 
 struct share {
@@ -216,29 +214,12 @@ complete_setup(struct share *share)
 	log_stream = stream;
 }
 
-/*
- * Nobody can take the viewer now. An error status would stop an EventSource
- * for good, so it gets a stream that ends, and a time to come back.
- */
-static int
-send_back(struct share *share)
-{
-	struct stream *stream = &share->stream;
-	uint64_t spread = BUSY_MAX_MS - BUSY_MIN_MS + 1;
-	uint64_t seed = (uint64_t)util_now_ns() / 1000 + (uint64_t)getpid();
-
-	stream->retry_ms = BUSY_MIN_MS + (int64_t)(seed % spread);
-	(void)stream_open(stream); /* the method is GET */
-	return stream_close(stream);
-}
-
 static _Noreturn void
 refuse_meeting(struct share *share)
 {
-	if (util_scarce(errno) && !share->list) {
-		stream_warn(&share->stream, "%s", strerror(errno));
-		exit(send_back(share));
-	}
+	if (util_scarce(errno) && !share->list)
+		stream_send_back(&share->stream, STREAM_FAILURE,
+		    "socket directory: %s", strerror(errno));
 	if (errno == EPERM)
 		stream_refuse(&share->stream, 500, STREAM_FAILURE,
 		    "meeting place %s: not a folder of mode 0700 that belongs "
@@ -447,7 +428,10 @@ visit(struct share *share)
 	switch (answer) {
 	case HAND_TAKEN: return share->pump == -1 ? EXIT_SUCCESS : pump(share);
 	case HAND_UNKNOWN: return run_in_place(share);
-	default: return send_back(share);
+	default:
+		stream_send_back(stream, STREAM_FAILURE,
+		    "channel %s: no answer within %d s", share->setup.key,
+		    VISIT_MS / 1000);
 	}
 }
 
@@ -476,11 +460,15 @@ main(int argc, char *argv[])
 	if (share.list)
 		return list_channels(&share);
 	complete_setup(&share);
+	if (stream_set_path() == -1)
+		stream_send_back(
+		    stream, STREAM_FAILURE, "%s", strerror(errno));
 
 	/* Viewer: handed over, or passed on to. */
 	if (open_viewer(&share) == -1) {
 		if (util_scarce(errno))
-			return send_back(&share);
+			stream_send_back(
+			    stream, STREAM_FAILURE, "%s", strerror(errno));
 		stream_refuse(
 		    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
 	}

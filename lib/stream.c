@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -124,6 +125,52 @@ stream_refuse(
 			drain(stream); /* it is over either way */
 	}
 	exit(exit_status);
+}
+
+void
+stream_send_back(
+    struct stream *stream, int exit_status, const char *format, ...)
+{
+	/* not all at the same moment: the clock spreads them */
+	uint64_t spread = STREAM_BACK_MAX_MS - STREAM_BACK_MIN_MS + 1;
+	uint64_t seed = (uint64_t)util_now_ns() / 1000 + (uint64_t)getpid();
+	va_list list;
+
+	va_start(list, format);
+	warn_list(stream, format, list);
+	va_end(list);
+	stream->retry_ms = STREAM_BACK_MIN_MS + (int64_t)(seed % spread);
+	(void)stream_open(stream); /* after a HEAD that is all */
+	if (frame_flush(&stream->frame) == 0)
+		drain(stream); /* it is over either way */
+	exit(exit_status);
+}
+
+void
+stream_send_start(struct stream *stream, struct bytes id)
+{
+	struct event start = {.id = id, .event = {"start", 5}};
+
+	frame_event(&stream->frame, &start);
+}
+
+int
+stream_set_path(void)
+{
+	static const char others[] = "/usr/local/bin:/usr/bin:/bin";
+	char path[PATH_MAX + sizeof(others)];
+	ssize_t n;
+
+	if (getenv("PATH") != NULL)
+		return 0;
+	n = readlink("/proc/self/exe", path, PATH_MAX);
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	if (n <= 0) /* /proc may be missing; then it is one of the others */
+		return setenv("PATH", others, 1);
+	path[n == 1 ? 1 : n - 1] = ':';
+	memcpy(path + (n == 1 ? 2 : n), others, sizeof(others));
+	return setenv("PATH", path, 1);
 }
 
 /*

@@ -23,6 +23,8 @@
 #define STREAM_HEADERS_MAX 32
 #define STREAM_DRAIN_MAX 1048576 /* bytes of a refused request's body */
 #define STREAM_DRAIN_MS 1000
+#define STREAM_BACK_MIN_MS 5000 /* when to come back if we cannot serve now */
+#define STREAM_BACK_MAX_MS 15000
 
 /* The options that mean the same everywhere; letters and long names. */
 #define STREAM_LETTERS "+:e:r:k:m:H:hV"
@@ -120,5 +122,27 @@ void stream_warn(const struct stream *stream, const char *format, ...)
  */
 _Noreturn void stream_refuse(struct stream *stream, int status, int exit_status,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Before the header, for what waiting may mend (no process, no descriptor, no
+ * permission just now): says why on stderr and answers with a stream that
+ * ends at once, with a retry of STREAM_BACK_MIN_MS to STREAM_BACK_MAX_MS. An
+ * error status would stop an EventSource for good. Exits with exit_status.
+ */
+_Noreturn void stream_send_back(struct stream *stream, int exit_status,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * An event of type "start", without data, that gives a client which has had
+ * no event yet the id of its place: if it is cut off now, it misses nothing.
+ */
+void stream_send_start(struct stream *stream, struct bytes id);
+
+/*
+ * For a program that starts another one: if PATH is not set (lighttpd sets
+ * none), sets it to the directory of this program, /usr/local/bin, /usr/bin
+ * and /bin. Returns 0, or -1 with errno ENOMEM.
+ */
+int stream_set_path(void);
 
 #endif
