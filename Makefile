@@ -25,6 +25,7 @@ OPENSSL := $(call has,openssl/ssl.h)
 sse-redis = stream cgi loop frame util url resolve reply link redis entry json \
 	history $(if $(OPENSSL),tls,notls)
 PROGRAMS += $(if $(HIREDIS),sse-redis)
+LEFT_OUT = $(if $(HIREDIS),$(if $(OPENSSL),,no-tls),no-redis)
 sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
 
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
@@ -48,10 +49,13 @@ DEFINES = -D_XOPEN_SOURCE=700 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
 	-DVERSION='"$(VERSION)"'
 COMPILE = $(CC) -std=c11 $(DEFINES) $(WARNINGS) $(CPPFLAGS) $(CFLAGS)
 
-all: $(PROGRAMS) cgi-bin/sse-counter $(if $(HIREDIS),,no-redis)
+all: $(PROGRAMS) cgi-bin/sse-counter $(LEFT_OUT)
 
 no-redis:
-	@echo "sse-redis is not built: there is no hiredis (libhiredis-dev)."
+	@echo "sse-redis is left out: there is no hiredis (libhiredis-dev)."
+
+no-tls:
+	@echo "sse-redis has no TLS: there is no OpenSSL (libssl-dev)."
 
 define link
 $(1): build/$(1).o $$($(1):%=build/lib/%.o)
@@ -110,26 +114,33 @@ build/%.o: %.c Makefile
 cgi-bin/sse-counter: sse-counter
 	cp -f sse-counter $@
 
-# lighttpd in the foreground; "exec" would leave make's Ctrl-C to lighttpd,
-# which then waits until the last viewer has left.
+# lighttpd in the foreground. Ctrl-C ends it by SIGTERM: after SIGINT it would
+# wait until the last viewer has left.
 run: all
 	@mkdir -p build/run
 	@echo "http://localhost:$(PORT)/ shows the page; Ctrl-C ends it."
 	@PATH="$$PATH:/usr/sbin"; export SSE_TOP="$(CURDIR)" PORT="$(PORT)" \
-	SSE_RUN="$(CURDIR)/build/run"; trap 'kill $$!' INT TERM HUP; \
-	lighttpd -D -f conf/lighttpd.conf & wait $$! || wait $$!
+	SSE_RUN="$(CURDIR)/build/run"; ended=; \
+	lighttpd -D -f conf/lighttpd.conf & \
+	trap 'ended=1; kill $$! 2>/dev/null' INT TERM HUP; \
+	wait $$! || wait $$! || test "$$ended"
 
-# The tests: all of them, and those that take less than a minute.
+# The tests. "tests/install" installs what "check", which takes a minute, and
+# "test" need; "tests/install all" what every server and browser needs.
 BATS = bats --jobs $(or $(JOBS),4) $(BATSFLAGS)
+TESTED = all $(TOOLS:%=build/%) tests/node_modules
 
-test: all $(TOOLS:%=build/%) tests/node_modules
+check: $(TESTED)
+	$(BATS) --filter-tags '!slow,!all' tests
+
+test: $(TESTED)
+	$(BATS) --filter-tags '!all' tests
+
+test-all: $(TESTED)
 	$(BATS) tests
 
-check: all $(TOOLS:%=build/%) tests/node_modules
-	$(BATS) --filter-tags '!slow' tests
-
 # The tests with other programs: those that are in PROGRAMS_DIR.
-test-static: all static $(TOOLS:%=build/%) tests/node_modules
+test-static: $(TESTED) static
 	PROGRAMS_DIR="$(CURDIR)/build/static" $(BATS) tests
 
 tests/node_modules: tests/package-lock.json
@@ -218,7 +229,7 @@ lint-compile:
 install: all
 	mkdir -p "$(BINDIR)" "$(MANDIR)/man1" "$(MANDIR)/man7"
 	install -m 755 $(PROGRAMS) "$(BINDIR)"
-	install -m 644 man/*.1 "$(MANDIR)/man1"
+	install -m 644 $(PROGRAMS:%=man/%.1) "$(MANDIR)/man1"
 	install -m 644 man/*.7 "$(MANDIR)/man7"
 
 uninstall:
@@ -229,7 +240,8 @@ uninstall:
 clean:
 	rm -rf build $(PROGRAMS) cgi-bin/sse-counter
 
-.PHONY: all static no-redis run test test-static check fuzz bench lint
+.PHONY: all static no-redis no-tls run check test test-all test-static fuzz
+.PHONY: bench lint
 .PHONY: bench-share bench-peers install uninstall clean
 .PHONY: lint-gcc lint-clang lint-compile lint-format lint-tidy lint-cppcheck
 .PHONY: lint-scripts lint-man

@@ -97,22 +97,22 @@ browse_tls() {
 	browse_tls chromium
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,all
 @test "Firefox over HTTP/1.1: events, reconnection, 204, six streams, shared" {
 	browse firefox
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,all
 @test "Firefox over HTTP/2: events, reconnection, 204, six streams, shared" {
 	browse_tls firefox
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,all
 @test "WebKit over HTTP/1.1: events, reconnection, 204, six streams, shared" {
 	browse webkit
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,all
 @test "WebKit over HTTP/2: events, reconnection, 204, six streams, shared" {
 	browse_tls webkit
 }

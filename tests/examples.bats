@@ -18,6 +18,7 @@ has() {
 	grep -qxF -e "$2" "$1"
 }
 
+# bats test_tags=all
 @test "the MQTT example makes an event of each message, its topic the type" {
 	MQTT_PORT=$(free_port)
 	export MQTT_PORT MQTT_HOST=127.0.0.1
@@ -65,7 +66,7 @@ start_postgres() {
 	eventually "$bin/pg_isready" -q
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,all
 @test "the PostgreSQL example goes on after what a viewer has had" {
 	start_postgres
 	# the table and its trigger are the example's own

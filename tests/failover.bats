@@ -113,7 +113,7 @@ configure_proxy() {
 		"server two 127.0.0.1:$2 check inter 200" >haproxy.conf
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,all
 @test "each lighttpd, the primary and the proxy die, and a client misses nothing" {
 	start_group
 	echo "$A" >primary

@@ -8,6 +8,10 @@ TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 PROGRAMS_DIR=${PROGRAMS_DIR:-$TOP}
 export TOP PROGRAMS_DIR PATH="$PROGRAMS_DIR:$TOP:$PATH:/usr/sbin" LC_ALL=C
 
+# Debian has Chromium with windows and, smaller, without.
+CHROMIUM=${CHROMIUM:-$(command -v chromium-headless-shell chromium | head -n 1)}
+export CHROMIUM
+
 # A test that fails is tried once more, and says so: machines are shared.
 export BATS_TEST_RETRIES=1
 if ((${BATS_TEST_TRY_NUMBER:-1} > 1)); then

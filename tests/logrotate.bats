@@ -37,12 +37,12 @@ watch() {
 	[ -e "$SSE_RUN/access.log.1" ]
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,all
 @test "logrotate's create loses a reconnecting viewer of lighttpd's log nothing" {
 	watch create
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,all
 @test "logrotate's copytruncate loses no line without a gap, and repeats none" {
 	watch copytruncate
 }

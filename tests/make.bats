@@ -2,8 +2,6 @@
 # The Makefile, on a copy of the tree: what it honours, tracks, installs and
 # takes away.
 
-# bats file_tags=slow
-
 load helper
 
 setup() {
@@ -26,10 +24,22 @@ quick() {
 	make -j2 CFLAGS=-O0 "$@" >>../make.log 2>&1
 }
 
+# Hides headers from the compiler, as if their package were not there.
+hide() {
+	local header
+
+	for header in "$@"; do
+		mkdir -p "../hidden/${header%/*}"
+		echo "#error $header is hidden" >"../hidden/$header"
+	done
+	export CPPFLAGS="-isystem $BATS_TEST_TMPDIR/hidden"
+}
+
 programs() {
 	printf '%s\n' sse-*.c | sed 's/\.c$//'
 }
 
+# bats test_tags=slow
 @test "make honours CC, CFLAGS, CPPFLAGS and LDFLAGS" {
 	cat >../cc <<-'END'
 		#!/bin/sh
@@ -58,6 +68,7 @@ programs() {
 	grep -e -DFROM_ENVIRONMENT ../log
 }
 
+# bats test_tags=slow
 @test "make builds all without a warning, and then has nothing to do" {
 	make -j2 CFLAGS=-O0 >../out 2>&1
 	run ! grep -i warning ../out
@@ -69,6 +80,7 @@ programs() {
 	make -q CFLAGS=-O0
 }
 
+# bats test_tags=slow
 @test "a header that changes rebuilds what includes it, and nothing else" {
 	quick
 	touch lib/frame.h
@@ -90,6 +102,7 @@ programs() {
 	quick sse-counter
 }
 
+# bats test_tags=slow
 @test "make install and uninstall honour PREFIX and DESTDIR" {
 	local root=$BATS_TEST_TMPDIR/root own="$BATS_TEST_TMPDIR/own place"
 
@@ -117,6 +130,7 @@ programs() {
 	[ -z "$(find "$own" ! -type d)" ]
 }
 
+# bats test_tags=slow
 @test "make clean leaves what was there before" {
 	find . ! -name . | sort >../before
 	quick
@@ -126,6 +140,7 @@ programs() {
 	find . ! -name . | sort | diff ../before -
 }
 
+# bats test_tags=slow
 @test "the version stands in one place" {
 	local version
 
@@ -139,4 +154,36 @@ programs() {
 		[ "$program" = sse-redis ] && ! [ -x sse-redis ] && continue
 		[ "$("./$program" --version)" = "$program 98.7.6" ]
 	done
+}
+
+@test "make finds hiredis and OpenSSL if they are there, and only then" {
+	make -n >../plan
+	grep -e '-o sse-redis .*build/lib/tls\.o .*-lhiredis -lssl' ../plan
+	run ! grep 'left out\|has no TLS' ../plan
+	hide openssl/ssl.h
+	make -n >../plan
+	grep -e '-o sse-redis .*-lhiredis' ../plan
+	grep 'sse-redis has no TLS' ../plan
+	run ! grep -e '-lssl' ../plan
+	hide hiredis/hiredis.h
+	make -n all install >../plan
+	grep 'sse-redis is left out' ../plan
+	run ! grep -e 'sse-redis\.[c1o]' ../plan
+}
+
+# bats test_tags=slow
+@test "make builds and installs without hiredis, and without OpenSSL" {
+	local root=$BATS_TEST_TMPDIR/root
+
+	hide openssl/ssl.h
+	quick
+	./sse-redis --version
+	run ./sse-redis -u rediss://127.0.0.1:1 stream
+	[[ $output == *TLS* ]]
+	make clean
+	hide hiredis/hiredis.h
+	quick install DESTDIR="$root"
+	[ ! -e sse-redis ]
+	[ "$(find "$root" -name 'sse-*' | grep -c redis)" -eq 0 ]
+	"$root/usr/local/bin/sse-counter" -n 1 -i 0.01 | grep -qx 'data: 1'
 }

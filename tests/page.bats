@@ -175,6 +175,7 @@ answered() {
 	# Ctrl-C: the signal goes to all that the terminal has in front
 	kill -INT -- "-$(make_pid)"
 	eventually nothing_left
+	run ! grep -i 'error\|no such process' make.log
 }
 
 # make, which setsid made the leader of its process group

@@ -21,10 +21,12 @@ teardown() {
 	run_rows lighttpd_h2c
 }
 
+# bats test_tags=all
 @test "lighttpd with TLS and HTTP/2 streams" {
 	run_rows lighttpd_tls
 }
 
+# bats test_tags=all
 @test "lighttpd with fcgiwrap streams" {
 	run_rows lighttpd_fcgiwrap
 }
@@ -33,22 +35,27 @@ teardown() {
 	run_rows apache_cgid
 }
 
+# bats test_tags=all
 @test "Apache with event and mod_cgi streams" {
 	run_rows apache_cgi
 }
 
+# bats test_tags=all
 @test "Apache with prefork and mod_cgi streams" {
 	run_rows apache_prefork
 }
 
+# bats test_tags=all
 @test "Apache with mod_http2 streams" {
 	run_rows apache_http2
 }
 
+# bats test_tags=all
 @test "Apache with mod_proxy_fcgi and fcgiwrap streams" {
 	run_rows apache_proxy
 }
 
+# bats test_tags=all
 @test "Apache with mod_fcgid and fcgiwrap streams" {
 	run_rows apache_fcgid
 }
@@ -61,70 +68,87 @@ teardown() {
 	run_rows busybox
 }
 
+# bats test_tags=all
 @test "Caddy with fcgiwrap streams" {
 	run_rows caddy
 }
 
+# bats test_tags=all
 @test "haproxy before lighttpd streams" {
 	run_rows haproxy
 }
 
+# bats test_tags=all
 @test "nginx before lighttpd streams" {
 	run_rows nginx_proxy
 }
 
+# bats test_tags=all
 @test "Apache before lighttpd streams" {
 	run_rows apache_proxy_http
 }
 
+# bats test_tags=all
 @test "h2o streams" {
 	run_rows h2o
 }
 
+# bats test_tags=all
 @test "h2o with HTTP/2 streams" {
 	run_rows h2o_h2c
 }
 
+# bats test_tags=all
 @test "uwsgi with its CGI plugin streams" {
 	run_rows uwsgi
 }
 
+# bats test_tags=all
 @test "webfs streams" {
 	run_rows webfs
 }
 
+# bats test_tags=all
 @test "mini-httpd streams" {
 	run_rows mini_httpd
 }
 
+# bats test_tags=all
 @test "http.server of Python streams" {
 	run_rows python
 }
 
+# bats test_tags=all
 @test "yaws streams" {
 	run_rows yaws
 }
 
+# bats test_tags=all
 @test "twisted streams" {
 	run_rows twisted
 }
 
+# bats test_tags=all
 @test "socat with an nph program streams" {
 	run_rows socat
 }
 
+# bats test_tags=all
 @test "openbsd-inetd with an nph program streams" {
 	run_rows inetd
 }
 
+# bats test_tags=all
 @test "ncat with an nph program streams" {
 	run_rows ncat
 }
 
+# bats test_tags=all
 @test "tcpserver with an nph program streams" {
 	run_rows tcpserver
 }
 
+# bats test_tags=all
 @test "a systemd socket with an nph program streams" {
 	run_rows systemd
 }
@@ -141,6 +165,7 @@ teardown() {
 	run_filter deflate_of_apache
 }
 
+# bats test_tags=all
 @test "proxy_buffering of nginx holds events back, unless the header says no" {
 	run_filter buffering_of_nginx
 }
