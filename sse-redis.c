@@ -129,6 +129,17 @@ send_gap(struct source *source)
 	return history_sent(&source->history, source->history.place);
 }
 
+/* Nothing to send at once: who is cut off now comes back with a place. */
+static void
+send_start(struct source *source)
+{
+	char id[ENTRY_ID_MAX];
+
+	stream_send_start(&source->stream,
+	    (struct bytes){id, entry_id_text(id, source->history.place)});
+	source->history.fresh = false;
+}
+
 static int
 send_entry(struct source *source, const struct reply *reply)
 {
@@ -158,6 +169,8 @@ send_entries(struct source *source)
 	open_stream(source);
 	if (source->history.gap != NULL && send_gap(source) == -1)
 		return -1;
+	if (source->history.fresh && entries == NULL)
+		send_start(source);
 	for (size_t i = 0; entries != NULL && i < entries->n; i++)
 		if (send_entry(source, entries->elements[i]) == -1)
 			return -1;
@@ -191,6 +204,7 @@ take_reply(struct source *source)
 		/* FALLTHROUGH */
 	case HISTORY_ASK: ask(source); /* FALLTHROUGH */
 	case HISTORY_EXPECT: return;
+	case HISTORY_KEEP: redis_keep(&source->redis); return;
 	default: errno = EPROTO; break;
 	}
 	redis_drop(&source->redis,

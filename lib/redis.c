@@ -565,6 +565,12 @@ redis_settle(struct redis *redis)
 }
 
 void
+redis_keep(struct redis *redis)
+{
+	link_keep(&redis->link);
+}
+
+void
 redis_drop(struct redis *redis, const char *why)
 {
 	(void)lose(redis, "%s: %s", target_name(redis), why);

@@ -95,6 +95,9 @@ enum redis_event redis_step(struct redis *redis);
 void redis_ask(
     struct redis *redis, const struct bytes *words, size_t n, int64_t block_ms);
 
+/* redis.reply stays as it is until the next reply has been dealt with. */
+void redis_keep(struct redis *redis);
+
 /*
  * With Sentinels: asks whether the server is still a primary, and leaves it
  * if it is none. Where it is not asked for, nothing.
