@@ -25,7 +25,7 @@ link_init(struct link *link)
 
 int
 link_open(struct link *link, const void *address, size_t address_n,
-    const char *host, const struct tls_files *files)
+    const char *host, const char *other, const struct tls_files *files)
 {
 	const struct sockaddr *to = address;
 	const int on = 1;
@@ -45,7 +45,7 @@ link_open(struct link *link, const void *address, size_t address_n,
 	    errno != EINPROGRESS)
 		goto fail;
 	if (host != NULL) {
-		link->tls = tls_open(link->fd, host, files);
+		link->tls = tls_open(link->fd, host, other, files);
 		if (link->tls == NULL)
 			goto fail;
 	}

@@ -285,25 +285,21 @@ refused() {
 	grep -qF -e "$2" "$1.err"
 }
 
-@test "sse-redis answers 500 where waiting does not help" {
-	start_redis a
-	cli set text value
-	request v text
-	refused v WRONGTYPE
+# sent_back NAME TEXT: the viewer is told to come back, TEXT is in the log.
+sent_back() {
+	[ "$STATUS" = 1 ]
+	[ "$(head -n 1 "$1")" = $'Content-Type: text/event-stream\r' ]
+	grep -qxE 'retry: (5|6|7|8|9|1.)...' "$1"
+	[ "$(wc -l <"$1.err")" = 1 ]
+	grep -qF -e "$2" "$1.err"
+}
 
-	cli acl setuser reader on '>secret' '~s' +@read
-	cli acl setuser narrow on '>secret' '~s' +xread
-	cli config set requirepass s3cret
-	request v s
-	refused v NOAUTH
-	REDIS_URL=unix://:wrong@$REDIS_SOCKET request v s
-	refused v WRONGPASS
-	REDIS_URL=unix://reader:secret@$REDIS_SOCKET request v other
-	refused v NOPERM
-	REDIS_URL=unix://narrow:secret@$REDIS_SOCKET request v s
-	refused v NOPERM
-	REDIS_URL="unix://:s3cret@$REDIS_SOCKET?db=99" request v s
+@test "sse-redis answers 500 where no waiting helps" {
+	start_redis a
+	REDIS_URL="unix:$REDIS_SOCKET?db=99" request v s
 	refused v 'DB index'
+	REDIS_URL=unix:/$(head -c 200 /dev/zero | tr '\0' x) request v s
+	refused v 'path is too long'
 	for REDIS_URL in redis://x@h redis://h:0 redis://h:x redis://:%zz@h \
 		http://h redis://h,i redis+sentinel://h redis://h?db=1 \
 		redis://::1 'unix:s' redis://h/x redis://h/1/2; do
@@ -312,6 +308,24 @@ refused() {
 		grep -q "^sse-redis: the server's URL: " v.err
 		[ "$(head -n 1 v)" = $'Status: 500 Internal Server Error\r' ]
 	done
+}
+
+@test "sse-redis sends back who may be let in later" {
+	start_redis a
+	cli set text value
+	request v text
+	sent_back v WRONGTYPE
+	cli acl setuser reader on '>secret' '~s' +@read
+	cli acl setuser narrow on '>secret' '~s' +xread
+	cli config set requirepass s3cret
+	request v s
+	sent_back v NOAUTH
+	REDIS_URL=unix://:wrong@$REDIS_SOCKET request v s
+	sent_back v WRONGPASS
+	REDIS_URL=unix://reader:secret@$REDIS_SOCKET request v other
+	sent_back v NOPERM
+	REDIS_URL=unix://narrow:secret@$REDIS_SOCKET request v s
+	sent_back v NOPERM
 }
 
 # bats test_tags=slow
@@ -529,16 +543,16 @@ make_certificates() {
 	# its certificate is not for this address
 	SSE_REDIS_CACERT=ca.pem REDIS_URL="rediss://[::ffff:127.0.0.1]:$tls" \
 		request x s
-	refused x 'TLS: '
+	sent_back x 'TLS: '
 	SSE_REDIS_CACERT=/nowhere REDIS_URL=rediss://localhost:$tls request x s
-	refused x 'a certificate or key file cannot be used'
+	sent_back x 'a certificate or key file cannot be used'
 	SSE_REDIS_CACERT=client.pem REDIS_URL=rediss://localhost:$tls \
 		request x s
-	refused x 'TLS: '
+	sent_back x 'TLS: '
 	# no certificate of the system's is for it either
 	unset SSE_REDIS_CACERT
 	REDIS_URL=rediss://localhost:$tls request x s
-	refused x 'TLS: '
+	sent_back x 'TLS: '
 }
 
 @test "sse-redis under sse-share: one connection for all viewers, who resume" {
