@@ -92,15 +92,22 @@ parse_options(struct source *source, int argc, char *argv[])
 	if (wrong != NULL)
 		stream_refuse(
 		    stream, 500, STREAM_USAGE, "the server's URL: %s", wrong);
+	source->url.sentinel_user = getenv("SSE_REDIS_SENTINEL_USER");
+	source->url.sentinel_password = getenv("SSE_REDIS_SENTINEL_PASSWORD");
 }
 
-/* It will not be had by waiting. Returns -1; before the header it exits. */
+/*
+ * It is over: for good, or the client may come back. Returns -1; before the
+ * header it exits.
+ */
 static int
-fail(struct source *source, const char *why)
+fail(struct source *source, const char *why, bool for_good)
 {
 	redis_free(&source->redis);
-	if (!source->open)
+	if (!source->open && for_good)
 		stream_refuse(&source->stream, 500, STREAM_FAILURE, "%s", why);
+	if (!source->open)
+		stream_send_back(&source->stream, STREAM_FAILURE, "%s", why);
 	stream_warn(&source->stream, "%s", why);
 	source->stream.failed = 1;
 	return -1;
@@ -127,6 +134,17 @@ send_gap(struct source *source)
 
 	frame_event(&source->stream.frame, &gap);
 	return history_sent(&source->history, source->history.place);
+}
+
+/* Nothing to send at once: who is cut off now comes back with a place. */
+static void
+send_start(struct source *source)
+{
+	char id[ENTRY_ID_MAX];
+
+	stream_send_start(&source->stream,
+	    (struct bytes){id, entry_id_text(id, source->history.place)});
+	source->history.fresh = false;
 }
 
 static int
@@ -158,6 +176,8 @@ send_entries(struct source *source)
 	open_stream(source);
 	if (source->history.gap != NULL && send_gap(source) == -1)
 		return -1;
+	if (source->history.fresh && entries == NULL)
+		send_start(source);
 	for (size_t i = 0; entries != NULL && i < entries->n; i++)
 		if (send_entry(source, entries->elements[i]) == -1)
 			return -1;
@@ -191,6 +211,7 @@ take_reply(struct source *source)
 		/* FALLTHROUGH */
 	case HISTORY_ASK: ask(source); /* FALLTHROUGH */
 	case HISTORY_EXPECT: return;
+	case HISTORY_KEEP: redis_keep(&source->redis); return;
 	default: errno = EPROTO; break;
 	}
 	redis_drop(&source->redis,
@@ -226,9 +247,12 @@ step(struct source *source)
 		case REDIS_REPLY: take_reply(source); break;
 		case REDIS_LOST:
 			if (lose(source) == -1)
-				return fail(source, "an entry is too large");
+				return fail(
+				    source, "an entry is too large", false);
 			break;
-		case REDIS_FAILED: return fail(source, source->redis.why);
+		case REDIS_REFUSED:
+			return fail(source, source->redis.why, false);
+		case REDIS_FAILED: return fail(source, source->redis.why, true);
 		}
 	}
 }
@@ -255,7 +279,7 @@ static int
 turn(struct source *source)
 {
 	if (watch(source) == -1)
-		return fail(source, strerror(errno));
+		return fail(source, strerror(errno), false);
 	switch (stream_wait(&source->stream)) {
 	case LOOP_TICK:
 		if (util_now_ns() >= source->open_ns)

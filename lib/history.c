@@ -1,5 +1,6 @@
 /*
- * history: see history.h.
+ * history: see history.h. Whether entries are missing is decided in one
+ * place, judge.
  */
 #include "history.h"
 
@@ -7,6 +8,15 @@
 #include <string.h>
 
 static const struct entry_id nothing = {0, 0};
+
+/* What XINFO says of a stream. */
+struct look {
+	struct entry_id end;  /* the greatest id that there ever was */
+	struct entry_id gone; /* up to here there is no entry (any more) */
+	uint64_t length;      /* entries that there are */
+	bool counted;         /* added is known: Redis 7 */
+	uint64_t added;       /* entries that there ever were */
+};
 
 void
 history_init(struct history *history, const char *key,
@@ -20,6 +30,7 @@ history_init(struct history *history, const char *key,
 	    .batch = HISTORY_BATCH,
 	};
 	history->placed = entry_id_parse(id, &history->place) == 0;
+	history->fresh = !history->placed;
 	if (!history->placed)
 		history->place = nothing;
 }
@@ -27,10 +38,14 @@ history_init(struct history *history, const char *key,
 void
 history_begin(struct history *history)
 {
-	history->step = HISTORY_INFO;
+	history->step = history->placed ? HISTORY_READ : HISTORY_INFO;
 	history->asked = 0;
 	history->checked = false;
 	history->entries = NULL;
+	/* the count is this server's; before all entries it is 0 everywhere */
+	history->counted = entry_id_compare(history->place, nothing) == 0;
+	history->added = 0;
+	history->gone = nothing;
 }
 
 bool
@@ -66,8 +81,7 @@ place(struct history *history)
 
 /* XREAD COUNT n [BLOCK ms] STREAMS key id */
 static size_t
-command_read(struct history *history, struct bytes words[HISTORY_WORDS],
-    int64_t *block_ms)
+command_read(struct history *history, struct bytes words[HISTORY_WORDS])
 {
 	size_t n = 0;
 
@@ -76,7 +90,6 @@ command_read(struct history *history, struct bytes words[HISTORY_WORDS],
 	words[n++] = count(history, history->batch);
 	/* the first is answered at once: now we know that we may */
 	if (history->checked) {
-		*block_ms = HISTORY_BLOCK_MS;
 		words[n++] = text("BLOCK");
 		words[n].at = history->block;
 		words[n++].n = util_digits(history->block, HISTORY_BLOCK_MS);
@@ -87,23 +100,27 @@ command_read(struct history *history, struct bytes words[HISTORY_WORDS],
 	return n;
 }
 
-/* XREVRANGE key id - COUNT n, or XRANGE key - + COUNT 1 */
+/* XREVRANGE key id - COUNT n */
 static size_t
-command_range(struct history *history, struct bytes words[HISTORY_WORDS])
+command_back(struct history *history, struct bytes words[HISTORY_WORDS])
 {
-	bool back = history->step == HISTORY_BACK;
-	uint64_t n = 1;
-
-	if (back)
-		n = history->back < history->batch ? history->back
-						   : history->batch;
-	words[0] = text(back ? "XREVRANGE" : "XRANGE");
+	words[0] = text("XREVRANGE");
 	words[1] = history->key;
-	words[2] = back ? place(history) : text("-");
-	words[3] = text(back ? "-" : "+");
+	words[2] = place(history);
+	words[3] = text("-");
 	words[4] = text("COUNT");
-	words[5] = count(history, n);
+	words[5] = count(history,
+	    history->back < history->batch ? history->back : history->batch);
 	return 6;
+}
+
+static size_t
+command_info(struct history *history, struct bytes words[HISTORY_WORDS])
+{
+	words[0] = text("XINFO");
+	words[1] = text("STREAM");
+	words[2] = history->key;
+	return 3;
 }
 
 size_t
@@ -114,17 +131,14 @@ history_command(struct history *history, struct bytes words[HISTORY_WORDS],
 
 	*block_ms = 0;
 	switch (history->step) {
-	case HISTORY_INFO:
-		words[0] = text("XINFO");
-		words[1] = text("STREAM");
-		words[2] = history->key;
-		return asked == 0 ? 3 : 0;
-	case HISTORY_BACK:
-		return asked == 0 ? command_range(history, words) : 0;
-	case HISTORY_OLDEST:
+	case HISTORY_INFO: return asked == 0 ? command_info(history, words) : 0;
+	case HISTORY_BACK: return asked == 0 ? command_back(history, words) : 0;
+	case HISTORY_READ:
+		/* the second waits as long as the first */
+		*block_ms = history->checked ? HISTORY_BLOCK_MS : 0;
 		if (asked == 0)
-			return command_range(history, words);
-		return asked == 1 ? command_read(history, words, block_ms) : 0;
+			return command_read(history, words);
+		return asked == 1 ? command_info(history, words) : 0;
 	default: return 0;
 	}
 }
@@ -137,18 +151,19 @@ go_to(struct history *history, enum history_step step)
 	return HISTORY_ASK;
 }
 
-/* The id of an entry's reply. Returns 0 or -1. */
+/* The id of an entry's reply: never 0-0. Returns 0 or -1. */
 static int
 id_of(const struct reply *entry, struct entry_id *id)
 {
-	if (entry->type != REPLY_ARRAY || entry->n == 0)
+	if (entry->type != REPLY_ARRAY || entry->n == 0 ||
+	    entry_id_parse(entry->elements[0]->text, id) == -1)
 		return -1;
-	return entry_id_parse(entry->elements[0]->text, id);
+	return entry_id_compare(*id, nothing) == 0 ? -1 : 0;
 }
 
 /* The value of a field of XINFO's reply, or NULL. */
 static const struct reply *
-info(const struct reply *reply, const char *name)
+field(const struct reply *reply, const char *name)
 {
 	for (size_t i = 0; reply->type == REPLY_ARRAY && i + 1 < reply->n;
 	     i += 2)
@@ -158,62 +173,146 @@ info(const struct reply *reply, const char *name)
 	return NULL;
 }
 
-/* Entries may be missing: from here it is the oldest that there is. */
-static void
-set_gap(struct history *history, const char *why, const struct entry_id *oldest)
+/* Reads XINFO's reply. Returns 0, or -1 where it is none. */
+static int
+look_at(const struct reply *reply, struct look *look)
 {
-	history->gap = why;
-	history->place =
-	    oldest != NULL ? entry_id_before(*oldest) : history->end;
+	const struct reply *last = field(reply, "last-generated-id");
+	const struct reply *first = field(reply, "first-entry");
+	const struct reply *length = field(reply, "length");
+	const struct reply *added = field(reply, "entries-added");
+
+	*look = (struct look){.counted = true};
+	if (reply->type == REPLY_ERROR) /* no such key: it may come */
+		return 0;
+	if (last == NULL || first == NULL || length == NULL ||
+	    entry_id_parse(last->text, &look->end) == -1)
+		return -1;
+	look->length = (uint64_t)length->integer;
+	look->added = added != NULL ? (uint64_t)added->integer : 0;
+	look->counted = added != NULL && look->added >= look->length;
+	look->gone = look->end;
+	if (first->type == REPLY_NIL)
+		return 0;
+	if (id_of(first, &look->gone) == -1)
+		return -1;
+	look->gone = entry_id_before(look->gone);
+	return 0;
 }
 
-/* Whether what followed place may be gone: place is, and not just before. */
+/* What READ brought. */
+struct batch {
+	size_t n;
+	struct entry_id before; /* just before the first, or our place */
+	struct entry_id last;   /* the last, or our place */
+};
+
+/* Returns 0, or -1: these are no entries. */
+static int
+measure(const struct history *history, struct batch *batch)
+{
+	const struct reply *entries = history->entries;
+
+	*batch = (struct batch){0, history->place, history->place};
+	if (entries == NULL)
+		return 0;
+	batch->n = entries->n;
+	if (id_of(entries->elements[0], &batch->before) == -1 ||
+	    id_of(entries->elements[batch->n - 1], &batch->last) == -1)
+		return -1;
+	batch->before = entry_id_before(batch->before);
+	return 0;
+}
+
+/* Whether it is another stream than we have read: none of these goes back. */
 static bool
-trimmed(const struct history *history, struct entry_id oldest)
+replaced(const struct history *history, const struct look *look,
+    const struct batch *batch)
 {
-	return entry_id_compare(history->place, nothing) != 0 &&
-	       entry_id_compare(oldest, history->place) > 0 &&
-	       entry_id_compare(entry_id_before(oldest), history->place) != 0;
+	return entry_id_compare(look->end, history->place) < 0 ||
+	       entry_id_compare(look->gone, history->gone) < 0 ||
+	       (history->counted && look->counted &&
+		   look->added < history->added + batch->n);
 }
 
-/* A viewer's place, after its absence. oldest is NULL in an empty stream. */
-static void
-check_place(struct history *history, const struct entry_id *oldest)
+/*
+ * Whether entries between our place and the batch may be missing. If they are
+ * counted, there are as many as were added since; else nothing is missing
+ * where our place, or what is just after it, is not trimmed yet.
+ */
+static bool
+trimmed(const struct history *history, const struct look *look,
+    const struct batch *batch)
 {
-	int behind = entry_id_compare(history->end, history->place);
+	bool counted = history->counted && look->counted;
+	uint64_t since = look->added - history->added;
 
-	if (behind < 0)
-		set_gap(history, "reset", oldest);
-	else if (oldest != NULL ? trimmed(history, *oldest)
-				: behind > 0 && entry_id_compare(history->place,
-						    nothing) != 0)
-		set_gap(history, "trimmed", oldest);
+	if (counted && batch->n > 0 &&
+	    entry_id_compare(batch->last, look->end) == 0)
+		return since != batch->n;
+	if (entry_id_compare(look->gone, history->place) <= 0)
+		return false;
+	if (batch->n > 0 &&
+	    entry_id_compare(batch->before, history->place) <= 0)
+		return false;
+	return !counted || since != look->length;
+}
+
+/* Afterwards the viewer has had the batch. */
+static void
+count_up(
+    struct history *history, const struct look *look, const struct batch *batch)
+{
+	history->gone = look->gone;
+	history->added += batch->n;
+	if (entry_id_compare(batch->last, look->end) != 0)
+		return;
+	history->counted = look->counted;
+	history->added = look->added;
+}
+
+/* What READ brought and what CHECK says of it. Returns 0 or -1. */
+static int
+judge(struct history *history, const struct look *look)
+{
+	struct batch batch;
+
+	if (measure(history, &batch) == -1)
+		return -1;
+	if (replaced(history, look, &batch)) {
+		/* what came may be of either: again, from the beginning */
+		history->entries = NULL;
+		history->gap = "reset";
+		batch = (struct batch){0, look->gone, look->gone};
+	} else if (trimmed(history, look, &batch)) {
+		history->gap = "trimmed";
+		if (batch.n == 0)
+			batch = (struct batch){0, look->gone, look->gone};
+	}
+	if (history->gap != NULL) {
+		history->place = batch.before;
+		history->counted = false;
+	}
+	count_up(history, look, &batch);
+	return 0;
 }
 
 static enum history_do
 take_info(struct history *history, const struct reply *reply)
 {
-	const struct reply *last = info(reply, "last-generated-id");
-	const struct reply *first = info(reply, "first-entry");
-	struct entry_id oldest = nothing;
+	struct look look;
 
-	history->end = nothing;
-	if (reply->type != REPLY_ERROR && /* no such key: it may come */
-	    (last == NULL || first == NULL ||
-		entry_id_parse(last->text, &history->end) == -1 ||
-		(first->type != REPLY_NIL && id_of(first, &oldest) == -1)))
+	if (look_at(reply, &look) == -1)
 		return HISTORY_BROKEN;
-	if (history->placed) {
-		check_place(history,
-		    entry_id_compare(oldest, nothing) == 0 ? NULL : &oldest);
-		return go_to(history, HISTORY_OLDEST);
-	}
 	/* the end, and never "the end" again: that moves on by itself */
-	history->place = history->end;
-	if (history->back > 0 && entry_id_compare(history->end, nothing) != 0)
+	history->place = look.end;
+	if (history->back > 0 && look.length > 0) {
+		history->counted = false;
 		return go_to(history, HISTORY_BACK);
+	}
 	history->placed = true;
-	return go_to(history, HISTORY_OLDEST);
+	count_up(history, &look, &(struct batch){0, look.end, look.end});
+	return go_to(history, HISTORY_READ);
 }
 
 static enum history_do
@@ -225,8 +324,7 @@ take_back(struct history *history, const struct reply *reply)
 		return HISTORY_BROKEN;
 	if (reply->n > 0) {
 		if (id_of(reply->elements[reply->n - 1], &oldest) == -1 ||
-		    entry_id_compare(oldest, history->place) > 0 ||
-		    entry_id_compare(oldest, nothing) == 0)
+		    entry_id_compare(oldest, history->place) > 0)
 			return HISTORY_BROKEN;
 		history->place = entry_id_before(oldest);
 		history->back -= reply->n;
@@ -234,25 +332,7 @@ take_back(struct history *history, const struct reply *reply)
 	if (reply->n > 0 && history->back > 0)
 		return go_to(history, HISTORY_BACK);
 	history->placed = true;
-	return go_to(history, HISTORY_OLDEST);
-}
-
-static enum history_do
-take_oldest(struct history *history, const struct reply *reply)
-{
-	struct entry_id oldest;
-
-	history->step = HISTORY_READ;
-	if (reply->type != REPLY_ARRAY)
-		return HISTORY_BROKEN;
-	if (reply->n == 0)
-		return HISTORY_EXPECT;
-	if (id_of(reply->elements[0], &oldest) == -1 ||
-	    entry_id_compare(oldest, nothing) == 0)
-		return HISTORY_BROKEN;
-	if (trimmed(history, oldest))
-		set_gap(history, "trimmed", &oldest);
-	return HISTORY_EXPECT;
+	return go_to(history, HISTORY_READ);
 }
 
 /* nil, or [[KEY, [ENTRY, ...]]] */
@@ -265,7 +345,8 @@ take_read(struct history *history, const struct reply *reply)
 	if (reply->type == REPLY_ARRAY) {
 		stream = reply->n == 1 ? reply->elements[0] : reply;
 		if (stream->type != REPLY_ARRAY || stream->n != 2 ||
-		    stream->elements[1]->type != REPLY_ARRAY)
+		    stream->elements[1]->type != REPLY_ARRAY ||
+		    stream->elements[1]->n == 0)
 			return HISTORY_BROKEN;
 		history->entries = stream->elements[1];
 	} else if (reply->type != REPLY_NIL) {
@@ -274,7 +355,18 @@ take_read(struct history *history, const struct reply *reply)
 	history->checked = true;
 	if (history->entries == NULL || history->entries->n < history->batch)
 		history->batch = HISTORY_BATCH; /* that was all there was */
-	(void)go_to(history, HISTORY_OLDEST);
+	history->step = HISTORY_CHECK;
+	return HISTORY_KEEP;
+}
+
+static enum history_do
+take_check(struct history *history, const struct reply *reply)
+{
+	struct look look;
+
+	if (look_at(reply, &look) == -1 || judge(history, &look) == -1)
+		return HISTORY_BROKEN;
+	(void)go_to(history, HISTORY_READ);
 	return HISTORY_ENTRIES;
 }
 
@@ -284,8 +376,8 @@ history_reply(struct history *history, const struct reply *reply)
 	switch (history->step) {
 	case HISTORY_INFO: return take_info(history, reply);
 	case HISTORY_BACK: return take_back(history, reply);
-	case HISTORY_OLDEST: return take_oldest(history, reply);
-	default: return take_read(history, reply);
+	case HISTORY_READ: return take_read(history, reply);
+	default: return take_check(history, reply);
 	}
 }
 
@@ -300,5 +392,6 @@ history_sent(struct history *history, struct entry_id id)
 	}
 	history->place = id;
 	history->gap = NULL;
+	history->fresh = false;
 	return 0;
 }

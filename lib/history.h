@@ -3,13 +3,15 @@
  * server next so that it gets every entry once, in order. A conversation of
  * commands and replies; it knows nothing of connections, nor of events.
  *
- *	INFO     what ids the stream has: is our place still in it?
- *	BACK     walks back from the end, for -n COUNT
- *	OLDEST   the oldest entry, together with
- *	READ     the entries after our place, waiting for one
+ *	INFO     where a new viewer's stream ends
+ *	BACK     walks back from there, for -n COUNT
+ *	READ     the entries after our place, waiting for one, together with
+ *	CHECK    INFO again
  *
- * OLDEST and READ are sent as one, so what one finds was true for the other:
- * a viewer whose place was trimmed while it was away, or too slow, is told.
+ * READ and CHECK are sent as one and judged as one: the entries are held until
+ * the answer to CHECK. A stream loses its oldest entries first, so what CHECK
+ * finds was there for READ too. What was asked before READ proves nothing: the
+ * server may wait for 5 seconds, and a transaction may add and trim at once.
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -26,12 +28,13 @@
 #define HISTORY_WORDS 8       /* of a command */
 #define HISTORY_BACK_MAX 1000000
 
-enum history_step { HISTORY_INFO, HISTORY_BACK, HISTORY_OLDEST, HISTORY_READ };
+enum history_step { HISTORY_INFO, HISTORY_BACK, HISTORY_READ, HISTORY_CHECK };
 
 /* What to do with a reply. */
 enum history_do {
 	HISTORY_ASK,     /* history_command says what to ask next */
 	HISTORY_EXPECT,  /* nothing: another reply comes */
+	HISTORY_KEEP,    /* likewise, and this one must stay until then */
 	HISTORY_ENTRIES, /* send what history.gap says, and the entries */
 	HISTORY_BROKEN,  /* this is no reply to what was asked */
 };
@@ -39,18 +42,21 @@ enum history_do {
 struct history {
 	struct bytes key;      /* of the stream */
 	struct entry_id place; /* what the viewer has had, once it is known */
+	bool fresh;            /* it has had no event: it has no id yet */
 	/* after HISTORY_ENTRIES, until history_sent: */
 	const char *gap;             /* why entries may be missing, or NULL */
 	const struct reply *entries; /* an array of them, or NULL */
 
 	/* the rest is the module's own */
 	enum history_step step;
-	size_t asked;        /* commands of this step */
-	bool placed;         /* place is known */
-	bool checked;        /* READ was answered on this connection */
-	struct entry_id end; /* the greatest id there ever was */
-	uint64_t back;       /* entries to go back, for a new viewer */
-	size_t batch;        /* entries to ask for */
+	size_t asked;         /* commands of this step */
+	bool placed;          /* place is known */
+	bool checked;         /* READ was answered on this connection */
+	bool counted;         /* added is known (Redis 7) */
+	uint64_t added;       /* entries that were ever added, up to place */
+	struct entry_id gone; /* up to here it had no entry when last looked */
+	uint64_t back;        /* entries to go back, for a new viewer */
+	size_t batch;         /* entries to ask for */
 	char number[UTIL_DIGITS_MAX];
 	char block[UTIL_DIGITS_MAX];
 	char id[ENTRY_ID_MAX];
@@ -63,7 +69,7 @@ struct history {
 void history_init(struct history *history, const char *key,
     const char *last_event_id, uint64_t back);
 
-/* A new connection: the conversation begins with INFO again. */
+/* A new connection: the conversation begins again. */
 void history_begin(struct history *history);
 
 /*

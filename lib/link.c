@@ -25,7 +25,7 @@ link_init(struct link *link)
 
 int
 link_open(struct link *link, const void *address, size_t address_n,
-    const char *host, const struct tls_files *files)
+    const char *host, const char *other, const struct tls_files *files)
 {
 	const struct sockaddr *to = address;
 	const int on = 1;
@@ -45,7 +45,7 @@ link_open(struct link *link, const void *address, size_t address_n,
 	    errno != EINPROGRESS)
 		goto fail;
 	if (host != NULL) {
-		link->tls = tls_open(link->fd, host, files);
+		link->tls = tls_open(link->fd, host, other, files);
 		if (link->tls == NULL)
 			goto fail;
 	}
@@ -62,7 +62,7 @@ link_command(struct link *link, const struct bytes *words, size_t n)
 	const char *at[LINK_WORDS_MAX];
 	size_t length[LINK_WORDS_MAX], left = link->out_n - link->out_done;
 	char *command = NULL, *out;
-	int size;
+	long long size; /* hiredis 1.1 and later; before it was an int */
 
 	for (size_t i = 0; i < n && i < LINK_WORDS_MAX; i++) {
 		at[i] = words[i].n > 0 ? words[i].at : "";
@@ -208,6 +208,12 @@ link_reply(struct link *link, const struct reply **reply)
 		return -1;
 	}
 	return got;
+}
+
+void
+link_keep(struct link *link)
+{
+	reply_keep(&link->reader);
 }
 
 size_t

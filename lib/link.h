@@ -36,11 +36,11 @@ struct link {
 void link_init(struct link *link);
 
 /*
- * Begins to connect to address; host is whom the certificate must be for,
- * with tls, else NULL. Returns 0, or -1 with errno.
+ * Begins to connect to address; host, other and files are tls_open's, host is
+ * NULL where there is no TLS. Returns 0, or -1 with errno.
  */
 int link_open(struct link *link, const void *address, size_t address_n,
-    const char *host, const struct tls_files *files);
+    const char *host, const char *other, const struct tls_files *files);
 
 /* Queues a command of n words. Returns 0, or -1 with errno ENOMEM. */
 int link_command(struct link *link, const struct bytes *words, size_t n);
@@ -54,10 +54,12 @@ int link_command(struct link *link, const struct bytes *words, size_t n);
 int link_work(struct link *link);
 
 /*
- * The next reply, which is valid until the next call of any function here:
- * 1 with *reply; 0 where there is none yet; -1 with errno as with link_work.
+ * The next reply, which is valid until the next call of any function here, or
+ * after link_keep until the next reply has been dealt with: 1 with *reply; 0
+ * where there is none yet; -1 with errno as with link_work.
  */
 int link_reply(struct link *link, const struct reply **reply);
+void link_keep(struct link *link);
 
 /* Bytes that have come so far of a reply that is not whole. */
 size_t link_waiting(const struct link *link);

@@ -7,10 +7,12 @@
 #include "tls.h"
 
 struct tls *
-tls_open(int fd, const char *host, const struct tls_files *files)
+tls_open(
+    int fd, const char *host, const char *other, const struct tls_files *files)
 {
 	(void)fd;
 	(void)host;
+	(void)other;
 	(void)files;
 	errno = ENOTSUP;
 	return NULL;

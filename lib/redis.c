@@ -6,6 +6,7 @@
 #include "redis.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@
 
 #define MS INT64_C(1000000)
 #define NEVER (-1)
+#define ADDRESS_MAX 64 /* bytes of an IP address as text, with its scope */
 
 void
 redis_init(
@@ -52,14 +54,16 @@ next_random(struct redis *redis)
 static void
 set_why(struct redis *redis, const char *format, va_list list)
 {
-	const char *password = redis->url->password;
+	const char *const secrets[] = {
+	    redis->url->password, redis->url->sentinel_password};
 
 	(void)vsnprintf(redis->why, sizeof(redis->why), format, list);
 	/* a server that repeats what it was told is not repeated */
-	if (password != NULL && *password != '\0' &&
-	    strstr(redis->why, password) != NULL)
-		(void)snprintf(redis->why, sizeof(redis->why),
-		    "the server's answer is left out");
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
+		if (secrets[i] != NULL && *secrets[i] != '\0' &&
+		    strstr(redis->why, secrets[i]) != NULL)
+			(void)snprintf(redis->why, sizeof(redis->why),
+			    "the server's answer is left out");
 }
 
 /* Back to the pause: half of it to all of it, and next time twice as long. */
@@ -92,16 +96,22 @@ lose(struct redis *redis, const char *format, ...)
 	return REDIS_LOST;
 }
 
-__attribute__((format(printf, 2, 3))) static enum redis_event
-fail(struct redis *redis, const char *format, ...)
+/*
+ * It ends with event: REDIS_REFUSED where somebody may mend it, though not for
+ * this process, whose password and files are those that it was started with.
+ * Another Sentinel may be better.
+ */
+__attribute__((format(printf, 3, 4))) static enum redis_event
+end(struct redis *redis, enum redis_event event, const char *format, ...)
 {
+	bool others = redis->asking && redis->url->hosts > 1;
 	va_list list;
 
 	va_start(list, format);
 	set_why(redis, format, list);
 	va_end(list);
 	pause_on(redis);
-	return REDIS_FAILED;
+	return others ? REDIS_LOST : event;
 }
 
 /* Who is meant, for an error line. */
@@ -125,8 +135,8 @@ lose_link(struct redis *redis)
 	case EACCES:
 		if (redis->link.tls == NULL)
 			break;
-		return fail(redis, "%s: TLS: %s", target_name(redis),
-		    link_why(&redis->link));
+		return end(redis, REDIS_REFUSED, "%s: TLS: %s",
+		    target_name(redis), link_why(&redis->link));
 	case EPROTO:
 		return lose(redis, "%s: this is not the %s protocol",
 		    target_name(redis), redis->link.up ? "Redis" : "TLS");
@@ -157,14 +167,14 @@ bytes_of(const char *text)
 }
 
 static void
-send_auth(struct redis *redis)
+send_auth(struct redis *redis, const char *user, const char *password)
 {
 	struct bytes words[3] = {{"AUTH", 4}};
 	size_t n = 1;
 
-	if (redis->url->user != NULL)
-		words[n++] = bytes_of(redis->url->user);
-	words[n++] = bytes_of(redis->url->password);
+	if (user != NULL)
+		words[n++] = bytes_of(user);
+	words[n++] = bytes_of(password);
 	send_command(redis, REDIS_AUTH, words, n);
 }
 
@@ -196,7 +206,7 @@ greet(struct redis *redis)
 		return;
 	}
 	if (redis->url->password != NULL)
-		send_auth(redis);
+		send_auth(redis, redis->url->user, redis->url->password);
 	if (redis->url->db != 0)
 		send_command(redis, REDIS_SELECT, words, 2);
 	if (redis->url->kind == URL_SENTINEL)
@@ -231,7 +241,7 @@ connect_next(struct redis *redis)
 	while (redis->address < redis->resolve.n) {
 		to = redis->resolve.found + redis->address++;
 		if (link_open(&redis->link, &to->address, to->n, host,
-			&redis->files) == -1)
+			redis->known, &redis->files) == -1)
 			continue;
 		redis->state = REDIS_LINKED;
 		redis->due_ns = in_ms(REDIS_CONNECT_MS);
@@ -241,10 +251,12 @@ connect_next(struct redis *redis)
 	if (redis->resolve.n == 0)
 		return lose(redis, "%s: no address", target_name(redis));
 	if (errno == ENOTSUP)
-		return fail(redis, "this program was built without TLS");
+		return end(
+		    redis, REDIS_FAILED, "this program was built without TLS");
 	if (errno == EINVAL && redis->url->tls)
-		return fail(redis, "TLS: a certificate or key file "
-				   "cannot be used");
+		return end(redis, REDIS_REFUSED,
+		    "TLS: a certificate or key file "
+		    "cannot be used");
 	return lose_link(redis);
 }
 
@@ -252,15 +264,15 @@ connect_next(struct redis *redis)
 static enum redis_event
 connect_unix(struct redis *redis)
 {
-	struct sockaddr_un *address =
-	    (struct sockaddr_un *)&redis->resolve.found[0].address;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	size_t n = strlen(redis->url->path);
 
-	if (n >= sizeof(address->sun_path))
-		return fail(redis, "the socket's path is too long");
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	memcpy(address->sun_path, redis->url->path, n);
-	redis->resolve.found[0].n = sizeof(*address);
+	if (n >= sizeof(address.sun_path))
+		return end(
+		    redis, REDIS_FAILED, "the socket's path is too long");
+	memcpy(address.sun_path, redis->url->path, n);
+	memcpy(&redis->resolve.found[0].address, &address, sizeof(address));
+	redis->resolve.found[0].n = sizeof(address);
 	redis->resolve.n = 1;
 	return connect_next(redis);
 }
@@ -276,6 +288,8 @@ start(struct redis *redis, bool sent)
 		redis->target = url->host[redis->sentinel++ % url->hosts];
 	else if (!sent)
 		redis->target = url->host[0];
+	if (!sent)
+		redis->known = NULL;
 	redis->moved = false;
 	redis->address = 0;
 	redis->state = REDIS_RESOLVING;
@@ -308,16 +322,38 @@ aim(struct redis *redis, struct bytes host, struct bytes port)
 		return false;
 	memcpy(redis->named, host.at, host.n);
 	redis->named[host.n] = '\0';
+	if (redis->target.name != redis->named)
+		redis->known = redis->target.name;
 	redis->target.name = redis->named;
 	redis->target.port = (uint16_t)number;
 	return true;
 }
 
-/* "MOVED SLOT HOST:PORT": the server of a cluster that has the stream. */
+/* The address of the server that we are connected to, or were. */
+static struct bytes
+answerer(const struct redis *redis, char name[ADDRESS_MAX])
+{
+	const struct resolve_address *from =
+	    redis->resolve.found + redis->address - 1;
+
+	/* a socket's server is on this machine */
+	if (from->address.ss_family == AF_UNIX ||
+	    getnameinfo((const struct sockaddr *)&from->address, from->n, name,
+		ADDRESS_MAX, NULL, 0, NI_NUMERICHOST) != 0)
+		return bytes_of("127.0.0.1");
+	return bytes_of(name);
+}
+
+/*
+ * "MOVED SLOT HOST:PORT": the server of a cluster that has the stream. Where
+ * HOST is empty or "?", it is not known: the one that answered is meant.
+ */
 static bool
 aim_moved(struct redis *redis, struct bytes text)
 {
 	size_t host = text.n, colon = text.n;
+	char numeric[ADDRESS_MAX];
+	struct bytes name;
 
 	while (host > 0 && text.at[host - 1] != ' ')
 		host--;
@@ -325,25 +361,39 @@ aim_moved(struct redis *redis, struct bytes text)
 		colon--;
 	if (colon == host)
 		return false;
-	return aim(redis, (struct bytes){text.at + host, colon - host - 1},
-	    (struct bytes){text.at + colon, text.n - colon});
+	name = (struct bytes){text.at + host, colon - host - 1};
+	if (name.n == 0 || (name.n == 1 && *name.at == '?'))
+		name = answerer(redis, numeric);
+	return aim(
+	    redis, name, (struct bytes){text.at + colon, text.n - colon});
 }
 
-/* Errors that go by themselves, or by another server; others do not. */
-static bool
-passes(const struct reply *reply)
+/* What an error of the server's leads to: those that are not here pass. */
+static enum redis_event
+kind_of(const struct reply *error)
 {
-	static const char *const lasting[] = {"WRONGTYPE", "NOAUTH",
-	    "WRONGPASS", "NOPERM", "DENIED", "ERR unknown command",
-	    "ERR unknown subcommand", "ERR wrong number", "ERR syntax",
-	    "ERR DB index", "ERR invalid DB", "ERR SELECT is not allowed",
-	    "ERR invalid password", "ERR AUTH", "ERR Client sent AUTH",
-	    "ERR operation not permitted"};
+	static const struct {
+		const char *begin;
+		enum redis_event event;
+	} kinds[] = {
+	    {"WRONGTYPE", REDIS_REFUSED},
+	    {"NOAUTH", REDIS_REFUSED},
+	    {"NOPERM", REDIS_REFUSED},
+	    {"DENIED", REDIS_REFUSED},
+	    {"ERR operation not permitted", REDIS_REFUSED},
+	    {"ERR unknown command", REDIS_FAILED},
+	    {"ERR unknown subcommand", REDIS_FAILED},
+	    {"ERR wrong number", REDIS_FAILED},
+	    {"ERR syntax", REDIS_FAILED},
+	    {"ERR DB index", REDIS_FAILED},
+	    {"ERR invalid DB", REDIS_FAILED},
+	    {"ERR SELECT is not allowed", REDIS_FAILED},
+	};
 
-	for (size_t i = 0; i < sizeof(lasting) / sizeof(*lasting); i++)
-		if (reply_begins(reply, lasting[i]))
-			return false;
-	return true;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (reply_begins(error, kinds[i].begin))
+			return kinds[i].event;
+	return REDIS_LOST;
 }
 
 /* The server refuses: waiting helps, or it does not. */
@@ -352,18 +402,21 @@ refused(
     struct redis *redis, enum redis_command command, const struct reply *reply)
 {
 	int n = reply->text.n < 200 ? (int)reply->text.n : 200;
+	enum redis_event event = kind_of(reply);
 
 	/* some servers say the whole command again: not the password's */
-	if (command == REDIS_AUTH && !reply_begins(reply, "LOADING"))
-		return fail(redis, "%s: AUTH was refused%s", target_name(redis),
+	if (command == REDIS_AUTH && !reply_begins(reply, "LOADING") &&
+	    !reply_begins(reply, "ERR max number of clients"))
+		return end(redis, REDIS_REFUSED, "%s: AUTH was refused%s",
+		    target_name(redis),
 		    reply_begins(reply, "WRONGPASS")
 			? ": WRONGPASS, user or password is not right"
 		    : reply_begins(reply, "ERR AUTH")
 			? ": no password is set on the server"
 			: "");
-	if (!passes(reply))
-		return fail(
-		    redis, "%s: %.*s", target_name(redis), n, reply->text.at);
+	if (event != REDIS_LOST)
+		return end(redis, event, "%s: %.*s", target_name(redis), n,
+		    reply->text.at);
 	if (reply_begins(reply, "MOVED ") && aim_moved(redis, reply->text)) {
 		(void)lose(redis, "%.*s", n, reply->text.at);
 		redis->moved = true;
@@ -376,9 +429,16 @@ refused(
 static enum redis_event
 take_primary(struct redis *redis, const struct reply *reply)
 {
+	const struct url *url = redis->url;
+	const char *user = url->user, *password = url->password;
+
+	if (url->sentinel_password != NULL) {
+		user = url->sentinel_user;
+		password = url->sentinel_password;
+	}
 	if (reply->type == REPLY_ERROR && reply_begins(reply, "NOAUTH") &&
-	    redis->url->password != NULL && redis->pendings == 0) {
-		send_auth(redis);
+	    password != NULL && redis->pendings == 0) {
+		send_auth(redis, user, password);
 		send_sentinel(redis);
 		return REDIS_WAIT;
 	}
@@ -546,6 +606,12 @@ redis_ask(
 	send_command(redis, REDIS_CALLER, words, n);
 	if (redis->ready)
 		expect_reply(redis);
+}
+
+void
+redis_keep(struct redis *redis)
+{
+	link_keep(&redis->link);
 }
 
 void

@@ -27,11 +27,12 @@
 #define REDIS_WHY_MAX 320
 
 enum redis_event {
-	REDIS_WAIT,   /* nothing to do before fd or due_ns */
-	REDIS_READY,  /* connected anew: nothing was asked yet */
-	REDIS_REPLY,  /* redis.reply is that of the next redis_ask */
-	REDIS_LOST,   /* not to be had now, as redis.why says; it goes on */
-	REDIS_FAILED, /* will not be had by waiting, as redis.why says */
+	REDIS_WAIT,    /* nothing to do before fd or due_ns */
+	REDIS_READY,   /* connected anew: nothing was asked yet */
+	REDIS_REPLY,   /* redis.reply is that of the next redis_ask */
+	REDIS_LOST,    /* not to be had now, as redis.why says; it goes on */
+	REDIS_REFUSED, /* ends, as redis.why says; a later try may be better */
+	REDIS_FAILED,  /* ends, as redis.why says; no try will be better */
 };
 
 /* What a reply belongs to. */
@@ -67,6 +68,7 @@ struct redis {
 	size_t sentinel;        /* the next one to ask */
 	struct url_host target; /* of the connection */
 	char named[256];        /* its name, where a server gave it */
+	const char *known;      /* whom of the URL's we asked for it, or NULL */
 	bool moved;             /* named is where MOVED sends us */
 	struct resolve resolve;
 	size_t address; /* the next one of resolve.found */
@@ -94,6 +96,9 @@ enum redis_event redis_step(struct redis *redis);
  */
 void redis_ask(
     struct redis *redis, const struct bytes *words, size_t n, int64_t block_ms);
+
+/* redis.reply stays as it is until the next reply has been dealt with. */
+void redis_keep(struct redis *redis);
 
 /*
  * With Sentinels: asks whether the server is still a primary, and leaves it

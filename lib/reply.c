@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define BLOCK 8192
+#define DEPTH_MAX 7 /* arrays in an array: the bound of hiredis 0 */
 
 struct block {
 	struct block *next;
@@ -50,7 +51,7 @@ take(struct reply_reader *reader, size_t n)
 	if (block == NULL || n > block->size - block->used) {
 		size = n > BLOCK ? n : BLOCK;
 		if (size > 2 * reader->max - reader->taken) {
-			reader->too_large = 1;
+			reader->why = EMSGSIZE;
 			return NULL;
 		}
 		block = malloc(sizeof(*block) + size);
@@ -107,8 +108,13 @@ create_array(const redisReadTask *task, elements_n elements)
 
 	if (reply == NULL)
 		return NULL;
+	/* hiredis 1 has no bound of its own, nor one for what it takes */
+	if (((const redisReader *)reader->hiredis)->ridx > DEPTH_MAX) {
+		reader->why = EPROTO;
+		return NULL;
+	}
 	if (n > reader->max / sizeof(*reply->elements)) {
-		reader->too_large = 1;
+		reader->why = EMSGSIZE;
 		return NULL;
 	}
 	reply->elements = take(reader, n * sizeof(*reply->elements));
@@ -199,7 +205,7 @@ fail(const struct reply_reader *reader)
 {
 	const redisReader *hiredis = reader->hiredis;
 
-	errno = reader->too_large               ? EMSGSIZE
+	errno = reader->why != 0                ? reader->why
 		: hiredis->err == REDIS_ERR_OOM ? ENOMEM
 						: EPROTO;
 	return -1;
@@ -222,7 +228,7 @@ reply_next(struct reply_reader *reader, const struct reply **reply)
 	size_t after;
 
 	/* between two replies hiredis holds none: the last one is done with */
-	if (hiredis->ridx == -1)
+	if (hiredis->ridx == -1 && !reader->keep)
 		free_blocks(reader);
 	if (redisReaderGetReply(hiredis, &object) != REDIS_OK)
 		return fail(reader);
@@ -234,8 +240,15 @@ reply_next(struct reply_reader *reader, const struct reply **reply)
 	if (object == NULL)
 		return 0;
 	reader->sent = after;
+	reader->keep = 0;
 	*reply = object;
 	return 1;
+}
+
+void
+reply_keep(struct reply_reader *reader)
+{
+	reader->keep = 1;
 }
 
 int

@@ -20,7 +20,10 @@ enum reply_type {
 	REPLY_ARRAY,
 };
 
-/* Belongs to its reader, until the next call of reply_next or reply_free. */
+/*
+ * Belongs to its reader, until the next call of reply_next or reply_free; or,
+ * after reply_keep, until the reply that comes next has been dealt with so.
+ */
 struct reply {
 	enum reply_type type;
 	int64_t integer;               /* of INTEGER */
@@ -32,11 +35,12 @@ struct reply {
 /* All fields are the module's own. */
 struct reply_reader {
 	void *hiredis;
-	void *blocks;  /* the memory of the current reply */
-	size_t max;    /* bytes of one reply as sent */
-	size_t sent;   /* of the current reply, and what came after it */
-	size_t taken;  /* bytes of memory in blocks */
-	int too_large; /* why hiredis was told that there is no memory */
+	void *blocks; /* the memory of the current reply */
+	size_t max;   /* bytes of one reply as sent */
+	size_t sent;  /* of the current reply, and what came after it */
+	size_t taken; /* bytes of memory in blocks */
+	int keep;     /* the current reply stays beside the next one */
+	int why;      /* the errno for which hiredis was given no object */
 };
 
 /*
@@ -56,10 +60,13 @@ int reply_feed(struct reply_reader *reader, const char *bytes, size_t n);
 
 /*
  * The next whole reply: 1 with *reply, 0 where more bytes are needed, -1
- * with errno EPROTO (not the protocol), EMSGSIZE (larger than max) or ENOMEM:
- * then the reader is of no more use.
+ * with errno EPROTO (not the protocol, or nested too deep), EMSGSIZE (larger
+ * than max) or ENOMEM: then the reader is of no more use.
  */
 int reply_next(struct reply_reader *reader, const struct reply **reply);
+
+/* The current reply stays beside the next one; max counts for both. */
+void reply_keep(struct reply_reader *reader);
 
 /* Whether reply is text (a string, a status, an error) that begins so. */
 int reply_begins(const struct reply *reply, const char *text);

@@ -13,6 +13,7 @@
 struct tls {
 	SSL_CTX *context;
 	SSL *ssl;
+	const char *other;
 	short events;
 };
 
@@ -34,6 +35,24 @@ load(SSL_CTX *context, const struct tls_files *files)
 	return ok == 1 ? 0 : -1;
 }
 
+/* OpenSSL's own checks, but where an address is wrong a name may be right. */
+static int
+verify(int ok, X509_STORE_CTX *store)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(
+	    store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const struct tls *tls = SSL_get_app_data(ssl);
+
+	if (ok == 1 || tls->other == NULL ||
+	    X509_STORE_CTX_get_error(store) != X509_V_ERR_IP_ADDRESS_MISMATCH)
+		return ok;
+	if (X509_check_host(
+		X509_STORE_CTX_get0_cert(store), tls->other, 0, 0, NULL) != 1)
+		return 0;
+	X509_STORE_CTX_set_error(store, X509_V_OK);
+	return 1;
+}
+
 /* The certificate must be for host: an address, or else a name. */
 static int
 expect(SSL *ssl, const char *host)
@@ -47,7 +66,8 @@ expect(SSL *ssl, const char *host)
 }
 
 struct tls *
-tls_open(int fd, const char *host, const struct tls_files *files)
+tls_open(
+    int fd, const char *host, const char *other, const struct tls_files *files)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
 
@@ -57,11 +77,13 @@ tls_open(int fd, const char *host, const struct tls_files *files)
 	errno = ENOMEM;
 	if (tls->context == NULL)
 		goto fail;
-	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, verify);
 	SSL_CTX_set_mode(tls->context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+#ifdef SSL_OP_IGNORE_UNEXPECTED_EOF /* OpenSSL 3; before it was no error */
 	/* replies tell their own end: a server that was killed is no attack */
 	SSL_CTX_set_options(tls->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+#endif
 	if (SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1 ||
 	    load(tls->context, files) == -1) {
 		errno = EINVAL;
@@ -70,8 +92,10 @@ tls_open(int fd, const char *host, const struct tls_files *files)
 	errno = ENOMEM;
 	tls->ssl = SSL_new(tls->context);
 	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, fd) != 1 ||
+	    SSL_set_app_data(tls->ssl, tls) != 1 ||
 	    expect(tls->ssl, host) == -1)
 		goto fail;
+	tls->other = other;
 	return tls;
 fail:
 	ERR_clear_error();
@@ -98,7 +122,7 @@ result(struct tls *tls, int returned)
 		errno = EAGAIN;
 		return -1;
 	case SSL_ERROR_SYSCALL:
-		if (returned == 0 || saved == 0)
+		if (saved == 0)
 			return 0;
 		errno = saved;
 		return -1;

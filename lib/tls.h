@@ -20,10 +20,13 @@ struct tls_files {
 };
 
 /*
- * The session for a server called host, a name or an address. NULL with errno
+ * The session for a server called host, a name or an IP address. If it is an
+ * IP address, the certificate may be for the name other in its place, which
+ * must stand as long as the session; NULL is none. Returns NULL with errno
  * ENOTSUP, ENOMEM, or EINVAL: a file cannot be used.
  */
-struct tls *tls_open(int fd, const char *host, const struct tls_files *files);
+struct tls *tls_open(
+    int fd, const char *host, const char *other, const struct tls_files *files);
 
 /*
  * Goes on with the handshake. Returns 0 when it is done, or -1 with errno:

@@ -32,6 +32,8 @@ struct url {
 	bool tls;
 	const char *user;     /* NULL for the default user */
 	const char *password; /* NULL where there is none */
+	/* the Sentinels' own; not from the text, the caller may set them */
+	const char *sentinel_user, *sentinel_password;
 	struct url_host host[URL_HOSTS_MAX];
 	size_t hosts;     /* of TCP one, of SENTINEL at least one */
 	const char *path; /* of UNIX */

@@ -190,6 +190,70 @@ writer_done() {
 	[ "$(ids_of v)" = $'1-0\n2-0\n3-0' ]
 }
 
+# A Sentinel at port SENTINEL that watches the server that was started last;
+# more arguments are lines of its configuration.
+start_sentinel() {
+	SENTINEL=$(free_port)
+	mkdir sentinel
+	printf '%s\n' 'bind 127.0.0.1' "dir $PWD/sentinel" \
+		"sentinel monitor group 127.0.0.1 $REDIS_PORT 1" \
+		"${@/PORT/$SENTINEL}" >sentinel.conf
+	spawn redis-server sentinel.conf --sentinel >>sentinel.log 2>&1
+	eventually listens "$SENTINEL"
+}
+
+@test "sse-redis gives a Sentinel that asks a password of its own" {
+	start_redis a --requirepass primary
+	start_sentinel 'port PORT' 'sentinel auth-pass group primary' \
+		'requirepass its-own'
+	redis-cli -p "$REDIS_PORT" -a primary xadd s 1-0 data one
+	export REDIS_URL=redis+sentinel://:primary@127.0.0.1:$SENTINEL/group
+	SSE_REDIS_SENTINEL_PASSWORD=its-own view v -n 1 s
+	eventually has v 'data: one'
+	SSE_REDIS_SENTINEL_USER=default SSE_REDIS_SENTINEL_PASSWORD=its-own \
+		view w -n 1 s
+	eventually has w 'data: one'
+	SSE_REDIS_SENTINEL_PASSWORD=wrong view x -n 1 s
+	eventually ended "$VIEWER"
+	grep -q 'AUTH was refused: WRONGPASS' x.err
+	[ ! -s v.err ]
+	[ ! -s w.err ]
+}
+
+# certificate NAME: of an authority of its own, for that name alone.
+certificate() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
+		-nodes -days 2 -subj /CN=x -addext "subjectAltName=DNS:$1" \
+		-keyout "$1.key" -out "$1.pem" 2>/dev/null
+}
+
+@test "sse-redis knows a server that a Sentinel names by address by the URL's name" {
+	certificate localhost
+	certificate elsewhere
+	cat localhost.pem elsewhere.pem >ca.pem
+	export SSE_REDIS_CACERT=$PWD/ca.pem
+	tls=(--tls-auth-clients no --tls-ca-cert-file "$PWD/ca.pem"
+		--tls-cert-file "$PWD/localhost.pem"
+		--tls-key-file "$PWD/localhost.key")
+	start_redis a --tls-port "$(free_port)" "${tls[@]}"
+	cli xadd s 1-0 data one
+	REDIS_PORT=$(cli config get tls-port | tail -n 1)
+	start_sentinel 'port 0' 'tls-port PORT' 'tls-replication yes' \
+		"tls-cert-file $PWD/localhost.pem" 'tls-auth-clients no' \
+		"tls-key-file $PWD/localhost.key" "tls-ca-cert-file $PWD/ca.pem"
+	export REDIS_URL=rediss+sentinel://localhost:$SENTINEL/group
+	view v -n 1 s
+	eventually has v 'data: one'
+
+	# but another's certificate is not good
+	cli config set tls-cert-file "$PWD/elsewhere.pem" \
+		tls-key-file "$PWD/elsewhere.key"
+	view w -n 1 s
+	eventually ended "$VIEWER"
+	grep -q 'TLS: IP address mismatch' w.err
+	refute has w 'data: one'
+}
+
 @test "sse-redis does not read from a replica that a Sentinel still names" {
 	start_redis a --repl-diskless-sync-delay 0
 	A=$REDIS_PORT REDIS_PORT=

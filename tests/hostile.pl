@@ -31,12 +31,12 @@ sub answer_all {
 
 # A stream at 1-0, and then an entry whose id is none.
 sub answer_entry {
-	my %answers = (XINFO => "*4\r\n\$17\r\nlast-generated-id\r\n" .
-		"\$3\r\n1-0\r\n\$11\r\nfirst-entry\r\n\$-1\r\n",
-		XRANGE => "*0\r\n", XREAD => "*1\r\n*2\r\n\$1\r\ns\r\n*1\r\n*2\r\n" .
+	my %answers = (XINFO => "*6\r\n\$17\r\nlast-generated-id\r\n" .
+		"\$3\r\n1-0\r\n\$11\r\nfirst-entry\r\n\$-1\r\n" .
+		"\$6\r\nlength\r\n:0\r\n", XREAD => "*1\r\n*2\r\n\$1\r\ns\r\n*1\r\n*2\r\n" .
 		"\$3\r\nx-y\r\n*2\r\n\$4\r\ndata\r\n\$1\r\n1\r\n");
 	while (sysread $client, my $asked, 65536) {
-		say_it($answers{$1}) while $asked =~ /^(XINFO|XRANGE|XREAD)\r$/mg;
+		say_it($answers{$1}) while $asked =~ /^(XINFO|XREAD)\r$/mg;
 	}
 	exit 0;
 }

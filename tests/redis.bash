@@ -55,9 +55,10 @@ has_entries() {
 	[ "$(cli xlen s)" = "$1" ]
 }
 
-# The ids that a viewer got, one a line; and those of the stream.
+# The ids that a viewer got, but for its start; and those of the stream.
 ids_of() {
-	sed -n 's/^id: //p' "$1"
+	awk -v RS= -v FS='\n' '!/event: start/ && sub("^id: ", "", $1) {
+		print $1 }' "$1"
 }
 
 ids() {

@@ -18,7 +18,8 @@ load redis
 	eventually has v 'id: 2-1'
 	kill "$VIEWER"
 	eventually ended "$VIEWER"
-	printf '%s\n' 'id: 1-1' 'data: one' '' \
+	printf '%s\n' 'id: 0-0' 'event: start' 'data: ' '' \
+		'id: 1-1' 'data: one' '' \
 		'id: 1-2' 'event: tick' 'data: two' 'data: lines' '' \
 		'id: 2-0' $'data: {"temperature":"21.5","note":"a \\"b\\"\\\\\\t\xef\xbf\xbd\xc3\xa9"}' '' \
 		'id: 2-1' 'event: empty' 'data: {}' '' >expected
@@ -46,8 +47,7 @@ load redis
 	cli xadd s 301-0 data 301
 	for count in 0 1 2 127 128 129 299 300; do
 		eventually has v.$count 'data: 301'
-		[ "$(grep -c ^data: v.$count)" = $((count + 1)) ]
-		[ "$(grep -m 1 ^data: v.$count)" = "data: $((301 - count))" ]
+		[ "$(ids_of v.$count)" = "$(ids | tail -n $((count + 1)))" ]
 	done
 	eventually has v.301 'data: 301'
 	[ "$(grep -c ^data: v.301)" = 301 ]
@@ -109,6 +109,125 @@ load redis
 	[ "$(ids_of oldest)" = $'4-0\n5-0' ]
 }
 
+# trims N: a transaction adds N entries to "s" and keeps the last 10.
+trims() {
+	cli eval 'for i = 1, ARGV[1] do redis.call("XADD", KEYS[1], "MAXLEN",
+		"10", "*", "data", i) end' 1 s "$1"
+}
+
+@test "sse-redis tells a live viewer what a transaction added and trimmed" {
+	start_redis a
+	cli xadd s '*' data one
+	view v s
+	eventually waiting 1
+	trims 100
+	eventually has v 'data: 100'
+	[ "$(grep -c '^event: gap' v)" = 1 ]
+	[ "$(grep -A 1 '^event: gap' v)" = $'event: gap\ndata: trimmed' ]
+	[ "$(ids_of v | tail -n +2)" = "$(ids)" ]
+
+	# all that it had is trimmed, but nothing that it had not
+	trims 10
+	eventually has v 'data: 10'
+	for i in a b c; do
+		cli xadd s maxlen 1 '*' data $i
+		eventually has v "data: $i"
+	done
+	[ "$(grep -c '^event: gap' v)" = 1 ]
+}
+
+@test "sse-redis tells a live viewer of a new stream that lost entries at once" {
+	start_redis a
+	view v s
+	eventually waiting 1
+	trims 100
+	eventually has v 'data: 100'
+	[ "$(grep -A 1 '^event: gap' v)" = $'event: gap\ndata: trimmed' ]
+	[ "$(ids_of v | tail -n +2)" = "$(ids)" ]
+}
+
+# anew NAME COMMAND ...: viewer NAME has had 100-1 of the stream NAME; after
+# the command the stream is another one.
+anew() {
+	local name=$1
+
+	shift
+	cli xadd "$name" 100-1 data old
+	view "$name" -n 1 "$name"
+	eventually has "$name" 'data: old'
+	"$@"
+}
+
+# bats test_tags=slow
+@test "sse-redis tells a live viewer of a stream that began anew" {
+	start_redis a
+	cli xadd other 0-5 data new1
+	anew deleted cli del deleted
+	anew renamed cli rename other renamed
+	anew both cli eval 'redis.call("DEL", KEYS[1])
+		redis.call("XADD", KEYS[1], "0-1", "data", "new1")' 1 both
+	# ids that go on where the others ended, and a count that does not
+	for i in 1 2 3; do cli xadd later $i-0 data before; done
+	anew later cli eval 'redis.call("DEL", KEYS[1])
+		redis.call("XADD", KEYS[1], "200-1", "data", "new1")' 1 later
+	eventually waiting 4
+	cli xadd deleted 1-0 data new1
+	for name in deleted renamed both later; do
+		cli xadd $name 201-0 data new2
+		eventually has $name 'data: new2'
+		has $name 'data: new1'
+		[ "$(grep -A 1 '^event: gap' $name)" = \
+			$'event: gap\ndata: reset' ]
+		[ "$(ids_of $name | tail -n 2)" = "$(ids $name)" ]
+	done
+	# FLUSHALL, and what follows comes 5 seconds later: the gap does too
+	anew flushed cli flushall
+	eventually has flushed 'data: reset'
+	cli xadd flushed 1-0 data new
+	eventually has flushed 'id: 1-0'
+	[ "$(ids_of flushed)" = $'100-1\n0-0\n1-0' ]
+}
+
+# place NAME: the id of the start event that a viewer got.
+place() {
+	grep -x -B 1 'event: start' "$1" | sed -n 's/^id: //p'
+}
+
+@test "sse-redis gives a viewer that has had nothing yet a place" {
+	start_redis a
+	cli xadd old 7-0 data old
+	cli xadd empty 7-0 data gone
+	cli xtrim empty maxlen 0
+	cli xgroup create made group 0 mkstream
+	for name in old empty made none; do
+		view $name $name
+	done
+	view last -n 1 old
+	eventually waiting 5
+	[ "$(place old)" = 7-0 ]
+	[ "$(place empty)" = 7-0 ]
+	[ "$(place made)" = 0-0 ]
+	[ "$(place none)" = 0-0 ]
+	[ "$(ids_of last)" = 7-0 ]
+	[ -z "$(place last)" ]
+	# what came while it was away is there when it comes back
+	for name in old empty made none; do
+		cli xadd $name 8-1 data one
+		cli xadd $name 8-2 data two
+		HTTP_LAST_EVENT_ID=$(place $name) view back.$name $name
+		eventually has back.$name 'data: two'
+		[ "$(ids_of back.$name | tail -n 2)" = $'8-1\n8-2' ]
+		[ -z "$(place back.$name)" ]
+	done
+	# or a gap tells that it may not be: 7-0 is gone, which came just before
+	[ "$(grep -l '^event: gap' back.*)" = back.empty ]
+	trims 100
+	HTTP_LAST_EVENT_ID=0-0 view trimmed s
+	eventually has trimmed 'data: 100'
+	has trimmed 'data: trimmed'
+	[ "$(ids_of trimmed | tail -n +2)" = "$(ids)" ]
+}
+
 @test "sse-redis tells of a stream that began anew" {
 	start_redis a
 	cli xadd s 1-0 data one
@@ -166,25 +285,21 @@ refused() {
 	grep -qF -e "$2" "$1.err"
 }
 
-@test "sse-redis answers 500 where waiting does not help" {
-	start_redis a
-	cli set text value
-	request v text
-	refused v WRONGTYPE
+# sent_back NAME TEXT: the viewer is told to come back, TEXT is in the log.
+sent_back() {
+	[ "$STATUS" = 1 ]
+	[ "$(head -n 1 "$1")" = $'Content-Type: text/event-stream\r' ]
+	grep -qxE 'retry: (5|6|7|8|9|1.)...' "$1"
+	[ "$(wc -l <"$1.err")" = 1 ]
+	grep -qF -e "$2" "$1.err"
+}
 
-	cli acl setuser reader on '>secret' '~s' +@read
-	cli acl setuser narrow on '>secret' '~s' +xread
-	cli config set requirepass s3cret
-	request v s
-	refused v NOAUTH
-	REDIS_URL=unix://:wrong@$REDIS_SOCKET request v s
-	refused v WRONGPASS
-	REDIS_URL=unix://reader:secret@$REDIS_SOCKET request v other
-	refused v NOPERM
-	REDIS_URL=unix://narrow:secret@$REDIS_SOCKET request v s
-	refused v NOPERM
-	REDIS_URL="unix://:s3cret@$REDIS_SOCKET?db=99" request v s
+@test "sse-redis answers 500 where no waiting helps" {
+	start_redis a
+	REDIS_URL="unix:$REDIS_SOCKET?db=99" request v s
 	refused v 'DB index'
+	REDIS_URL=unix:/$(head -c 200 /dev/zero | tr '\0' x) request v s
+	refused v 'path is too long'
 	for REDIS_URL in redis://x@h redis://h:0 redis://h:x redis://:%zz@h \
 		http://h redis://h,i redis+sentinel://h redis://h?db=1 \
 		redis://::1 'unix:s' redis://h/x redis://h/1/2; do
@@ -193,6 +308,24 @@ refused() {
 		grep -q "^sse-redis: the server's URL: " v.err
 		[ "$(head -n 1 v)" = $'Status: 500 Internal Server Error\r' ]
 	done
+}
+
+@test "sse-redis sends back who may be let in later" {
+	start_redis a
+	cli set text value
+	request v text
+	sent_back v WRONGTYPE
+	cli acl setuser reader on '>secret' '~s' +@read
+	cli acl setuser narrow on '>secret' '~s' +xread
+	cli config set requirepass s3cret
+	request v s
+	sent_back v NOAUTH
+	REDIS_URL=unix://:wrong@$REDIS_SOCKET request v s
+	sent_back v WRONGPASS
+	REDIS_URL=unix://reader:secret@$REDIS_SOCKET request v other
+	sent_back v NOPERM
+	REDIS_URL=unix://narrow:secret@$REDIS_SOCKET request v s
+	sent_back v NOPERM
 }
 
 # bats test_tags=slow
@@ -410,16 +543,16 @@ make_certificates() {
 	# its certificate is not for this address
 	SSE_REDIS_CACERT=ca.pem REDIS_URL="rediss://[::ffff:127.0.0.1]:$tls" \
 		request x s
-	refused x 'TLS: '
+	sent_back x 'TLS: '
 	SSE_REDIS_CACERT=/nowhere REDIS_URL=rediss://localhost:$tls request x s
-	refused x 'a certificate or key file cannot be used'
+	sent_back x 'a certificate or key file cannot be used'
 	SSE_REDIS_CACERT=client.pem REDIS_URL=rediss://localhost:$tls \
 		request x s
-	refused x 'TLS: '
+	sent_back x 'TLS: '
 	# no certificate of the system's is for it either
 	unset SSE_REDIS_CACERT
 	REDIS_URL=rediss://localhost:$tls request x s
-	refused x 'TLS: '
+	sent_back x 'TLS: '
 }
 
 @test "sse-redis under sse-share: one connection for all viewers, who resume" {

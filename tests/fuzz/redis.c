@@ -32,8 +32,9 @@ drop(void *to, const char *bytes, size_t n)
 
 /* What the program does with a reply. Returns 0, or -1 at its end. */
 static int
-take(struct history *history, const struct reply *reply, struct frame *frame,
-    struct entry_space *space, struct result *result)
+take(struct history *history, struct reply_reader *reader,
+    const struct reply *reply, struct frame *frame, struct entry_space *space,
+    struct result *result)
 {
 	struct bytes words[HISTORY_WORDS];
 	struct entry_id id, before;
@@ -43,6 +44,7 @@ take(struct history *history, const struct reply *reply, struct frame *frame,
 	switch (history_reply(history, reply)) {
 	case HISTORY_BROKEN: return -1;
 	case HISTORY_ENTRIES: break;
+	case HISTORY_KEEP: reply_keep(reader); return 0;
 	default:
 		while (history_command(history, words, &block_ms) > 0)
 			;
@@ -94,8 +96,8 @@ run(const char *bytes, size_t n, size_t piece, const char *last_event_id)
 		if (reply_feed(&reader, bytes + at, piece) == -1)
 			break;
 		while ((got = reply_next(&reader, &reply)) == 1)
-			if (take(&history, reply, &frame, &space, &result) ==
-			    -1) {
+			if (take(&history, &reader, reply, &frame, &space,
+				&result) == -1) {
 				got = -1;
 				break;
 			}
