@@ -22,8 +22,8 @@ has = $(shell $(CC) $(CPPFLAGS) -E -include $(1) -x c /dev/null \
 	>/dev/null 2>&1 && echo yes)
 HIREDIS := $(call has,hiredis/hiredis.h)
 OPENSSL := $(call has,openssl/ssl.h)
-sse-redis = stream cgi loop frame util url resolve reply link redis entry json \
-	history $(if $(OPENSSL),tls,notls)
+sse-redis = stream cgi loop frame util json $(addprefix redis/,redis conn reply \
+	entry history url resolve $(if $(OPENSSL),tls,notls))
 PROGRAMS += $(if $(HIREDIS),sse-redis)
 LEFT_OUT = $(if $(HIREDIS),$(if $(OPENSSL),,no-tls),no-redis)
 sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
@@ -31,9 +31,9 @@ sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
 fuzz-decode = decode json frame util
 fuzz-cut = cut decode frame header util
-fuzz-redis = reply history entry json frame util
+fuzz-redis = redis/reply redis/history redis/entry json frame util
 fuzz-redis-libs = -lhiredis
-fuzz-url = url util
+fuzz-url = redis/url util
 fuzz-record = record frame util
 fuzz-request = frame util
 fuzz-tail_id = mark
@@ -109,7 +109,7 @@ build/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
--include $(wildcard build/*.d build/*/*.d build/*/*/*.d)
+-include $(wildcard build/*.d build/*/*.d build/*/*/*.d build/*/*/*/*.d)
 
 cgi-bin/sse-counter: sse-counter
 	cp -f sse-counter $@
@@ -191,8 +191,8 @@ bench/node_modules: bench/package-lock.json
 
 # What reads the sources, all of them, for what is wrong or looks wrong; the
 # slow ones two files at a time (JOBS=).
-SOURCES = $(wildcard *.c lib/*.c bench/*.c tests/*.c tests/fuzz/*.c)
-HEADERS = $(wildcard lib/*.h bench/*.h tests/*.h tests/fuzz/*.h)
+SOURCES = $(wildcard *.c lib/*.c lib/*/*.c bench/*.c tests/*.c tests/fuzz/*.c)
+HEADERS = $(wildcard lib/*.h lib/*/*.h bench/*.h tests/*.h tests/fuzz/*.h)
 SCRIPTS = $(wildcard tests/*.bash bench/*.bash) $(shell awk \
 	'FNR == 1 && /^.!.*[\/ ](sh|bash|bats)$$/ { print FILENAME }' \
 	$(wildcard .ci/* bench/* cgi-bin/* cgi-bin/examples/* tests/*) \

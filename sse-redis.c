@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/entry.h"
-#include "lib/history.h"
-#include "lib/redis.h"
+#include "lib/redis/entry.h"
+#include "lib/redis/history.h"
+#include "lib/redis/redis.h"
 #include "lib/stream.h"
 #include "lib/util.h"
 

@@ -158,7 +158,7 @@ programs() {
 
 @test "make finds hiredis and OpenSSL if they are there, and only then" {
 	make -n >../plan
-	grep -e '-o sse-redis .*build/lib/tls\.o .*-lhiredis -lssl' ../plan
+	grep -e '-o sse-redis .*build/lib/redis/tls\.o .*-lhiredis -lssl' ../plan
 	run ! grep 'left out\|has no TLS' ../plan
 	hide openssl/ssl.h
 	make -n >../plan

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/entry.h"
-#include "../../lib/history.h"
-#include "../../lib/reply.h"
+#include "../../lib/redis/entry.h"
+#include "../../lib/redis/history.h"
+#include "../../lib/redis/reply.h"
 
 #define MAX 65536
 

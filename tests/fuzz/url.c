@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/url.h"
+#include "../../lib/redis/url.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "frame.h"
+#include "../frame.h"
 
 enum reply_type {
 	REPLY_NIL,

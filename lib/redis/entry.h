@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "frame.h"
+#include "../frame.h"
 #include "reply.h"
 
 #define ENTRY_ID_MAX 41 /* bytes of an id's text: two numbers and a "-" */

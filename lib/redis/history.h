@@ -19,9 +19,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../util.h"
 #include "entry.h"
 #include "reply.h"
-#include "util.h"
 
 #define HISTORY_BATCH 128     /* entries of one reply, at the most */
 #define HISTORY_BLOCK_MS 5000 /* how long the server waits for an entry */

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "util.h"
+#include "../util.h"
 
 #ifdef __linux__
 #include <sys/prctl.h>

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "util.h"
+#include "../util.h"
 
 #define PORT 6379
 #define PORT_SENTINEL 26379

@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "util.h"
+#include "../util.h"
 
 #define MS INT64_C(1000000)
 #define NEVER (-1)
@@ -30,14 +30,14 @@ redis_init(
 	redis->random =
 	    1 | ((uint64_t)util_now_ns() ^ (uint64_t)getpid() << 32);
 	redis->pause_ms = REDIS_PAUSE_MIN_MS;
-	link_init(&redis->link);
+	conn_init(&redis->conn);
 }
 
 void
 redis_free(struct redis *redis)
 {
 	resolve_stop(&redis->resolve);
-	link_close(&redis->link);
+	conn_close(&redis->conn);
 	redis->fd = -1;
 }
 
@@ -122,24 +122,24 @@ target_name(const struct redis *redis)
 					  : redis->url->path;
 }
 
-/* The link failed, as errno says. */
+/* The connection failed, as errno says. */
 static enum redis_event
 lose_link(struct redis *redis)
 {
 	switch (errno) {
 	case EMSGSIZE:
 		(void)lose(
-		    redis, "a reply is larger than %d bytes", LINK_REPLY_MAX);
+		    redis, "a reply is larger than %d bytes", CONN_REPLY_MAX);
 		redis->too_large = true;
 		return REDIS_LOST;
 	case EACCES:
-		if (redis->link.tls == NULL)
+		if (redis->conn.tls == NULL)
 			break;
 		return end(redis, REDIS_REFUSED, "%s: TLS: %s",
-		    target_name(redis), link_why(&redis->link));
+		    target_name(redis), conn_why(&redis->conn));
 	case EPROTO:
 		return lose(redis, "%s: this is not the %s protocol",
-		    target_name(redis), redis->link.up ? "Redis" : "TLS");
+		    target_name(redis), redis->conn.up ? "Redis" : "TLS");
 	case ECONNRESET:
 		return lose(
 		    redis, "%s: the connection was closed", target_name(redis));
@@ -153,7 +153,7 @@ send_command(struct redis *redis, enum redis_command command,
     const struct bytes *words, size_t n)
 {
 	if (redis->pendings == REDIS_PENDING_MAX ||
-	    link_command(&redis->link, words, n) == -1) {
+	    conn_command(&redis->conn, words, n) == -1) {
 		redis_drop(redis, strerror(ENOMEM));
 		return;
 	}
@@ -236,11 +236,11 @@ connect_next(struct redis *redis)
 	const char *host = redis->url->tls ? redis->target.name : NULL;
 	const struct resolve_address *to;
 
-	link_close(&redis->link);
+	conn_close(&redis->conn);
 	redis->pendings = 0;
 	while (redis->address < redis->resolve.n) {
 		to = redis->resolve.found + redis->address++;
-		if (link_open(&redis->link, &to->address, to->n, host,
+		if (conn_open(&redis->conn, &to->address, to->n, host,
 			redis->known, &redis->files) == -1)
 			continue;
 		redis->state = REDIS_LINKED;
@@ -294,7 +294,7 @@ start(struct redis *redis, bool sent)
 	redis->address = 0;
 	redis->state = REDIS_RESOLVING;
 	redis->due_ns = in_ms(REDIS_CONNECT_MS);
-	link_close(&redis->link);
+	conn_close(&redis->conn);
 	if (url->kind == URL_UNIX && !sent)
 		return connect_unix(redis);
 	switch (resolve_start(
@@ -499,7 +499,7 @@ take_reply(struct redis *redis, const struct reply *reply)
 static void
 extend(struct redis *redis)
 {
-	size_t waiting = link_waiting(&redis->link);
+	size_t waiting = conn_waiting(&redis->conn);
 	int64_t due_ns = in_ms(REDIS_SILENCE_MS);
 
 	if (!redis->ready || redis->pendings == 0 || waiting == redis->waiting)
@@ -516,12 +516,12 @@ work(struct redis *redis)
 	int got;
 
 	for (;;) {
-		if (link_work(&redis->link) == -1) {
-			if (redis->link.connected)
+		if (conn_work(&redis->conn) == -1) {
+			if (redis->conn.connected)
 				return lose_link(redis);
 			return connect_next(redis);
 		}
-		got = link_reply(&redis->link, &reply);
+		got = conn_reply(&redis->conn, &reply);
 		if (got == -1)
 			return lose_link(redis);
 		if (got == 1) {
@@ -530,14 +530,14 @@ work(struct redis *redis)
 				return event;
 			continue;
 		}
-		if (redis->link.up && !redis->asking && !redis->ready &&
+		if (redis->conn.up && !redis->asking && !redis->ready &&
 		    redis->pendings == 0) {
 			redis->ready = true;
 			redis->block_ms = 0;
 			expect_reply(redis);
 			return REDIS_READY;
 		}
-		if (!redis->link.more)
+		if (!redis->conn.more)
 			break;
 	}
 	extend(redis);
@@ -566,7 +566,7 @@ advance(struct redis *redis)
 static enum redis_event
 give_up(struct redis *redis)
 {
-	if (redis->state == REDIS_LINKED && !redis->link.connected) {
+	if (redis->state == REDIS_LINKED && !redis->conn.connected) {
 		errno = ETIMEDOUT;
 		return connect_next(redis);
 	}
@@ -590,8 +590,8 @@ redis_step(struct redis *redis)
 		redis->fd = redis->resolve.fd;
 		redis->events = POLLIN;
 	} else if (redis->state == REDIS_LINKED) {
-		redis->fd = redis->link.fd;
-		redis->events = redis->link.events;
+		redis->fd = redis->conn.fd;
+		redis->events = redis->conn.events;
 	}
 	return event;
 }
@@ -611,7 +611,7 @@ redis_ask(
 void
 redis_keep(struct redis *redis)
 {
-	link_keep(&redis->link);
+	conn_keep(&redis->conn);
 }
 
 void

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "util.h"
+#include "../json.h"
+#include "../util.h"
 
 /* A number of n digits, as Redis writes it. */
 static int

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "frame.h"
-#include "link.h"
+#include "../frame.h"
+#include "conn.h"
 #include "resolve.h"
 #include "url.h"
 
@@ -55,7 +55,7 @@ struct redis {
 	short events;
 	int64_t due_ns; /* LOOP_NEVER is -1 here too */
 	const struct reply *reply;
-	bool too_large; /* LOST by a reply of more than LINK_REPLY_MAX */
+	bool too_large; /* LOST by a reply of more than CONN_REPLY_MAX */
 	char why[REDIS_WHY_MAX];
 
 	/* the rest is the module's own */
@@ -72,7 +72,7 @@ struct redis {
 	bool moved;             /* named is where MOVED sends us */
 	struct resolve resolve;
 	size_t address; /* the next one of resolve.found */
-	struct link link;
+	struct conn conn;
 	enum redis_command pending[REDIS_PENDING_MAX];
 	size_t pendings;
 	int64_t limit_ns; /* when the next reply must be whole */
