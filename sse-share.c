@@ -65,9 +65,10 @@ static const struct program program = {
 	"  -n, --replay REPLAY      a new viewer gets the last REPLAY events "
 	"(0)\n"
 	"  -b, --bytes BYTES        of events are kept (1048576)\n"
-	"  -l, --linger SECONDS     PROGRAM ends so long after the last "
-	"viewer (10)\n"
-	"  -K, --key KEY            the channel's name (a digest of PROGRAM)\n"
+	"  -l, --linger SECONDS     of PROGRAM without viewers (10; 0: "
+	"none)\n"
+	"  -K, --key KEY            the channel's name (a digest of all that\n"
+	"                           PROGRAM gets)\n"
 	"  -f, --further            PROGRAM alone resumes what is not kept\n"
 	"  -L, --list               list channels: key, program, viewers,\n"
 	"                           events, bytes, age in seconds\n",

@@ -1171,7 +1171,7 @@ exec sleep 600 3>&- 7>&-'
 	END
 	for mask in 0177 0777; do
 		mkfifo "v$mask.pipe"
-		: >"v$mask" >err >mask
+		rm -f mask
 		spawn cat "v$mask.pipe" >"v$mask" 7>&-
 		(umask "$mask" && request "v$mask" -l 0 -- ./says)
 		eventually has '^:$' "v$mask"
