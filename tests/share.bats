@@ -1171,7 +1171,7 @@ exec sleep 600 3>&- 7>&-'
 	END
 	for mask in 0177 0777; do
 		mkfifo "v$mask.pipe"
-		rm -f mask
+		: >mask
 		spawn cat "v$mask.pipe" >"v$mask" 7>&-
 		(umask "$mask" && request "v$mask" -l 0 -- ./says)
 		eventually has '^:$' "v$mask"
@@ -1184,4 +1184,5 @@ exec sleep 600 3>&- 7>&-'
 		# as an older version left it
 		chmod 600 meet
 	done
+	chmod 700 meet
 }
