@@ -21,15 +21,16 @@
 #include "lib/channel.h"
 #include "lib/hand.h"
 #include "lib/meet.h"
+#include "lib/source.h"
 #include "lib/stream.h"
 #include "lib/util.h"
 
 #define RING_DEFAULT (1 << 20)
 #define LINGER_DEFAULT_NS (10 * UTIL_SECOND_NS)
 #define REPLAY_MAX UINT64_C(1000000000)
-#define MEET_MS 10000    /* for the lock, and for a channel's answer */
-#define LIST_MS 2000     /* likewise, with -L */
-#define VISIT_MS 20000   /* for one channel after the other that ends */
+#define MEET_MS 10000  /* for the lock, and for a channel's answer */
+#define LIST_MS 2000   /* likewise, with -L */
+#define VISIT_MS 20000 /* for one channel after the other that ends */
 #define PUMP_SIZE 16384
 
 struct share {
@@ -64,9 +65,10 @@ static const struct program program = {
 	"  -n, --replay REPLAY      a new viewer gets the last REPLAY events "
 	"(0)\n"
 	"  -b, --bytes BYTES        of events are kept (1048576)\n"
-	"  -l, --linger SECONDS     PROGRAM ends so long after the last "
-	"viewer (10)\n"
-	"  -K, --key KEY            the channel's name (a digest of PROGRAM)\n"
+	"  -l, --linger SECONDS     of PROGRAM without viewers (10; 0: "
+	"none)\n"
+	"  -K, --key KEY            the channel's name (a digest of all that\n"
+	"                           PROGRAM gets)\n"
 	"  -f, --further            PROGRAM alone resumes what is not kept\n"
 	"  -L, --list               list channels: key, program, viewers,\n"
 	"                           events, bytes, age in seconds\n",
@@ -107,42 +109,34 @@ say_to_syslog(const char *text)
 		(void)close(fd);
 }
 
-/* FNV-1a of text with its NUL, going on from digest. */
-static uint64_t
-digest_of(uint64_t digest, const char *text)
-{
-	do {
-		digest ^= (unsigned char)*text;
-		digest *= UINT64_C(0x100000001b3);
-	} while (*text++ != '\0');
-	return digest;
-}
-
 /*
- * PROGRAM's name, and a digest of it, its arguments and the folder that they
- * are meant in: a relative path is another program elsewhere.
+ * Makes PROGRAM's environment, and of that the key: PROGRAM's name, and a
+ * digest of all that it gets, so that no two that could differ share one.
  */
-static void
+static int
 make_key(struct share *share)
 {
-	char *const *command = share->setup.command;
-	const char *slash = strrchr(command[0], '/');
-	const char *name = slash != NULL ? slash + 1 : command[0];
-	char folder[PATH_MAX];
-	uint64_t digest = UINT64_C(0xcbf29ce484222325);
+	struct channel_setup *setup = &share->setup;
+	const char *slash = strrchr(setup->command[0], '/');
+	const char *name = slash != NULL ? slash + 1 : setup->command[0];
+	char digest[SOURCE_DIGEST_N + 1];
 	size_t n;
 
-	digest = digest_of(
-	    digest, getcwd(folder, sizeof(folder)) == NULL ? "" : folder);
-	for (char *const *word = command; *word != NULL; word++)
-		digest = digest_of(digest, *word);
+	setup->environment = source_environment();
+	if (setup->environment == NULL)
+		return -1;
+	if (setup->key != NULL)
+		return 0; /* -K */
+	if (source_digest(setup->command, setup->environment, digest) == -1)
+		return -1;
 	name += strspn(name, ".");
-	n = strspn(name, "0123456789abcdefghijklmnopqrstuvwxyz"
-			 "ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_");
-	if (n > MEET_KEY_MAX - 17)
-		n = MEET_KEY_MAX - 17;
-	(void)snprintf(share->key, sizeof(share->key), "%.*s-%016jx", (int)n,
-	    name, (uintmax_t)digest);
+	n = strspn(name, MEET_KEY_BYTES);
+	if (n > MEET_KEY_MAX - SOURCE_DIGEST_N - 1)
+		n = MEET_KEY_MAX - SOURCE_DIGEST_N - 1;
+	(void)snprintf(share->key, sizeof(share->key), "%.*s-%s", (int)n, name,
+	    digest); /* it fits */
+	setup->key = share->key;
+	return 0;
 }
 
 static void
@@ -196,10 +190,9 @@ complete_setup(struct share *share)
 	struct channel_setup *setup = &share->setup;
 	struct stat is;
 
-	if (setup->key == NULL) {
-		make_key(share);
-		setup->key = share->key;
-	}
+	if (stream_set_path() == -1 || make_key(share) == -1)
+		stream_send_back(
+		    stream, STREAM_FAILURE, "start: %s", strerror(errno));
 	setup->meet = &share->meet;
 	setup->beat_ns = stream->beat_ns;
 	setup->limit_ns = stream->limit_ns;
@@ -214,19 +207,25 @@ complete_setup(struct share *share)
 	log_stream = stream;
 }
 
+/*
+ * Whatever is wrong with the socket directory, somebody may mend it while
+ * viewers come back: it may be a stranger's doing (/tmp is everybody's).
+ */
 static _Noreturn void
 refuse_meeting(struct share *share)
 {
-	if (util_scarce(errno) && !share->list)
-		stream_send_back(&share->stream, STREAM_FAILURE,
-		    "socket directory: %s", strerror(errno));
-	if (errno == EPERM)
-		stream_refuse(&share->stream, 500, STREAM_FAILURE,
-		    "meeting place %s: not a folder of mode 0700 that belongs "
-		    "to user %ju alone",
-		    share->meet.path, (uintmax_t)geteuid());
-	stream_refuse(&share->stream, 500, STREAM_FAILURE,
-	    "meeting place %s: %s", share->meet.path, strerror(errno));
+	static const char *const format = "socket directory %s: %s";
+	struct stream *stream = &share->stream;
+	const char *path = share->meet.path, *why = strerror(errno);
+
+	if (errno == MEET_UNFIT)
+		why = "it must be a directory of mode 0700 that belongs to "
+		      "this user; SSE_CGI_DIR names another one";
+	else if (errno == MEET_STRANGER)
+		why = "a process of another user answers at a socket in it";
+	if (share->list)
+		stream_refuse(stream, 500, STREAM_FAILURE, format, path, why);
+	stream_send_back(stream, STREAM_FAILURE, format, path, why);
 }
 
 /* -L: a line of each channel that answers. */
@@ -460,9 +459,6 @@ main(int argc, char *argv[])
 	if (share.list)
 		return list_channels(&share);
 	complete_setup(&share);
-	if (stream_set_path() == -1)
-		stream_send_back(
-		    stream, STREAM_FAILURE, "%s", strerror(errno));
 
 	/* Viewer: handed over, or passed on to. */
 	if (open_viewer(&share) == -1) {
