@@ -71,7 +71,8 @@ close_terminal(struct guard *guard)
 	guard->terminal = -1;
 }
 
-static void
+/* False if there is no child any more: nothing at all is below. */
+static bool
 reap(struct guard *guard)
 {
 	int status;
@@ -87,6 +88,7 @@ reap(struct guard *guard)
 		/* where that fails the program is gone, as is seen elsewhere */
 		(void)!write(guard->program, &guard->status, sizeof(int));
 	}
+	return pid == 0;
 }
 
 /*
@@ -115,20 +117,19 @@ struct rest {
 };
 
 /*
- * Reaps, and looks what is left. timeout(1) leaves the group, as does what
+ * Looks what is left. timeout(1) leaves the group, as does what
  * "set -m" starts. What made a session of its own, and was left by a command
  * that is over, and was not killed, is a daemon: it stays. What has ended and
  * is not ours to reap counts as gone. Returns whether anything is left.
  */
 static bool
-look(struct guard *guard, bool over, struct rest *rest)
+look(const struct guard *guard, bool over, struct rest *rest)
 {
 	pid_t session = guard->pty ? guard->command : getsid(0);
 	struct kin_list *list = &rest->strays;
 	size_t n = 0;
 	bool left = false;
 
-	reap(guard);
 	rest->members = (!kin_read(list) || list->count == KIN_MAX) &&
 			(kill(-guard->command, 0) == 0 || errno == EPERM);
 	for (size_t i = 0; i < list->count; i++) {
@@ -194,11 +195,11 @@ end_all(struct guard *guard)
 	struct rest rest;
 	bool over, left = true, calm, first = true;
 
-	reap(guard);
+	(void)reap(guard); /* children are looked at below */
 	over = guard->exited && guard->status < 128;
 	close_terminal(guard);
 	next_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
-	for (;;) {
+	while (reap(guard)) {
 		/* what was orphaned beneath a look is seen by the next one */
 		calm = !left;
 		left = look(guard, over, &rest);
@@ -228,7 +229,7 @@ guard_keep(struct guard *guard)
 	keep_only(guard);
 	(void)!chdir("/"); /* else a folder stays in use meanwhile */
 	do
-		reap(guard);
+		(void)reap(guard); /* it waits for the program's end */
 	while (!wait_for(guard->program, -1));
 	end_all(guard);
 	_exit(0);
