@@ -21,6 +21,8 @@ enum child_flags {
 };
 
 struct child {
+	/* of a pseudo-terminal, set before child_start; 0: 80 and 24 */
+	unsigned short cols, rows;
 	pid_t guard; /* this process's child; the command is the guard's */
 	pid_t group; /* of the command, its leader */
 	int out;     /* to read its stdout from; -1 once closed */
