@@ -326,4 +326,5 @@ child_stop(struct child *child)
 	child_close(&child->out);
 	child_close(&child->err);
 	wait_for_guard(child);
+	child->group = 0;
 }
