@@ -5,7 +5,7 @@ VERSION = 0.1.0
 
 # What each program is made of beside its own .c: modules of lib/.
 sse-counter = stream cgi loop frame util
-sse-pipe = stream cgi loop frame util record child kin
+sse-pipe = stream cgi loop frame util record child guard kin
 sse-cat = stream cgi loop frame util decode json
 sse-tail = stream cgi loop frame util record follow watch rotation back mark \
 	file

@@ -4,7 +4,6 @@
  * record splits its output, frame encodes it.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -123,7 +122,7 @@ parse_options(struct pipe *pipe, int argc, char *argv[])
 	struct stream *stream = &pipe->stream;
 	int option;
 
-	pipe->child.out = pipe->child.err = -1;
+	pipe->child.out = pipe->child.err = pipe->child.exit = -1;
 	pipe->stdin_fd = STDIN_FILENO;
 	pipe->event_max = EVENT_MAX_DEFAULT;
 	pipe->end_type = "end";
@@ -369,8 +368,7 @@ start_command(struct pipe *pipe)
 
 	/* a request can set this variable, and programs trust it */
 	if (unsetenv("HTTP_PROXY") == -1 || stream_set_path() == -1 ||
-	    (*id != '\0' && setenv("HTTP_LAST_EVENT_ID", id, 1) == -1) ||
-	    loop_catch(SIGCHLD) == -1)
+	    (*id != '\0' && setenv("HTTP_LAST_EVENT_ID", id, 1) == -1))
 		stream_refuse(
 		    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
 	if (child_start(&pipe->child, pipe->command, pipe->flags) == -1)
@@ -384,7 +382,9 @@ open_sources(struct pipe *pipe)
 	int *out = pipe->command != NULL ? &pipe->child.out : &pipe->stdin_fd;
 
 	if (open_source(pipe, &pipe->out, out, pipe->record_end,
-		pipe->stream.event) == -1)
+		pipe->stream.event) == -1 ||
+	    (pipe->command != NULL &&
+		loop_watch(&pipe->stream.loop, pipe->child.exit, POLLIN) == -1))
 		return -1;
 	return open_source(
 	    pipe, &pipe->err, &pipe->child.err, RECORD_LINE, pipe->stderr_type);
@@ -395,6 +395,18 @@ busy(const struct pipe *pipe)
 {
 	return *pipe->out.fd != -1 || *pipe->err.fd != -1 ||
 	       (pipe->command != NULL && !pipe->child.exited);
+}
+
+/* What the command left running may still write, for a while. */
+static void
+exited(struct pipe *pipe)
+{
+	struct loop *loop = &pipe->stream.loop;
+
+	if (!child_reap(&pipe->child))
+		return;
+	(void)loop_watch(loop, pipe->child.exit, 0); /* cannot fail */
+	loop->tick_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 }
 
 /*
@@ -408,18 +420,12 @@ turn(struct pipe *pipe)
 
 	switch (stream_wait(&pipe->stream)) {
 	case LOOP_INPUT:
-		if (read_source(pipe,
-			loop->fd == *pipe->out.fd ? &pipe->out : &pipe->err) ==
-		    -1)
+		if (loop->fd == pipe->child.exit)
+			exited(pipe);
+		else if (read_source(pipe, loop->fd == *pipe->out.fd
+					       ? &pipe->out
+					       : &pipe->err) == -1)
 			return -1;
-		return 1;
-	case LOOP_SIGNAL:
-		if (loop->signal != SIGCHLD)
-			return 0;
-		/* what the command left running may still write, for a while */
-		if (child_reap(&pipe->child) && loop->tick_ns == LOOP_NEVER)
-			loop->tick_ns =
-			    util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 		return 1;
 	case LOOP_TICK:
 		loop->tick_ns = LOOP_NEVER;

@@ -23,7 +23,6 @@
 #include "cgi.h"
 #include "child.h"
 #include "cut.h"
-#include "guard.h"
 #include "hand.h"
 #include "header.h"
 #include "record.h"
@@ -51,7 +50,7 @@ extern char **environ;
 #define ID_MAX 64               /* of ids that are made here */
 #define FRAME_ROOM (ID_MAX + 8) /* for such an id, in front of a frame */
 
-enum kind { SIGNALS = 1, SOCKET, OUT, ERR, GUEST, VIEWER };
+enum kind { SIGNALS = 1, SOCKET, OUT, ERR, EXIT, GUEST, VIEWER };
 #define TAG(kind) ((uint64_t)(kind) << 32)
 
 enum state {
@@ -75,7 +74,6 @@ struct channel {
 	int spare; /* a descriptor to give up where there are no more */
 
 	struct child child;
-	struct guard guard;
 	struct splitter err;
 	struct header header;
 	struct cut cut;
@@ -286,12 +284,12 @@ stop_program(struct channel *channel)
 		if (child->err != -1)
 			unwatch(channel, child->err);
 	}
-	if (child->group > 0)
+	if (child->exit != -1) {
+		unwatch(channel, child->exit);
 		child_stop(child);
-	child->group = 0;
+	}
 	channel->exited_ns = NEVER;
 	channel->paused = false;
-	guard_stop(&channel->guard);
 }
 
 static void
@@ -549,8 +547,10 @@ pace(struct channel *channel)
 static void
 await_exit(struct channel *channel)
 {
-	for (int ms = 0; ms < EXIT_MS && !child_reap(&channel->child); ms++)
-		(void)poll(NULL, 0, 1);
+	struct pollfd exit = {.fd = channel->child.exit, .events = POLLIN};
+
+	if (!channel->child.exited && poll(&exit, 1, EXIT_MS) == 1)
+		(void)child_reap(&channel->child); /* it is in child.exited */
 }
 
 static void
@@ -798,17 +798,20 @@ take_signals(struct channel *channel)
 
 	while (read(channel->signals, &signal, sizeof(signal)) ==
 	       (ssize_t)sizeof(signal)) {
-		if (signal.ssi_signo != SIGCHLD) {
-			stop_program(channel);
-			respond_all(channel, 200);
-			send_away(channel);
-			leave(channel);
-			continue;
-		}
-		if (channel->child.group > 0 && child_reap(&channel->child) &&
-		    channel->exited_ns == NEVER && channel->child.out != -1)
-			channel->exited_ns = util_now_ns();
+		stop_program(channel);
+		respond_all(channel, 200);
+		send_away(channel);
+		leave(channel);
 	}
+}
+
+static void
+take_exit(struct channel *channel)
+{
+	if (!child_reap(&channel->child))
+		return;
+	unwatch(channel, channel->child.exit);
+	channel->exited_ns = util_now_ns();
 }
 
 /* When the channel has nobody to live for any more; or NEVER. */
@@ -951,6 +954,10 @@ take_event(struct channel *channel, uint64_t tag)
 		if (fd == channel->child.err)
 			read_err(channel);
 		break;
+	case EXIT:
+		if (fd == channel->child.exit)
+			take_exit(channel);
+		break;
 	case GUEST: hear_guest(channel, fd); break;
 	case SOCKET:
 		if (channel->state != LEAVING)
@@ -1012,7 +1019,7 @@ keep_only(int a, int b, bool keep_stderr)
 static int
 open_signals(void)
 {
-	static const int caught[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+	static const int caught[] = {SIGTERM, SIGINT, SIGHUP};
 	sigset_t set;
 
 	(void)alarm(0);
@@ -1037,8 +1044,8 @@ set_nonblocking(int fd)
 }
 
 /*
- * The guard comes first, so that there is no moment without it. The program
- * starts where the request was; everything else of the channel is in /.
+ * The program starts where the request was; everything else of the channel is
+ * in /.
  */
 static int
 start_program(struct channel *channel)
@@ -1046,19 +1053,16 @@ start_program(struct channel *channel)
 	const struct channel_setup *setup = channel->setup;
 	struct child *child = &channel->child;
 
-	if (guard_start(&channel->guard) == -1)
-		return -1;
 	environ = setup->environment;
 	if (child_start(child, setup->command,
 		setup->keep_stderr ? 0 : CHILD_STDERR) == -1) {
 		channel->scarce = util_scarce(errno);
 		say(channel, "%s: %s", setup->command[0], strerror(errno));
-		child->group = 0;
 		return 0; /* the first viewers shall hear of it */
 	}
-	if (guard_watch(&channel->guard, child->group) == -1 ||
-	    set_nonblocking(child->out) == -1 ||
-	    watch(channel, child->out, OUT) == -1)
+	if (set_nonblocking(child->out) == -1 ||
+	    watch(channel, child->out, OUT) == -1 ||
+	    watch(channel, child->exit, EXIT) == -1)
 		return -1;
 	if (child->err == -1)
 		return 0;
@@ -1126,7 +1130,7 @@ channel_run(const struct channel_setup *setup)
 	static struct channel channel; /* zero: not in the program's file */
 	int result = -1, error;
 
-	channel.child.out = channel.child.err = channel.guard.pipe = -1;
+	channel.child.out = channel.child.err = channel.child.exit = -1;
 	channel.setup = setup;
 	if (begin(&channel) == 0)
 		result = share(&channel);

@@ -1,6 +1,7 @@
 /*
  * child: a command in a process group of its own, its output on a pipe or a
- * pseudo-terminal. Knows processes and descriptors, nothing of CGI.
+ * pseudo-terminal, below a guard, that ends it with this process. Knows
+ * processes and descriptors, nothing of CGI.
  */
 #ifndef CHILD_H
 #define CHILD_H
@@ -20,30 +21,35 @@ enum child_flags {
 };
 
 struct child {
-	pid_t group; /* of the command, its leader */
+	/* of a pseudo-terminal, set before child_start; 0: 80 and 24 */
+	unsigned short cols, rows;
+	pid_t guard; /* this process's child; the command is the guard's */
+	pid_t group; /* of the command, its leader; 0: it does not run */
 	int out;     /* to read its stdout from; -1 once closed */
 	int err;     /* likewise its stderr, with CHILD_STDERR; else -1 */
+	int exit;    /* a socket, readable when it has exited: child_reap */
 	int status;  /* once exited: 0-255 as in sh, 128+N for signal N */
 	bool exited;
+	bool lost; /* the guard was killed: the status is a guess, 137 */
 	bool pty;
-	int terminal; /* the command's end of it, held until it exits; or -1 */
-	bool alone;   /* all children of this process are of the command */
 };
 
 /*
  * Starts argv, found by PATH, and waits until its exec has succeeded. stdin
  * is shared, unless it is a terminal: the group is in the background there
- * and would be stopped, so it gets /dev/null. Signals are as at login. On
- * Linux it gets a SIGTERM when this process dies. Returns 0; or -1 with
- * errno of what failed, and child->status as sh's exit status for it, or 1
- * where there was nothing to run it with.
+ * and would be stopped, so it gets /dev/null. Signals are as at login. Returns
+ * 0; or -1 with errno of what failed, and child->status as sh's exit status for
+ * it, or 1 where there was nothing to run it with.
+ *
+ * When this process dies, by whatever signal, the guard does what child_stop
+ * does. Only if the guard is killed too, the command alone gets SIGTERM.
  */
 int child_start(struct child *child, char *const argv[], int flags);
 
 /*
- * Reaps every child that has ended, without waiting, and takes the command's
- * exit status if it is among them. Returns child->exited. To be called after
- * each SIGCHLD: on Linux, orphans of the command become this process's.
+ * Takes the command's exit status if it has exited, without waiting. Returns
+ * child->exited. To be called when child->exit is readable; once it returns
+ * true, child->exit need not be watched any more.
  */
 bool child_reap(struct child *child);
 
@@ -51,15 +57,9 @@ bool child_reap(struct child *child);
 void child_close(int *fd);
 
 /*
- * Ends the whole group and reaps it: SIGTERM (SIGHUP on a pseudo-terminal),
- * and SIGKILL for what is left after CHILD_GRACE_MS. On Linux, where /proc
- * tells, also what left the group; but a command that has exited by itself may
- * leave processes in sessions of their own, which live on; and where this
- * process had children before the command, orphans that were not seen below
- * the command may be theirs, and are spared. What has ended and awaits a
- * parent that lives on counts as gone. Closes out and err. Returns when nothing
- * is left, at once if that is so already; or a second after the SIGKILL, where
- * that does not help.
+ * Ends the command and all that it started, as guard_keep says, and waits for
+ * that: three seconds at most. Closes out, err and exit. Nothing if it is not
+ * started, where exit is -1.
  */
 void child_stop(struct child *child);
 

@@ -1,39 +1,60 @@
 /*
- * guard: see guard.h. It is told the group, and then 0; the end of the pipe
- * without the 0 is the death that it waits for.
+ * guard: waits for children that end and for the end of the program, which is
+ * the end of a socket. It then looks again and again what is left, and ends it.
  */
-#define _GNU_SOURCE /* syscall for close_range, pipe2, NSIG */
+#define _GNU_SOURCE /* ppoll, syscall for close_range */
 #include "guard.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
+#include "kin.h"
 #include "util.h"
 
-/* As child_stop, of a group whose processes are not ours to reap. */
+/* It is there for a poll to be interrupted. */
 static void
-end_group(pid_t group)
+on_child(int signal)
 {
-	int64_t kill_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
-
-	/* errors say that the group is gone, which is what is asked for */
-	(void)kill(-group, SIGTERM);
-	(void)kill(-group, SIGCONT);
-	while (kill(-group, 0) == 0 && util_now_ns() < kill_ns)
-		(void)poll(NULL, 0, 20);
-	(void)kill(-group, SIGKILL);
+	(void)signal;
 }
 
-static void
-close_from(unsigned int first)
+int
+guard_init(void)
 {
+	struct sigaction action = {.sa_handler = on_child};
+	sigset_t all;
+
+	(void)sigemptyset(&action.sa_mask); /* cannot fail, nor can the next */
+	(void)sigfillset(&all);
+	if (sigprocmask(SIG_SETMASK, &all, NULL) == -1 ||
+	    sigaction(SIGCHLD, &action, NULL) == -1 || setpgid(0, 0) == -1)
+		return -1;
+	(void)prctl(PR_SET_NAME, "sse-guard"); /* killall(1) spares it */
+	return prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* The socket becomes descriptor 0, the terminal 1; no other stays open. */
+static void
+keep_only(struct guard *guard)
+{
+	unsigned int first = 1;
+
+	(void)dup2(guard->program, 0); /* all are open: it cannot fail */
+	guard->program = 0;
+	if (guard->terminal != -1) {
+		(void)dup2(guard->terminal, 1); /* likewise */
+		guard->terminal = 1;
+		first = 2;
+	}
 #ifdef SYS_close_range
 	if (syscall(SYS_close_range, first, ~0U, 0U) == 0)
 		return;
@@ -42,90 +63,174 @@ close_from(unsigned int first)
 		(void)close(fd); /* most are not open */
 }
 
-static _Noreturn void
-keep_guard(int from)
+static void
+close_terminal(struct guard *guard)
 {
-	pid_t group = 0, word;
-	ssize_t n;
-
-	/* not in the maker's group, which may be killed as a whole */
-	(void)setpgid(0, 0);
-	for (int i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_IGN);
-	if (dup2(from, 0) == -1 || chdir("/") == -1)
-		_exit(1);
-	close_from(1);
-	for (;;) {
-		n = read(0, &word, sizeof(word));
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n != (ssize_t)sizeof(word))
-			break;
-		if (word == 0)
-			_exit(0);
-		group = word;
-	}
-	if (group > 1)
-		end_group(group);
-	_exit(0);
+	if (guard->terminal != -1)
+		(void)close(guard->terminal); /* nothing was written there */
+	guard->terminal = -1;
 }
 
-/* Waits for the guard's parent, whose status is an errno. Returns 0, or -1. */
-static int
-reaped(pid_t pid)
+/* False if there is no child any more: nothing at all is below. */
+static bool
+reap(struct guard *guard)
 {
 	int status;
-
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			return -1;
-	errno = WIFEXITED(status) ? WEXITSTATUS(status) : ECANCELED;
-	return errno == 0 ? 0 : -1;
-}
-
-int
-guard_start(struct guard *guard)
-{
-	int ends[2], error;
 	pid_t pid;
 
-	guard->pipe = -1;
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		return -1;
-	pid = fork();
-	if (pid == 0) {
-		pid = fork();
-		if (pid == 0)
-			keep_guard(ends[0]);
-		_exit(pid == -1 ? errno : 0);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != guard->command || guard->exited)
+			continue; /* an orphan that became ours */
+		guard->exited = true;
+		guard->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+						    : WEXITSTATUS(status);
+		close_terminal(guard);
+		/* where that fails the program is gone, as is seen elsewhere */
+		(void)!write(guard->program, &guard->status, sizeof(int));
 	}
-	(void)close(ends[0]);
-	if (pid != -1 && reaped(pid) == 0) {
-		guard->pipe = ends[1];
-		return 0;
-	}
-	error = errno;
-	(void)close(ends[1]);
-	errno = error;
-	return -1;
+	return pid == 0;
 }
 
-int
-guard_watch(const struct guard *guard, pid_t group)
+/*
+ * Waits for a child to end or for a socket's other end to be closed, ms at
+ * most; or for ever below 0. Returns whether it is closed; -1 is no socket.
+ */
+static bool
+wait_for(int socket, int ms)
 {
-	return write(guard->pipe, &group, sizeof(group)) ==
-		       (ssize_t)sizeof(group)
-		   ? 0
-		   : -1;
+	struct pollfd closed = {.fd = socket, .events = POLLIN};
+	struct timespec time = {.tv_nsec = ms * 1000000L};
+	sigset_t others;
+
+	(void)sigfillset(&others); /* cannot fail, nor can the next */
+	(void)sigdelset(&others, SIGCHLD);
+	return ppoll(&closed, 1, ms < 0 ? NULL : &time, &others) == 1;
 }
 
-void
-guard_stop(struct guard *guard)
+/*
+ * What is left of a command. Its group's number is its own while anything is
+ * in the group: with nothing there, a stranger may have it.
+ */
+struct rest {
+	bool members;           /* something is in the group */
+	struct kin_list strays; /* what left it */
+};
+
+/*
+ * Looks what is left. timeout(1) leaves the group, as does what
+ * "set -m" starts. What made a session of its own, and was left by a command
+ * that is over, and was not killed, is a daemon: it stays. What has ended and
+ * is not ours to reap counts as gone. Returns whether anything is left.
+ */
+static bool
+look(const struct guard *guard, bool over, struct rest *rest)
 {
-	if (guard->pipe == -1)
-		return;
-	/* where it fails the guard is gone already */
-	(void)guard_watch(guard, 0);
-	(void)close(guard->pipe);
-	guard->pipe = -1;
+	pid_t session = guard->pty ? guard->command : getsid(0);
+	struct kin_list *list = &rest->strays;
+	size_t n = 0;
+	bool left = false;
+
+	rest->members = (!kin_read(list) || list->count == KIN_MAX) &&
+			(kill(-guard->command, 0) == 0 || errno == EPERM);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct kin *kin = list->all + i;
+
+		if (kin->ended) /* its orphans may not be here yet */
+			left |= kin->parent == getpid();
+		else if (kin->group == guard->command)
+			rest->members = true;
+		else if (!(over && kin->session != session))
+			list->all[n++] = *kin;
+	}
+	list->count = n;
+	return left || rest->members || n > 0;
+}
+
+/* To a process, or a group below 0: a stopped one is woken, else it stays. */
+static void
+end(pid_t pid, int signal)
+{
+	/* errors say that it is gone, which is what is asked for */
+	(void)kill(pid, signal);
+	(void)kill(pid, SIGCONT);
+}
+
+/* What was told to end, so that it is told once. */
+struct told {
+	pid_t pids[KIN_MAX];
+	size_t count;
+};
+
+static bool
+tell(struct told *told, pid_t pid)
+{
+	for (size_t i = 0; i < told->count; i++)
+		if (told->pids[i] == pid)
+			return false;
+	if (told->count < KIN_MAX)
+		told->pids[told->count++] = pid;
+	return true;
+}
+
+/* A handler may wait for what it started, to end well: only orphans later. */
+static void
+end_strays(
+    const struct kin_list *strays, struct told *told, int signal, bool all)
+{
+	for (size_t i = 0; i < strays->count; i++) {
+		const struct kin *kin = strays->all + i;
+
+		if (signal == SIGKILL ||
+		    ((all || kin->parent == getpid()) && tell(told, kin->pid)))
+			end(kin->pid, signal);
+	}
+}
+
+static void
+end_all(struct guard *guard)
+{
+	int signal = guard->pty ? SIGHUP : SIGTERM, wait_ms = 1;
+	int64_t next_ns; /* of the SIGKILL, then of the end */
+	struct told told = {.count = 0};
+	struct rest rest;
+	bool over, left = true, calm, first = true;
+
+	(void)reap(guard); /* children are looked at below */
+	over = guard->exited && guard->status < 128;
+	close_terminal(guard);
+	next_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
+	while (reap(guard)) {
+		/* what was orphaned beneath a look is seen by the next one */
+		calm = !left;
+		left = look(guard, over, &rest);
+		if (!left && calm)
+			return;
+		if (!left)
+			continue;
+		if (util_now_ns() >= next_ns) {
+			if (signal == SIGKILL)
+				return; /* it does not help */
+			signal = SIGKILL;
+			next_ns = util_now_ns() + UTIL_SECOND_NS;
+		}
+		if (rest.members && (first || signal == SIGKILL))
+			end(-guard->command, signal);
+		end_strays(&rest.strays, &told, signal, first);
+		first = false;
+		(void)wait_for(-1, wait_ms); /* what it was is seen above */
+		if (wait_ms < 16)
+			wait_ms *= 2;
+	}
+}
+
+_Noreturn void
+guard_keep(struct guard *guard)
+{
+	keep_only(guard);
+	(void)!chdir("/"); /* else a folder stays in use meanwhile */
+	do
+		(void)reap(guard); /* it waits for the program's end */
+	while (!wait_for(guard->program, -1));
+	end_all(guard);
+	_exit(0);
 }

@@ -1,7 +1,6 @@
 /*
- * kin: the processes below this one. On Linux, where it is the subreaper,
- * orphans of its commands are among its children. Elsewhere, and where the
- * kernel does not tell (CONFIG_PROC_CHILDREN), there are none.
+ * kin: the processes below this one, as /proc tells: its children, and theirs.
+ * Where this process is the subreaper, the orphans among them are its children.
  */
 #ifndef KIN_H
 #define KIN_H
@@ -13,22 +12,24 @@
 #define KIN_MAX 1024 /* more are seen once some of these have ended */
 
 struct kin {
-	pid_t pids[KIN_MAX];
+	pid_t pid;
+	pid_t parent;
+	pid_t group;
+	pid_t session;
+	bool ended; /* with all its threads, and not reaped yet */
+};
+
+struct kin_list {
+	struct kin all[KIN_MAX];
 	size_t count;
 };
 
 /*
- * The children that this process has now, also those yet to be reaped. Returns
- * false where the system does not tell.
+ * All that is below this process now; what is born or moves meanwhile may be
+ * missing. Returns false where /proc does not tell: it is not mounted, or is
+ * another pid namespace's. A kernel without CONFIG_PROC_CHILDREN tells too, but
+ * all processes of the system are looked at.
  */
-bool kin_own(struct kin *kin);
-
-/* Adds what is below those that it has. */
-void kin_below(struct kin *kin);
-
-bool kin_has(const struct kin *kin, pid_t pid);
-
-/* Whether a process has ended, with all its threads, and is not reaped yet. */
-bool kin_ended(pid_t pid);
+bool kin_read(struct kin_list *list);
 
 #endif

@@ -423,12 +423,156 @@ well'
 	nothing_left
 }
 
-@test "sse-pipe is killed with SIGKILL: its command is gone too" {
-	watch -- sh -c 'echo up; exec sleep 1000'
+# All that has the name is killed, as killall(1) does.
+kill_all() {
+	local pid
+
+	for pid in $(left_over); do
+		[ "$(cat "/proc/$pid/comm")" != "$1" ] || kill -9 "$pid"
+	done
+}
+
+@test "sse-pipe is killed with SIGKILL: nothing of its command is left" {
+	local option script
+
+	for script in 'echo up; exec sleep 1000' \
+		'echo up; sleep 1001 | cat' \
+		'sleep 1000 & echo up; sleep 1001 | cat | cat' \
+		'set -m; sh -c "sleep 1000; :" & echo up; wait' \
+		'setsid -f sh -c "sleep 1000; :"; echo up; sleep 1000' \
+		'setsid sh -c "setsid sleep 1000; :" & echo up; wait' \
+		'setsid sh -c "trap : TERM HUP; kill -STOP \$\$" & echo up; wait'; do
+		for option in -- -t; do
+			watch "$option" sh -c "$script"
+			came up
+			kill_all sse-pipe
+			wait "$PIPE" || :
+			eventually nothing_left
+			rm "$BATS_TEST_TMPDIR/viewer" "$BATS_TEST_TMPDIR/out"
+		done
+	done
+}
+
+@test "sse-pipe is killed with SIGKILL: what ignores its end is killed" {
+	local option
+
+	for option in -- -t; do
+		watch "$option" sh -c 'trap "" TERM HUP
+			setsid sh -c "sleep 1000; :" & sleep 1001 | cat & echo up; wait'
+		came up
+		kill -9 "$PIPE"
+		wait "$PIPE" || :
+		eventually nothing_left
+		rm "$BATS_TEST_TMPDIR/viewer" "$BATS_TEST_TMPDIR/out"
+	done
+}
+
+@test "sse-pipe is killed with SIGKILL: the command has the time to end well" {
+	watch -- sh -c 'trap "sleep 0.5; echo well >$0; exit" TERM
+		echo up; sleep 1000 & wait' "$BATS_TEST_TMPDIR/well"
 	came up
 	kill -9 "$PIPE"
 	wait "$PIPE" || :
 	eventually nothing_left
+	diff - "$BATS_TEST_TMPDIR/well" <<<well
+}
+
+@test "sse-pipe is killed with SIGKILL at any moment of its start" {
+	local i
+
+	for i in {1..60}; do
+		spawn sse-pipe -- sh -c 'sleep 1000 | cat & setsid sleep 1001' \
+			>/dev/null
+		# not to wait for anything: to be at another place each time
+		sleep "$(printf '0.%04d' $((i * 2)))"
+		kill -9 "$!"
+		wait "$!" || :
+	done
+	eventually nothing_left
+}
+
+@test "a command's guard is killed with SIGKILL: the command ends, with 137" {
+	local guard status=0
+
+	watch -- sh -c 'trap "" TERM; sleep 1000 & echo up; wait'
+	came up
+	guard=$(pgrep -P "$PIPE")
+	[ "$(cat "/proc/$guard/comm")" = sse-guard ]
+	kill -9 "$guard"
+	wait "$PIPE" || status=$?
+	[ "$status" -eq 137 ]
+	eventually nothing_left
+	grep -q 'sh ended with status 137' "$BATS_TEST_TMPDIR/err"
+}
+
+# How many processes below the test's have ended and are not reaped.
+zombies() {
+	local pid
+
+	for pid in $(left_over); do
+		ps -o stat= --ppid "$pid" || :
+	done | grep -c '^Z' || :
+}
+
+no_zombies() {
+	[ "$(zombies)" -eq 0 ]
+}
+
+@test "orphans are reaped also while a viewer that reads nothing blocks it" {
+	cd "$BATS_TEST_TMPDIR"
+	mkfifo viewer
+	exec 7<>viewer
+	spawn sse-pipe -- sh -c 'yes & until [ -e go ]; do sleep 0.1; done
+		for i in $(seq 100); do sh -c "true & true &"; done
+		>all; exec sleep 1000' >viewer 7>&-
+	PIPE=$!
+	eventually still "$PIPE"
+	touch go
+	eventually test -e all
+	eventually no_zombies
+	still "$PIPE"
+	kill "$PIPE"
+	wait "$PIPE"
+	eventually nothing_left
+}
+
+@test "a kernel that lists no children: what left the group is gone too" {
+	local script
+
+	cd "$BATS_TEST_TMPDIR"
+	# as without CONFIG_PROC_CHILDREN; a static program does not ask it
+	cc -shared -fPIC -DHIDDEN="\"$PWD/hidden\"" -x c -o hide.so - <<-'END'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <errno.h>
+		#include <fcntl.h>
+		#include <string.h>
+		int openat(int folder, const char *path, int flags, ...)
+		{
+			int (*real)(int, const char *, int, int) =
+			    dlsym(RTLD_NEXT, "openat");
+
+			if (strstr(path, "/children") == NULL)
+				return real(folder, path, flags, 0);
+			real(AT_FDCWD, HIDDEN, O_WRONLY | O_CREAT, 0600);
+			errno = ENOENT;
+			return -1;
+		}
+		int openat64(int, const char *, int, ...)
+			__attribute__((alias("openat")));
+	END
+	for script in 'setsid -f sh -c "sleep 1000; :"; echo up; sleep 1000' \
+		'setsid sh -c "setsid sleep 1000; :" & echo up; wait' \
+		'trap "" TERM; setsid sh -c "sleep 1000; :" & echo up; wait'; do
+		LD_PRELOAD=$PWD/hide.so ASAN_OPTIONS=verify_asan_link_order=0 \
+			watch -- sh -c "unset LD_PRELOAD; $script"
+		came up
+		leave
+		eventually nothing_left
+		wait "$PIPE"
+		rm viewer out
+	done
+	[ -e hidden ] || refute ldd "$PROGRAMS_DIR/sse-pipe"
 }
 
 @test "what a command leaves running may write for a while, and is ended" {

@@ -670,6 +670,7 @@ stop_readers() {
 		printf 'Content-Type: text/event-stream\r\n\r\ndata: x\n\n'
 		(exec sleep 600) &
 		(trap '' TERM; exec sleep 600) &
+		setsid sh -c 'sleep 600; :' &
 		wait
 	END
 	view a -l 0 -- ./family
