@@ -5,7 +5,8 @@ VERSION = 0.1.0
 
 # What each program is made of beside its own .c: modules of lib/.
 sse-counter = stream cgi loop frame util
-sse-pipe = stream cgi loop frame util record child kin
+sse-pipe = stream cgi loop frame util record child kin json pipe/columns \
+	pipe/input
 sse-cat = stream cgi loop frame util decode json
 sse-tail = stream cgi loop frame util record follow watch rotation back mark \
 	file
@@ -33,7 +34,7 @@ fuzz-cut = cut decode frame header util
 fuzz-redis = reply history entry json frame util
 fuzz-redis-libs = -lhiredis
 fuzz-url = url util
-fuzz-record = record frame util
+fuzz-record = record json frame util
 fuzz-request = frame util
 fuzz-tail_id = mark
 
@@ -105,7 +106,7 @@ build/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
--include $(wildcard build/*.d build/*/*.d build/*/*/*.d)
+-include $(wildcard build/*.d build/*/*.d build/*/*/*.d build/*/*/*/*.d)
 
 cgi-bin/sse-counter: sse-counter
 	cp -f sse-counter $@
@@ -177,8 +178,8 @@ bench/node_modules: bench/package-lock.json
 
 # What reads the sources, all of them, for what is wrong or looks wrong; the
 # slow ones two files at a time (JOBS=).
-SOURCES = $(wildcard *.c lib/*.c bench/*.c tests/*.c tests/fuzz/*.c)
-HEADERS = $(wildcard lib/*.h bench/*.h tests/*.h tests/fuzz/*.h)
+SOURCES = $(wildcard *.c lib/*.c lib/*/*.c bench/*.c tests/*.c tests/fuzz/*.c)
+HEADERS = $(wildcard lib/*.h lib/*/*.h bench/*.h tests/*.h tests/fuzz/*.h)
 SCRIPTS = $(wildcard tests/*.bash bench/*.bash) $(shell awk \
 	'FNR == 1 && /^.!.*[\/ ](sh|bash|bats)$$/ { print FILENAME }' \
 	$(wildcard .ci/* bench/* cgi-bin/* cgi-bin/examples/* tests/*) \

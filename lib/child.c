@@ -46,9 +46,12 @@ child_close(int *fd)
 
 /* A pseudo-terminal that changes no byte: pty[0] master, pty[1] slave. */
 static int
-open_pty(int pty[2])
+open_pty(int pty[2], const struct child *child)
 {
-	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	struct winsize size = {
+	    .ws_row = child->rows > 0 ? child->rows : 24,
+	    .ws_col = child->cols > 0 ? child->cols : 80,
+	};
 	struct termios raw;
 	const char *name;
 
@@ -71,9 +74,9 @@ open_pty(int pty[2])
 }
 
 static int
-open_ends(struct ends *ends, int flags)
+open_ends(struct ends *ends, const struct child *child, int flags)
 {
-	if (flags & CHILD_PTY ? open_pty(ends->out) == -1
+	if (flags & CHILD_PTY ? open_pty(ends->out, child) == -1
 			      : pipe2(ends->out, O_CLOEXEC) == -1)
 		return -1;
 	if (flags & CHILD_STDERR && pipe2(ends->err, O_CLOEXEC) == -1)
@@ -166,7 +169,11 @@ child_start(struct child *child, char *const argv[], int flags)
 	pid_t parent = getpid();
 	int error;
 
-	*child = (struct child){.out = -1, .err = -1, .terminal = -1};
+	*child = (struct child){.cols = child->cols,
+	    .rows = child->rows,
+	    .out = -1,
+	    .err = -1,
+	    .terminal = -1};
 	child->alone = waitpid(-1, NULL, WNOHANG) == -1;
 	child->pty = (flags & CHILD_PTY) != 0;
 	child->status = EXIT_FAILURE;
@@ -175,7 +182,8 @@ child_start(struct child *child, char *const argv[], int flags)
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
 		return -1;
 #endif
-	if (open_ends(&ends, flags) == -1 || (child->group = fork()) == -1)
+	if (open_ends(&ends, child, flags) == -1 ||
+	    (child->group = fork()) == -1)
 		goto fail;
 	if (child->group == 0) {
 		error = become(argv, &ends, flags, parent);

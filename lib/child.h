@@ -20,6 +20,8 @@ enum child_flags {
 };
 
 struct child {
+	/* of a pseudo-terminal, set before child_start; 0: 80 and 24 */
+	unsigned short cols, rows;
 	pid_t group; /* of the command, its leader */
 	int out;     /* to read its stdout from; -1 once closed */
 	int err;     /* likewise its stderr, with CHILD_STDERR; else -1 */
