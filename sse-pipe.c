@@ -403,22 +403,21 @@ send_restart(struct pipe *pipe)
 	    (uint64_t)(ms < STREAM_RETRY_MAX ? ms : STREAM_RETRY_MAX));
 }
 
-/* The source has ended by itself. Returns the exit status. */
+/* The source has ended by itself. Returns its exit status. */
 static int
 finish(struct pipe *pipe)
 {
+	struct stream *stream = &pipe->stream;
 	int status = pipe->command != NULL ? pipe->child.status : EXIT_SUCCESS;
-	int closed;
 
 	if (status != EXIT_SUCCESS && pipe->restart)
 		send_restart(pipe);
 	else if (!columns_have_id(&pipe->out.columns))
 		send_end(pipe, status);
-	closed = stream_close(&pipe->stream);
-	if (status == EXIT_SUCCESS)
-		return closed;
-	stream_warn(
-	    &pipe->stream, "%s ended with status %d", pipe->command[0], status);
+	(void)frame_flush(&stream->frame); /* stream_close says if it failed */
+	if (status != EXIT_SUCCESS)
+		stream_warn(stream, "%s ended with status %d", pipe->command[0],
+		    status);
 	return status;
 }
 
@@ -427,7 +426,7 @@ main(int argc, char *argv[])
 {
 	static struct pipe pipe; /* zero: its buffer is not in the file */
 	struct stream *stream = &pipe.stream;
-	int more = 1, status;
+	int more = 1, status, closed;
 
 	/* Options. */
 	argc = stream_init(stream, &program, argc, argv);
@@ -456,8 +455,9 @@ main(int argc, char *argv[])
 		stream_warn(stream, "read: %s", strerror(errno));
 		stream->failed = 1;
 	}
-	status = more == 1 ? finish(&pipe) : stream_close(stream);
+	status = more == 1 ? finish(&pipe) : EXIT_SUCCESS;
 	if (pipe.command != NULL)
 		child_stop(&pipe.child);
-	return status;
+	closed = stream_close(stream);
+	return status != EXIT_SUCCESS ? status : closed;
 }

@@ -306,6 +306,16 @@ data: 0" ]
 	done
 }
 
+@test "with -C a prompt on a terminal, and dots on stderr, come at once" {
+	watch -C -j -t -E oops -- sh -c 'printf "Name: "; printf . >&2; sleep 1000'
+	came '"Name: "'
+	came '"\."'
+	grep -B 1 '^data: "\."$' "$BATS_TEST_TMPDIR/out" | grep -qx 'event: oops'
+	leave
+	eventually nothing_left
+	wait "$PIPE"
+}
+
 @test "with --pty stderr may be events too" {
 	run -0 body sse-pipe -t -E oops sh -c 'test -t 2 || echo no >&2'
 	[ "${lines[0]}" = "event: oops" ]

@@ -13,7 +13,7 @@
 #include "columns.h"
 
 #define INPUT_TORN_MS 200 /* so long a torn character waits for its rest */
-#define INPUT_NEVER (-1)
+#define INPUT_NEVER (-1)  /* as LOOP_NEVER */
 
 struct input {
 	/* set by the caller before input_open */
