@@ -153,8 +153,11 @@ stream_send_back(
 void
 stream_fail(struct stream *stream, int exit_status, const char *what)
 {
+	bool asked = stream->request.served || stream->request.nph;
+
 	/* ENOSPC: no pseudo-terminal; ETXTBSY: a file that is being replaced */
-	if (util_scarce(errno) || errno == ENOSPC || errno == ETXTBSY)
+	if (asked &&
+	    (util_scarce(errno) || errno == ENOSPC || errno == ETXTBSY))
 		stream_send_back(
 		    stream, exit_status, "%s: %s", what, strerror(errno));
 	stream_refuse(

@@ -138,8 +138,8 @@ _Noreturn void stream_send_back(struct stream *stream, int exit_status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /*
- * Before the header, where errno says what failed: stream_send_back where
- * waiting may mend that, else 500, and what tells what it was.
+ * Before the header, where errno says what failed: as stream_send_back to a web
+ * server if waiting may mend that, else as stream_refuse with 500.
  */
 _Noreturn void stream_fail(
     struct stream *stream, int exit_status, const char *what);

@@ -186,6 +186,11 @@ comes_back() { # WHAT FAILS, then sse-pipe's arguments
 		grep -q '^retry: ' <<<"$output"
 		[[ $stderr = 'sse-pipe: true: '* ]] # the C library's words
 	done
+	# nobody comes back to a shell
+	run -1 --separate-stderr without_others \
+		bash -c 'ulimit -n 5; exec sse-pipe true'
+	[ -z "$output" ]
+	[[ $stderr = 'sse-pipe: true: '* ]]
 }
 
 @test "a command that is not executable is 126, and a 500 to a web server" {
