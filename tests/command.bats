@@ -650,3 +650,17 @@ well'
 	grep -q '^data: 20000$' "$BATS_TEST_TMPDIR/out"
 	eventually nothing_left
 }
+
+@test "what has ended stays ended for all viewers of sse-share, too" {
+	export SSE_CGI_DIR=$BATS_TEST_TMPDIR/meet REQUEST_METHOD=GET
+	command='echo ran >>runs; exit 3'
+
+	cd "$BATS_TEST_TMPDIR"
+	sse-share -l 9 -- sse-pipe -- sh -c "$command" 3>&- 2>/dev/null |
+		tail -n 4 >out
+	diff - out <<<$'id: end\nevent: end\ndata: 3\n'
+	HTTP_LAST_EVENT_ID=end sse-share -l 9 -- sse-pipe -- sh -c "$command" \
+		3>&- 2>/dev/null | cat >out
+	[ "$(head -n 1 out)" = $'Status: 204 No Content\r' ]
+	[ "$(wc -l <runs)" -eq 1 ]
+}
