@@ -5,7 +5,8 @@ VERSION = 0.1.0
 
 # What each program is made of beside its own .c: modules of lib/.
 sse-counter = stream cgi loop frame util
-sse-pipe = stream cgi loop frame util record child guard kin
+sse-pipe = stream cgi loop frame util record child guard kin json \
+	pipe/columns pipe/input
 sse-cat = stream cgi loop frame util decode json
 sse-tail = stream cgi loop frame util record follow watch rotation back mark \
 	file
@@ -34,7 +35,7 @@ fuzz-cut = cut decode frame header util
 fuzz-redis = redis/reply redis/history redis/entry json frame util
 fuzz-redis-libs = -lhiredis
 fuzz-url = redis/url util
-fuzz-record = record frame util
+fuzz-record = record json frame util
 fuzz-request = frame util
 fuzz-tail_id = mark
 

@@ -1,50 +1,41 @@
 /*
  * sse-pipe: one event a record, from stdin or from a command that it runs
  * for as long as the viewer looks. It joins modules: child runs the command,
- * record splits its output, frame encodes it.
+ * input makes events of what comes.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/child.h"
-#include "lib/record.h"
+#include "lib/pipe/columns.h"
+#include "lib/pipe/input.h"
 #include "lib/stream.h"
 #include "lib/util.h"
 
 #define EVENT_MAX_DEFAULT (1 << 20)
 #define EVENT_MAX_LIMIT (1 << 30)
-#define COLUMNS_MAX 3
-#define DRAIN_READS 32 /* more than the largest pipe holds */
-
-enum column { COLUMN_ID, COLUMN_EVENT, COLUMN_DATA };
-
-/* What is read: stdin, or a command's stdout or stderr. */
-struct source {
-	int *fd; /* -1 once it has ended */
-	struct splitter splitter;
-	struct bytes type; /* event type, unless a column gives it */
-	size_t columns;    /* how many; 0: a record is all data */
-	enum column column[COLUMNS_MAX];
-	/* of a record that comes in pieces, from its first to its last */
-	char *held; /* a copy of its columns, or NULL */
-	struct bytes held_id;
-	struct bytes held_type;
-};
+#define WINDOW_MAX 65535    /* columns or rows of a terminal */
+#define RESTART_MIN_MS 5000 /* -R without -r: to three times that */
 
 struct pipe {
 	struct stream stream;
+	struct program program; /* with the methods of -M */
 	struct child child;
 	int stdin_fd;
 	char *const *command; /* NULL: stdin is the source */
 	int flags;            /* of child_start */
 	size_t event_max;
 	const char *end_type;
-	const char *stderr_type;
 	enum record_end record_end;
-	struct source out;
-	struct source err;
+	bool json;
+	bool restart;
+	char needs_command; /* an option that does, or 0 */
+	struct input out;
+	struct input err;
+	int64_t drain_ns; /* what the exited command left is drained */
 	bool warned_long;
 	bool warned_field;
 };
@@ -52,32 +43,44 @@ struct pipe {
 static const struct option options[] = {
     {"null", no_argument, NULL, '0'},
     {"paragraphs", no_argument, NULL, 'p'},
+    {"chunks", no_argument, NULL, 'C'},
     {"columns", required_argument, NULL, 'c'},
+    {"json", no_argument, NULL, 'j'},
     {"pty", no_argument, NULL, 't'},
+    {"window", required_argument, NULL, 'w'},
     {"max-event", required_argument, NULL, 'b'},
     {"end", required_argument, NULL, 'x'},
+    {"restart", no_argument, NULL, 'R'},
     {"stderr", required_argument, NULL, 'E'},
+    {"method", required_argument, NULL, 'M'},
     STREAM_LONG_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
 static const struct program program = {
-    .usage = "[-0 | -p] [-c LIST] [-t] [-b BYTES] [-x NAME] [-E NAME] "
-	     "[-e NAME] [-r MS] [-k SECONDS] [-m SECONDS] [-H FIELD] [--] "
-	     "[COMMAND [ARG ...]]",
+    .usage = "[-0 | -p | -C] [-c LIST] [-j] [-t] [-w COLSxROWS] [-b BYTES] "
+	     "[-x NAME] [-R] [-E NAME] [-M LIST] [-e NAME] [-r MS] "
+	     "[-k SECONDS] [-m SECONDS] [-H FIELD] [--] [COMMAND [ARG ...]]",
     .help =
 	"Makes an event of each line of stdin, or of COMMAND's output.\n"
 	"  -0, --null               a record ends with NUL\n"
 	"  -p, --paragraphs         a record ends with an empty line\n"
+	"  -C, --chunks             what one read brought is an event\n"
 	"  -c, --columns LIST       TAB-separated columns are these fields:\n"
 	"                           id, event, data; data last\n"
+	"  -j, --json               data is one JSON string\n"
 	"  -t, --pty                run COMMAND on a pseudo-terminal\n"
+	"  -w, --window COLSxROWS   its size (80x24)\n"
 	"  -b, --max-event BYTES    longer records come in pieces (1048576)\n"
 	"  -x, --end NAME           type of the last event (end)\n"
-	"  -E, --stderr NAME        COMMAND's stderr lines are events too\n",
-    .letters = STREAM_LETTERS "0pc:tb:x:E:",
+	"  -R, --restart            a COMMAND that fails is started again\n"
+	"  -E, --stderr NAME        COMMAND's stderr lines are events too\n"
+	"  -M, --method LIST        methods that are answered "
+	"(GET,HEAD,POST)\n",
+    .letters = STREAM_LETTERS "0pCc:jtw:b:x:RE:M:",
     .options = options,
     .methods = CGI_GET | CGI_HEAD | CGI_POST,
+    .inherits = true,
 };
 
 static struct bytes
@@ -86,277 +89,131 @@ bytes_of(const char *text)
 	return (struct bytes){text, text == NULL ? 0 : strlen(text)};
 }
 
-/* -c: names out of id, event and data, each once at most, data last. */
+/* -M: names of methods, separated by commas. */
 static void
-parse_columns(struct pipe *pipe, const char *list)
+parse_methods(struct pipe *pipe, const char *list)
 {
-	static const char *const names[] = {"id", "event", "data"};
-	struct source *source = &pipe->out;
-	unsigned int seen = 0;
+	static const char *const names[] = {"GET", "HEAD", "POST"};
 	size_t n, i;
 
-	source->columns = 0;
+	pipe->program.methods = 0;
 	for (const char *name = list;; name += n + 1) {
 		n = strcspn(name, ",");
-		for (i = 0; i < COLUMNS_MAX; i++)
+		for (i = 0; i < 3; i++)
 			if (strncmp(name, names[i], n) == 0 &&
 			    names[i][n] == '\0')
 				break;
-		if (i == COLUMNS_MAX || seen & 1U << i ||
-		    seen & 1U << COLUMN_DATA)
+		if (i == 3)
 			break;
-		seen |= 1U << i;
-		source->column[source->columns++] = (enum column)i;
-		if (name[n] == '\0' && i == COLUMN_DATA)
-			return;
+		pipe->program.methods |= 1U << i; /* as in enum cgi_method */
 		if (name[n] == '\0')
-			break;
+			return;
 	}
 	stream_refuse(&pipe->stream, 500, STREAM_USAGE,
-	    "-c '%.100s': not a list of id, event, data, with data last", list);
+	    "-M '%.100s': not a list of GET, HEAD, POST", list);
+}
+
+/* -w COLSxROWS */
+static void
+parse_window(struct pipe *pipe, const char *size)
+{
+	char cols[8] = "";
+	const char *x = strchr(size, 'x');
+	uint64_t columns, rows;
+
+	if (x != NULL && (size_t)(x - size) < sizeof(cols))
+		memcpy(cols, size, (size_t)(x - size));
+	if (x == NULL || util_number(cols, 1, WINDOW_MAX, &columns) == -1 ||
+	    util_number(x + 1, 1, WINDOW_MAX, &rows) == -1)
+		stream_refuse(&pipe->stream, 500, STREAM_USAGE,
+		    "-w '%.100s': not COLSxROWS, each from 1 to %d", size,
+		    WINDOW_MAX);
+	pipe->child.cols = (unsigned short)columns;
+	pipe->child.rows = (unsigned short)rows;
+}
+
+static void
+parse_option(struct pipe *pipe, int option)
+{
+	struct stream *stream = &pipe->stream;
+
+	switch (option) {
+	case '0': pipe->record_end = RECORD_NUL; break;
+	case 'p': pipe->record_end = RECORD_PARAGRAPH; break;
+	case 'C': pipe->record_end = RECORD_CHUNK; break;
+	case 'c':
+		if (columns_parse(&pipe->out.columns, optarg) == -1)
+			stream_refuse(stream, 500, STREAM_USAGE,
+			    "-c '%.100s': not a list of id, event, data, with "
+			    "data last",
+			    optarg);
+		break;
+	case 'j': pipe->json = true; break;
+	case 't': pipe->flags |= CHILD_PTY; break;
+	case 'w': parse_window(pipe, optarg); break;
+	case 'b':
+		pipe->event_max =
+		    stream_number(stream, 'b', 1, EVENT_MAX_LIMIT);
+		break;
+	case 'x': pipe->end_type = stream_event_type(stream, 'x'); break;
+	case 'R': pipe->restart = true; break;
+	case 'E':
+		pipe->err.type = bytes_of(stream_event_type(stream, 'E'));
+		pipe->flags |= CHILD_STDERR;
+		break;
+	case 'M': parse_methods(pipe, optarg); break;
+	}
+	if (strchr("twRE", option) != NULL)
+		pipe->needs_command = (char)option;
 }
 
 static void
 parse_options(struct pipe *pipe, int argc, char *argv[])
 {
 	struct stream *stream = &pipe->stream;
+	bool chunks = false, ends = false;
 	int option;
 
+	pipe->program = program;
+	stream->program = &pipe->program;
 	pipe->child.out = pipe->child.err = pipe->child.exit = -1;
 	pipe->stdin_fd = STDIN_FILENO;
 	pipe->event_max = EVENT_MAX_DEFAULT;
 	pipe->end_type = "end";
+	pipe->drain_ns = LOOP_NEVER;
 	while ((option = stream_option(stream, argc, argv)) != -1) {
-		switch (option) {
-		case '0': pipe->record_end = RECORD_NUL; break;
-		case 'p': pipe->record_end = RECORD_PARAGRAPH; break;
-		case 'c': parse_columns(pipe, optarg); break;
-		case 't': pipe->flags |= CHILD_PTY; break;
-		case 'b':
-			pipe->event_max =
-			    stream_number(stream, 'b', 1, EVENT_MAX_LIMIT);
-			break;
-		case 'x':
-			pipe->end_type = stream_event_type(stream, 'x');
-			break;
-		case 'E':
-			pipe->stderr_type = stream_event_type(stream, 'E');
-			pipe->flags |= CHILD_STDERR;
-			break;
-		}
+		chunks |= option == 'C';
+		ends |= strchr("0pc", option) != NULL;
+		parse_option(pipe, option);
 	}
+	if (chunks && ends)
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "-C: a chunk is no record of -0, -p or -c");
+	if (pipe->child.cols != 0 && !(pipe->flags & CHILD_PTY))
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "-w: without -t there is no terminal");
 	if (optind < argc)
 		pipe->command = argv + optind;
-	else if (pipe->flags != 0)
+	else if (pipe->needs_command != 0)
 		stream_refuse(stream, 500, STREAM_USAGE,
-		    "-%c: a COMMAND is missing",
-		    pipe->flags & CHILD_PTY ? 't' : 'E');
+		    "-%c: a COMMAND is missing", pipe->needs_command);
 }
 
-/* With a column for it, ids are the source's own, and none marks an end. */
-static bool
-has_id_column(const struct source *source)
-{
-	for (size_t i = 0; i < source->columns; i++)
-		if (source->column[i] == COLUMN_ID)
-			return true;
-	return false;
-}
-
-/* Fields from the columns of data; without enough TABs it is all data. */
-static bool
-split_columns(const struct source *source, struct event *event)
-{
-	struct bytes field[COLUMNS_MAX], rest = event->data;
-	const char *tab;
-
-	for (size_t i = 0; i + 1 < source->columns; i++) {
-		tab = rest.n > 0 ? memchr(rest.at, '\t', rest.n) : NULL;
-		if (tab == NULL)
-			return false;
-		field[i] = (struct bytes){rest.at, (size_t)(tab - rest.at)};
-		rest.n -= field[i].n + 1;
-		rest.at = tab + 1;
-	}
-	for (size_t i = 0; i + 1 < source->columns; i++) {
-		if (source->column[i] == COLUMN_ID)
-			event->id = field[i];
-		else if (field[i].n > 0)
-			event->event = field[i];
-	}
-	event->data = rest;
-	return true;
-}
-
-/* The record's fields are needed until its last piece: keeps a copy. */
+/* What programs take for a terminal's reader would wait for its keys. */
 static int
-hold(struct source *source, const struct event *event, const char *record)
+set_pagers(void)
 {
-	size_t n = (size_t)(event->data.at - record);
+	static const char *const names[] = {
+	    "GIT_PAGER", "MANPAGER", "SYSTEMD_PAGER"};
+	const char *pager;
 
-	source->held_id = (struct bytes){NULL, 0};
-	source->held_type = event->event;
-	if (n == 0)
-		return 0;
-	source->held = malloc(n);
-	if (source->held == NULL)
+	if (setenv("PAGER", "cat", 0) == -1)
 		return -1;
-	memcpy(source->held, record, n);
-	source->held_id = event->id;
-	if (event->id.n > 0)
-		source->held_id.at = source->held + (event->id.at - record);
-	if (event->event.n > 0 && event->event.at != source->type.at)
-		source->held_type.at =
-		    source->held + (event->event.at - record);
-	return 0;
-}
-
-/*
- * A record in pieces: each is an event of its type, and the last one has the
- * id, so that a viewer that comes back with it has had the whole.
- */
-static int
-fit_piece(struct pipe *pipe, struct source *source, struct event *event,
-    const struct record *record)
-{
-	if (!pipe->warned_long)
-		stream_warn(&pipe->stream,
-		    "a record is longer than %zu bytes "
-		    "(-b): it is sent in pieces",
-		    pipe->event_max);
-	pipe->warned_long = true;
-	if (record->first && hold(source, event, record->bytes.at) == -1)
-		return -1;
-	event->event = source->held_type;
-	event->id = record->last ? source->held_id : (struct bytes){NULL, 0};
-	return 0;
-}
-
-static int
-send_record(
-    struct pipe *pipe, struct source *source, const struct record *record)
-{
-	struct event event = {.event = source->type, .data = record->bytes};
-
-	if (record->first && source->columns > 1)
-		(void)split_columns(source, &event); /* else it is all data */
-	if (!(record->first && record->last) &&
-	    fit_piece(pipe, source, &event, record) == -1)
-		return -1;
-	if (!pipe->warned_field &&
-	    !(frame_field_ok(event.id) && frame_field_ok(event.event))) {
-		stream_warn(&pipe->stream, "an id or event column holds CR, LF "
-					   "or NUL: it is left out");
-		pipe->warned_field = true;
-	}
-	frame_event(&pipe->stream.frame, &event);
-	if (record->last) {
-		free(source->held);
-		source->held = NULL;
-	}
-	return 0;
-}
-
-/* Lines that are nothing but data, which is most of them: the fast way. */
-static void
-send_lines(struct pipe *pipe, struct source *source)
-{
-	struct splitter *splitter = &source->splitter;
-	struct bytes rest;
-
-	if (splitter->mode != RECORD_LINE || source->columns > 1)
-		return;
-	rest = record_rest(splitter);
-	if (rest.n > 0)
-		record_took(
-		    splitter, frame_lines(&pipe->stream.frame, source->type,
-				  rest.at, rest.n, splitter->max));
-}
-
-/* The next record that needs to be looked at closely. */
-static bool
-next_record(struct pipe *pipe, struct source *source, struct record *record)
-{
-	send_lines(pipe, source);
-	return record_next(&source->splitter, record);
-}
-
-static int
-send_records(struct pipe *pipe, struct source *source)
-{
-	struct record record;
-
-	while (next_record(pipe, source, &record))
-		if (send_record(pipe, source, &record) == -1)
+	pager = getenv("PAGER"); /* the script's own, if it set one */
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (pager == NULL || setenv(names[i], pager, 0) == -1)
 			return -1;
 	return 0;
-}
-
-/* The source has ended: its last record counts without an end mark. */
-static int
-end_source(struct pipe *pipe, struct source *source)
-{
-	int fd = *source->fd;
-
-	if (fd == -1)
-		return 0;
-	(void)loop_watch(&pipe->stream.loop, fd, 0); /* cannot fail */
-	child_close(source->fd);
-	record_ended(&source->splitter);
-	return send_records(pipe, source);
-}
-
-/* One read and its records; they are sent before the next one. */
-static int
-read_source(struct pipe *pipe, struct source *source)
-{
-	size_t room;
-	char *to = record_room(&source->splitter, &room);
-	ssize_t n;
-
-	if (to == NULL)
-		return -1;
-	n = read(*source->fd, to, room);
-	if (n > 0) {
-		record_filled(&source->splitter, (size_t)n);
-		return send_records(pipe, source);
-	}
-	/* EIO is how the master of a pseudo-terminal learns of its end */
-	if (n == 0 || (errno == EIO && pipe->child.pty))
-		return end_source(pipe, source);
-	return errno == EINTR || errno == EAGAIN ? 0 : -1;
-}
-
-static int
-open_source(struct pipe *pipe, struct source *source, int *fd,
-    enum record_end record_end, const char *type)
-{
-	source->fd = fd;
-	source->type = bytes_of(type);
-	if (*fd == -1)
-		return 0;
-	if (record_init(&source->splitter, record_end, pipe->event_max) == -1)
-		return -1;
-	return loop_watch(&pipe->stream.loop, *fd, POLLIN);
-}
-
-/*
- * The command has ended and others keep its output open: what they wrote is
- * sent, a full pipe's worth of it at least, and then it is enough.
- */
-static int
-drain_source(struct pipe *pipe, struct source *source)
-{
-	struct pollfd input = {.events = POLLIN};
-
-	for (int i = 0; i < DRAIN_READS && *source->fd != -1; i++) {
-		input.fd = *source->fd;
-		if (poll(&input, 1, 0) != 1)
-			break;
-		if (read_source(pipe, source) == -1)
-			return -1;
-	}
-	return end_source(pipe, source);
 }
 
 /* Starts the command, or answers that it cannot be, and exits. */
@@ -368,26 +225,89 @@ start_command(struct pipe *pipe)
 
 	/* a request can set this variable, and programs trust it */
 	if (unsetenv("HTTP_PROXY") == -1 || stream_set_path() == -1 ||
-	    (*id != '\0' && setenv("HTTP_LAST_EVENT_ID", id, 1) == -1))
-		stream_refuse(
-		    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
+	    (*id != '\0' && setenv("HTTP_LAST_EVENT_ID", id, 1) == -1) ||
+	    (pipe->flags & CHILD_PTY && set_pagers() == -1))
+		stream_fail(stream, STREAM_FAILURE, "start");
 	if (child_start(&pipe->child, pipe->command, pipe->flags) == -1)
-		stream_refuse(stream, 500, pipe->child.status, "%s: %s",
-		    pipe->command[0], strerror(errno));
+		stream_fail(stream, pipe->child.status, pipe->command[0]);
+}
+
+/*
+ * One of the steps of an input, and what it has to say once. An input that has
+ * ended is watched no longer.
+ */
+static int
+step(struct pipe *pipe, struct input *input, int (*take)(struct input *))
+{
+	int fd = *input->fd, taken;
+
+	if (fd == -1)
+		return 0;
+	taken = take(input);
+	if (*input->fd == -1)
+		(void)loop_watch(&pipe->stream.loop, fd, 0); /* cannot fail */
+	if (input->was_long && !pipe->warned_long) {
+		stream_warn(&pipe->stream,
+		    "a record is longer than %zu bytes (-b): it is sent in "
+		    "pieces",
+		    pipe->event_max);
+		pipe->warned_long = true;
+	}
+	if (input->was_wrong && !pipe->warned_field) {
+		stream_warn(&pipe->stream, "an id or event column holds CR, LF "
+					   "or NUL: it is left out");
+		pipe->warned_field = true;
+	}
+	return taken;
 }
 
 static int
-open_sources(struct pipe *pipe)
+open_input(
+    struct pipe *pipe, struct input *input, int *fd, enum record_end record_end)
+{
+	input->fd = fd;
+	input->json = pipe->json;
+	if (*fd == -1)
+		return 0;
+	if (input_open(input, &pipe->stream.frame, record_end,
+		pipe->event_max) == -1 ||
+	    loop_watch(&pipe->stream.loop, *fd, POLLIN) == -1)
+		return -1;
+	return input->left == 0 ? step(pipe, input, input_read) : 0;
+}
+
+/*
+ * A posted body is as long as its request says, where that can be read: some
+ * servers, and all clients that nothing but an nph- program hears, never end
+ * it.
+ */
+static uint64_t
+stdin_length(const struct pipe *pipe)
+{
+	const char *length = getenv("CONTENT_LENGTH");
+	uint64_t n = UINT64_MAX;
+
+	if (pipe->command == NULL && length != NULL &&
+	    pipe->stream.request.method == CGI_POST)
+		(void)util_number(length, 0, UINT64_MAX - 1, &n); /* or all */
+	return n;
+}
+
+static int
+open_inputs(struct pipe *pipe)
 {
 	int *out = pipe->command != NULL ? &pipe->child.out : &pipe->stdin_fd;
 
-	if (open_source(pipe, &pipe->out, out, pipe->record_end,
-		pipe->stream.event) == -1 ||
+	pipe->out.type = bytes_of(pipe->stream.event);
+	pipe->out.terminal = pipe->child.pty;
+	pipe->out.left = stdin_length(pipe);
+	pipe->err.left = UINT64_MAX;
+	if (open_input(pipe, &pipe->out, out, pipe->record_end) == -1 ||
 	    (pipe->command != NULL &&
 		loop_watch(&pipe->stream.loop, pipe->child.exit, POLLIN) == -1))
 		return -1;
-	return open_source(
-	    pipe, &pipe->err, &pipe->child.err, RECORD_LINE, pipe->stderr_type);
+	return open_input(pipe, &pipe->err, &pipe->child.err,
+	    pipe->record_end == RECORD_CHUNK ? RECORD_CHUNK : RECORD_LINE);
 }
 
 static bool
@@ -397,16 +317,44 @@ busy(const struct pipe *pipe)
 	       (pipe->command != NULL && !pipe->child.exited);
 }
 
+static void
+sooner(int64_t *due_ns, int64_t other_ns)
+{
+	if (other_ns != LOOP_NEVER &&
+	    (*due_ns == LOOP_NEVER || other_ns < *due_ns))
+		*due_ns = other_ns;
+}
+
+/* A time has come: torn characters go, or what others hold open is ended. */
+static int
+take_tick(struct pipe *pipe)
+{
+	struct input *inputs[] = {&pipe->out, &pipe->err};
+	int64_t now_ns = util_now_ns(), due_ns;
+	bool drain = pipe->drain_ns != LOOP_NEVER && pipe->drain_ns <= now_ns;
+
+	for (size_t i = 0; i < 2; i++) {
+		due_ns = input_due(inputs[i]);
+		if (due_ns != INPUT_NEVER && due_ns <= now_ns &&
+		    step(pipe, inputs[i], input_late) == -1)
+			return -1;
+		if (drain && step(pipe, inputs[i], input_drain) == -1)
+			return -1;
+	}
+	if (drain)
+		pipe->drain_ns = LOOP_NEVER;
+	return 0;
+}
+
 /* What the command left running may still write, for a while. */
 static void
 exited(struct pipe *pipe)
 {
-	struct loop *loop = &pipe->stream.loop;
-
 	if (!child_reap(&pipe->child))
 		return;
-	(void)loop_watch(loop, pipe->child.exit, 0); /* cannot fail */
-	loop->tick_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
+	/* cannot fail */
+	(void)loop_watch(&pipe->stream.loop, pipe->child.exit, 0);
+	pipe->drain_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 }
 
 /*
@@ -417,53 +365,66 @@ static int
 turn(struct pipe *pipe)
 {
 	struct loop *loop = &pipe->stream.loop;
+	struct input *input;
 
+	loop->tick_ns = pipe->drain_ns;
+	sooner(&loop->tick_ns, input_due(&pipe->out));
+	sooner(&loop->tick_ns, input_due(&pipe->err));
 	switch (stream_wait(&pipe->stream)) {
 	case LOOP_INPUT:
-		if (loop->fd == pipe->child.exit)
+		if (loop->fd == pipe->child.exit) {
 			exited(pipe);
-		else if (read_source(pipe, loop->fd == *pipe->out.fd
-					       ? &pipe->out
-					       : &pipe->err) == -1)
-			return -1;
-		return 1;
-	case LOOP_TICK:
-		loop->tick_ns = LOOP_NEVER;
-		if (drain_source(pipe, &pipe->out) == -1 ||
-		    drain_source(pipe, &pipe->err) == -1)
-			return -1;
-		return 1;
+			return 1;
+		}
+		input = loop->fd == *pipe->out.fd ? &pipe->out : &pipe->err;
+		return step(pipe, input, input_read) == -1 ? -1 : 1;
+	case LOOP_TICK: return take_tick(pipe) == -1 ? -1 : 1;
 	default: return 0;
 	}
 }
 
 /* A viewer that has had this event does not get the stream again: 204. */
 static void
-send_end(struct pipe *pipe)
+send_end(struct pipe *pipe, int status)
 {
+	char digits[UTIL_DIGITS_MAX];
 	struct event end = {
 	    .id = {"end", 3},
 	    .event = bytes_of(pipe->end_type),
-	    .data = {"0", 1},
+	    .data = {digits, util_digits(digits, (uint64_t)status)},
 	};
 
 	frame_event(&pipe->stream.frame, &end);
 }
 
-/* The source has ended by itself. Returns the exit status. */
+/* Viewers of what failed together do not come back all at once. */
+static void
+send_restart(struct pipe *pipe)
+{
+	struct stream *stream = &pipe->stream;
+	int64_t min_ms =
+	    stream->retry_ms > 0 ? stream->retry_ms : RESTART_MIN_MS;
+	int64_t ms = stream_spread_ms(min_ms, 3 * min_ms);
+
+	frame_retry(&stream->frame,
+	    (uint64_t)(ms < STREAM_RETRY_MAX ? ms : STREAM_RETRY_MAX));
+}
+
+/* The source has ended by itself. Returns its exit status. */
 static int
 finish(struct pipe *pipe)
 {
+	struct stream *stream = &pipe->stream;
 	int status = pipe->command != NULL ? pipe->child.status : EXIT_SUCCESS;
-	int closed;
 
-	if (status == EXIT_SUCCESS && !has_id_column(&pipe->out))
-		send_end(pipe);
-	closed = stream_close(&pipe->stream);
-	if (status == EXIT_SUCCESS)
-		return closed;
-	stream_warn(
-	    &pipe->stream, "%s ended with status %d", pipe->command[0], status);
+	if (status != EXIT_SUCCESS && pipe->restart)
+		send_restart(pipe);
+	else if (!columns_have_id(&pipe->out.columns))
+		send_end(pipe, status);
+	(void)frame_flush(&stream->frame); /* stream_close says if it failed */
+	if (status != EXIT_SUCCESS)
+		stream_warn(stream, "%s ended with status %d", pipe->command[0],
+		    status);
 	return status;
 }
 
@@ -472,7 +433,7 @@ main(int argc, char *argv[])
 {
 	static struct pipe pipe; /* zero: its buffer is not in the file */
 	struct stream *stream = &pipe.stream;
-	int more = 1, status;
+	int more = 1, status, closed;
 
 	/* Options. */
 	argc = stream_init(stream, &program, argc, argv);
@@ -481,7 +442,7 @@ main(int argc, char *argv[])
 	/* Request: a stream that was finished stays so. */
 	stream_request(stream);
 	if (strcmp(stream->request.last_event_id, "end") == 0 &&
-	    !has_id_column(&pipe.out))
+	    !columns_have_id(&pipe.out.columns))
 		return stream_no_content(stream);
 
 	/* Header, once the command runs. */
@@ -489,7 +450,7 @@ main(int argc, char *argv[])
 		start_command(&pipe);
 	if (!stream_open(stream))
 		return stream_close(stream);
-	if (open_sources(&pipe) == -1)
+	if (open_inputs(&pipe) == -1)
 		more = -1;
 
 	/* Loop. */
@@ -501,8 +462,9 @@ main(int argc, char *argv[])
 		stream_warn(stream, "read: %s", strerror(errno));
 		stream->failed = 1;
 	}
-	status = more == 1 ? finish(&pipe) : stream_close(stream);
+	status = more == 1 ? finish(&pipe) : EXIT_SUCCESS;
 	if (pipe.command != NULL)
 		child_stop(&pipe.child);
-	return status;
+	closed = stream_close(stream);
+	return status != EXIT_SUCCESS ? status : closed;
 }

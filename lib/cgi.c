@@ -390,6 +390,9 @@ void
 cgi_respond(struct frame *frame, const struct cgi_request *request,
     const struct cgi_response *response)
 {
+	/* by the bits of enum cgi_method */
+	static const char *const allowed[] = {"", "GET", "HEAD", "GET, HEAD",
+	    "POST", "GET, POST", "HEAD, POST", "GET, HEAD, POST"};
 	int status = response->status;
 
 	if (request->nph || status != 200) {
@@ -407,9 +410,8 @@ cgi_respond(struct frame *frame, const struct cgi_request *request,
 	if (status == 200)
 		put_field(frame, response, "X-Accel-Buffering", "no");
 	if (status == 405)
-		put_field(frame, response, "Allow",
-		    response->methods & CGI_POST ? "GET, HEAD, POST"
-						 : "GET, HEAD");
+		put_field(
+		    frame, response, "Allow", allowed[response->methods & 7]);
 	for (size_t i = 0; i < response->extras; i++) {
 		put(frame, response->extra[i]);
 		put(frame, "\r\n");

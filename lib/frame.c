@@ -114,12 +114,18 @@ put_data(struct frame *frame, struct bytes data)
 }
 
 void
-frame_event(struct frame *frame, const struct event *event)
+frame_fields(struct frame *frame, const struct event *event)
 {
 	if (event->id.n > 0 && frame_field_ok(event->id))
 		put_field(frame, "id: ", 4, event->id.at, event->id.n);
 	if (event->event.n > 0 && frame_field_ok(event->event))
 		put_field(frame, "event: ", 7, event->event.at, event->event.n);
+}
+
+void
+frame_event(struct frame *frame, const struct event *event)
+{
+	frame_fields(frame, event);
 	if (event->data.n > 0)
 		put_data(frame, event->data);
 	else

@@ -70,6 +70,9 @@ void frame_comment(struct frame *frame);
  */
 void frame_event(struct frame *frame, const struct event *event);
 
+/* The id and the type of an event alone: data and an empty line follow. */
+void frame_fields(struct frame *frame, const struct event *event);
+
 /*
  * The same for data that is one line, without a line end, and an id and a
  * type that frame_field_ok accepts: nobody looks for that again.

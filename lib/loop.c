@@ -2,7 +2,8 @@
  * loop: see loop.h. Signals make a descriptor readable, so that none is missed
  * between a look at a flag and the poll.
  */
-#define _GNU_SOURCE /* ppoll, POLLRDHUP, pipe2, F_SETPIPE_SZ */
+/* ppoll, POLLRDHUP, pipe2, F_SETPIPE_SZ, syscall for close_range */
+#define _GNU_SOURCE
 #include "loop.h"
 
 #include <errno.h>
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -23,7 +26,9 @@
 #define POLLRDHUP 0
 #endif
 
-#define PIPE_SIZE 65536 /* what a pipe holds on Linux, at first */
+#define INHERITED_MAX 1027 /* a script's descriptors are lower */
+#define INHERITED_EACH 64  /* that one call asks for */
+#define PIPE_SIZE 65536    /* what a pipe holds on Linux, at first */
 
 enum { VIEWER, SIGNALS, INPUTS }; /* places in loop.polls */
 
@@ -60,6 +65,58 @@ open_wake(void)
 #else
 	return pipe2(wake, O_CLOEXEC | O_NONBLOCK);
 #endif
+}
+
+static void
+close_from(unsigned int first)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, first, ~0U, 0U) == 0)
+		return;
+#endif
+	for (int fd = (int)first; fd < INHERITED_MAX; fd++)
+		(void)close(fd); /* most are not open */
+}
+
+/*
+ * Whether fd may be what a script opened. The other end of a pipe that is our
+ * stdin, stdout or stderr is the server's, and we would never see its end.
+ */
+static bool
+may_be_scripts(int fd)
+{
+	struct stat its, ours;
+
+	if (fstat(fd, &its) == -1)
+		return true; /* it is not open */
+	if (!S_ISFIFO(its.st_mode))
+		return S_ISREG(its.st_mode) || S_ISCHR(its.st_mode) ||
+		       S_ISDIR(its.st_mode);
+	for (int i = 0; i < 3; i++)
+		if (fstat(i, &ours) == 0 && its.st_ino == ours.st_ino &&
+		    its.st_dev == ours.st_dev &&
+		    ((fcntl(fd, F_GETFL) ^ fcntl(i, F_GETFL)) & O_ACCMODE) != 0)
+			return false;
+	return true;
+}
+
+void
+loop_close_inherited(bool keep_files)
+{
+	struct pollfd some[INHERITED_EACH];
+
+	for (int from = 3; keep_files && from < INHERITED_MAX;
+	     from += INHERITED_EACH) {
+		for (int i = 0; i < INHERITED_EACH; i++)
+			some[i] = (struct pollfd){.fd = from + i};
+		/* it says which are not open; else each is looked at */
+		(void)poll(some, INHERITED_EACH, 0);
+		for (int i = 0; i < INHERITED_EACH; i++)
+			if (!(some[i].revents & POLLNVAL) &&
+			    !may_be_scripts(from + i))
+				(void)close(from + i); /* it is not ours */
+	}
+	close_from(keep_files ? INHERITED_MAX : 3);
 }
 
 int

@@ -73,10 +73,24 @@ void
 record_filled(struct splitter *splitter, size_t n)
 {
 	splitter->end += n;
+	splitter->ended &= splitter->mode != RECORD_CHUNK;
 }
 
 void
 record_ended(struct splitter *splitter)
+{
+	splitter->ended = true;
+}
+
+bool
+record_torn(const struct splitter *splitter)
+{
+	return splitter->mode == RECORD_CHUNK &&
+	       splitter->end > splitter->start;
+}
+
+void
+record_hurry(struct splitter *splitter)
 {
 	splitter->ended = true;
 }
@@ -221,9 +235,61 @@ next_paragraph(struct splitter *splitter, struct record *record)
 	return true;
 }
 
+/* Whether first and second, with enough bytes after them, are a character. */
+static bool
+can_begin(unsigned char first, unsigned char second)
+{
+	switch (first) {
+	case 0xe0: return second >= 0xa0;
+	case 0xed: return second < 0xa0;
+	case 0xf0: return second >= 0x90;
+	case 0xf4: return second < 0x90;
+	default: return true;
+	}
+}
+
+/* How many of n bytes, the last, are a character whose rest is not there. */
+static size_t
+torn(const char *at, size_t n)
+{
+	const unsigned char *end = (const unsigned char *)at + n;
+	size_t left = 0, length = 0;
+
+	while (
+	    left < 3 && left < n && (end[-1 - (ptrdiff_t)left] & 0xc0) == 0x80)
+		left++;
+	if (left == n)
+		return 0;
+	end -= ++left; /* the first byte of what may be one */
+	if (*end >= 0xc2 && *end <= 0xf4)
+		length = *end >= 0xf0 ? 4 : *end >= 0xe0 ? 3 : 2;
+	if (left >= length || (left > 1 && !can_begin(end[0], end[1])))
+		return 0;
+	return left;
+}
+
+static bool
+next_chunk(struct splitter *splitter, struct record *record)
+{
+	const char *at = splitter->buffer + splitter->start;
+	size_t n = splitter->end - splitter->start;
+
+	if (n > splitter->max)
+		n = piece(at, splitter->max);
+	else if (!splitter->ended)
+		n -= torn(at, n);
+	if (n == 0)
+		return false;
+	(void)give(splitter, record, n, splitter->start + n);
+	splitter->scan = splitter->start;
+	return true;
+}
+
 bool
 record_next(struct splitter *splitter, struct record *record)
 {
+	if (splitter->mode == RECORD_CHUNK)
+		return next_chunk(splitter, record);
 	if (splitter->mode == RECORD_PARAGRAPH)
 		return next_paragraph(splitter, record);
 	return next_short(splitter, record);

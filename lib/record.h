@@ -1,8 +1,9 @@
 /*
- * record: splits a stream of bytes into records: lines, NUL-ended records
- * or paragraphs. The caller reads into the splitter's room and takes the
- * records out; the splitter does no I/O. An unfinished record waits for its
- * end; one that is longer than max comes in pieces, so memory stays bounded.
+ * record: splits a stream of bytes into records: lines, NUL-ended records,
+ * paragraphs, or chunks as they come. The caller reads into the splitter's room
+ * and takes the records out; the splitter does no I/O. An unfinished record
+ * waits for its end; one that is longer than max comes in pieces, so memory
+ * stays bounded.
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -23,6 +24,11 @@ enum record_end {
 	RECORD_LINE,      /* LF, CR or CRLF, as in the event stream format */
 	RECORD_NUL,       /* one NUL */
 	RECORD_PARAGRAPH, /* an empty line; more of them end nothing more */
+	/*
+	 * What is there, but for a UTF-8 character at its end whose rest is not
+	 * (see record_torn); each is whole, and max bytes long at the most.
+	 */
+	RECORD_CHUNK,
 };
 
 struct record {
@@ -45,7 +51,7 @@ struct splitter {
 	bool blank;      /* RECORD_PARAGRAPH: this line is empty so far */
 	bool skip_lf;    /* a CR came last: an LF now belongs to it */
 	bool middle;     /* pieces of the current record were given */
-	bool ended;      /* no more input */
+	bool ended;      /* no more input, or RECORD_CHUNK: for a while */
 	uint64_t offset; /* bytes of input up to the end of the last record */
 };
 
@@ -70,6 +76,12 @@ void record_filled(struct splitter *splitter, size_t n);
 
 /* The input has ended: what is left counts as a record. */
 void record_ended(struct splitter *splitter);
+
+/* RECORD_CHUNK: whether a character waits for its rest. */
+bool record_torn(const struct splitter *splitter);
+
+/* RECORD_CHUNK: it has waited for long enough, and counts as it is. */
+void record_hurry(struct splitter *splitter);
 
 /*
  * For whoever splits lines faster by itself: what was read and not searched

@@ -1,7 +1,6 @@
 /*
  * stream: see stream.h.
  */
-#define _GNU_SOURCE /* syscall for close_range */
 #include "stream.h"
 
 #include <errno.h>
@@ -14,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util.h"
@@ -129,23 +127,43 @@ stream_refuse(
 	exit(exit_status);
 }
 
+int64_t
+stream_spread_ms(int64_t min_ms, int64_t max_ms)
+{
+	uint64_t seed = (uint64_t)util_now_ns() / 1000 + (uint64_t)getpid();
+
+	return min_ms + (int64_t)(seed % (uint64_t)(max_ms - min_ms + 1));
+}
+
 void
 stream_send_back(
     struct stream *stream, int exit_status, const char *format, ...)
 {
-	/* not all at the same moment: the clock spreads them */
-	uint64_t spread = STREAM_BACK_MAX_MS - STREAM_BACK_MIN_MS + 1;
-	uint64_t seed = (uint64_t)util_now_ns() / 1000 + (uint64_t)getpid();
 	va_list list;
 
 	va_start(list, format);
 	warn_list(stream, format, list);
 	va_end(list);
-	stream->retry_ms = STREAM_BACK_MIN_MS + (int64_t)(seed % spread);
+	stream->retry_ms =
+	    stream_spread_ms(STREAM_BACK_MIN_MS, STREAM_BACK_MAX_MS);
 	(void)stream_open(stream); /* after a HEAD that is all */
 	if (frame_flush(&stream->frame) == 0)
 		drain(stream); /* it is over either way */
 	exit(exit_status);
+}
+
+void
+stream_fail(struct stream *stream, int exit_status, const char *what)
+{
+	bool asked = stream->request.served || stream->request.nph;
+
+	/* ENOSPC: no pseudo-terminal; ETXTBSY: a file that is being replaced */
+	if (asked &&
+	    (util_scarce(errno) || errno == ENOSPC || errno == ETXTBSY))
+		stream_send_back(
+		    stream, exit_status, "%s: %s", what, strerror(errno));
+	stream_refuse(
+	    stream, 500, exit_status, "%s: %s", what, strerror(errno));
 }
 
 void
@@ -196,18 +214,6 @@ open_standard(void)
 	    open("/dev/null", O_WRONLY) != STDERR_FILENO)
 		return -1;
 	return 0;
-}
-
-/* What a web server left open is none of ours, nor of a command's. */
-static void
-close_others(void)
-{
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
-		return;
-#endif
-	for (int fd = 3; fd < 1024; fd++)
-		(void)close(fd); /* most are not open */
 }
 
 /*
@@ -272,12 +278,11 @@ stream_init(struct stream *stream, const struct program *program, int argc,
 	frame_init(&stream->frame, loop_write, &stream->loop);
 	stream->request = (struct cgi_request){.method = CGI_GET};
 	if (!program->shell_only && getenv("REQUEST_METHOD") != NULL)
-		close_others();
+		loop_close_inherited(program->inherits);
 	if ((!program->shell_only &&
 		cgi_request(&stream->request, stream->name) == -1) ||
 	    loop_init(&stream->loop) == -1)
-		stream_refuse(
-		    stream, 500, STREAM_FAILURE, "start: %s", strerror(errno));
+		stream_fail(stream, STREAM_FAILURE, "start");
 	return program->shell_only ? argc : own_args(program, argc, argv);
 }
 
@@ -419,10 +424,9 @@ stream_request(struct stream *stream)
 			stream_refuse(stream, status, STREAM_FAILURE,
 			    "request refused with status %d", status);
 		if (cgi_request(request, stream->name) == -1)
-			stream_refuse(
-			    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
+			stream_fail(stream, STREAM_FAILURE, "request");
 	}
-	if (!(stream->program->methods & request->method))
+	if (request->served && !(stream->program->methods & request->method))
 		stream_refuse(stream, 405, EXIT_SUCCESS,
 		    "request refused: its method is none of those allowed");
 }
@@ -471,11 +475,20 @@ stream_wait(struct stream *stream)
 	}
 }
 
+static bool
+asked_to_end(const struct stream *stream)
+{
+	return stream->loop.signal != 0 && stream->loop.signal != SIGCHLD;
+}
+
 int
 stream_close(struct stream *stream)
 {
-	if (frame_flush(&stream->frame) == 0)
+	if (frame_flush(&stream->frame) == 0) {
+		if (stream->request.nph && !asked_to_end(stream))
+			drain(stream);
 		return stream->failed ? STREAM_FAILURE : EXIT_SUCCESS;
+	}
 	if (errno == EPIPE || errno == ECONNRESET || errno == EINTR)
 		return EXIT_SUCCESS; /* the viewer has left, or we were told */
 	stream_warn(stream, "write to stdout: %s", strerror(errno));

@@ -21,8 +21,8 @@
 #define STREAM_INTERVAL_MIN_NS INT64_C(1000000) /* shorter would only spin */
 #define STREAM_RETRY_MAX INT32_MAX /* what timers in browsers can hold */
 #define STREAM_HEADERS_MAX 32
-#define STREAM_DRAIN_MAX 1048576 /* bytes of a refused request's body */
-#define STREAM_DRAIN_MS 1000
+#define STREAM_DRAIN_MAX 16777216 /* bytes of a body that nobody reads */
+#define STREAM_DRAIN_MS 5000
 #define STREAM_BACK_MIN_MS 5000 /* when to come back if we cannot serve now */
 #define STREAM_BACK_MAX_MS 15000
 
@@ -47,6 +47,7 @@ struct program {
 	const struct option *options;
 	unsigned int methods; /* those of enum cgi_method that it answers */
 	bool shell_only;      /* no CGI program: it obeys no request */
+	bool inherits;        /* what a script opened is for its command */
 };
 
 struct stream {
@@ -110,7 +111,11 @@ int stream_no_content(struct stream *stream);
 /* Sends what is encoded, then loop_wait; beats are dealt with here. */
 enum loop_reason stream_wait(struct stream *stream);
 
-/* Sends what is encoded and returns the exit status: 0 or STREAM_FAILURE. */
+/*
+ * Sends what is encoded and returns the exit status: 0 or STREAM_FAILURE. An
+ * nph- program takes what the client still sends, STREAM_DRAIN_MAX bytes and
+ * STREAM_DRAIN_MS at the most: closing a socket with input left resets it.
+ */
 int stream_close(struct stream *stream);
 
 /* One line on stderr: the program's name, a colon, the text, no controls. */
@@ -132,6 +137,16 @@ _Noreturn void stream_refuse(struct stream *stream, int status, int exit_status,
  */
 _Noreturn void stream_send_back(struct stream *stream, int exit_status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * Before the header, where errno says what failed: as stream_send_back to a web
+ * server if waiting may mend that, else as stream_refuse with 500.
+ */
+_Noreturn void stream_fail(
+    struct stream *stream, int exit_status, const char *what);
+
+/* A time from min_ms to max_ms that differs from process to process. */
+int64_t stream_spread_ms(int64_t min_ms, int64_t max_ms);
 
 /*
  * An event of type "start", without data, that gives a client which has had

@@ -10,6 +10,11 @@ body() (
 	"$@" | sed '1,/^\r$/d' | sed '1,2d'
 )
 
+# A command without the descriptors that the test itself has.
+without_others() {
+	perl -MPOSIX -e 'POSIX::close($_) for 3 .. 1023; exec @ARGV' "$@"
+}
+
 # Starts sse-pipe in the background with a reader of its own, which "leave"
 # ends; what comes stands in the file out.
 watch() {
@@ -69,23 +74,66 @@ data: 0
 	[ "${lines[1]}" = "data: -h" ]
 }
 
-@test "sse-pipe's exit status is the command's, without the mark of an end" {
+@test "sse-pipe's exit status is the command's, and the last event says it" {
 	local status
 
 	for status in 1 7 255; do
 		run "-$status" --separate-stderr \
-			sse-pipe -- sh -c "echo x; exit $status"
+			sse-pipe -x over -- sh -c "echo x; exit $status"
 		[ "$stderr" = "sse-pipe: sh ended with status $status" ]
-		grep -q '^data: x$' <<<"$output"
-		refute grep -q '^id: end' <<<"$output"
+		[[ $output = *$'\n'"data: x"$'\n\n'"id: end
+event: over
+data: $status" ]]
 	done
 }
 
 @test "a command that a signal ends gives 128 and its number" {
 	run -137 --separate-stderr sse-pipe -- sh -c 'kill -9 $$'
 	[ "$stderr" = "sse-pipe: sh ended with status 137" ]
+	[ "${lines[-3]}" = 'id: end' ]
+	[ "${lines[-1]}" = 'data: 137' ]
 	run -143 --separate-stderr sse-pipe -t -- sh -c 'kill $$'
-	refute grep -q '^id: end' <<<"$output"
+	[ "${lines[-1]}" = 'data: 143' ]
+}
+
+@test "a command that fails is not run again by a client that comes back" {
+	cd "$BATS_TEST_TMPDIR"
+	run -3 --separate-stderr body \
+		sse-pipe -- sh -c 'echo ran >>runs; exit 3'
+	id=$(sed -n 's/^id: //p' <<<"$output")
+	REQUEST_METHOD=GET HTTP_LAST_EVENT_ID=$id \
+		run -0 sse-pipe -- sh -c 'echo ran >>runs; exit 3'
+	[ "${lines[0]}" = $'Status: 204 No Content\r' ]
+	[ "$(wc -l <runs)" -eq 1 ]
+}
+
+@test "with ids of the command's own none marks the end, also of a failure" {
+	run -3 --separate-stderr body \
+		sse-pipe -c id,data -- sh -c 'echo "7	x"; exit 3'
+	[ "$output" = "$(printf 'id: 7\ndata: x')" ]
+}
+
+@test "with -R a command that fails is to be started again, after a while" {
+	local retry
+
+	for _ in {1..9}; do
+		run -3 --separate-stderr body \
+			sse-pipe -R -r 1000 -- sh -c 'echo x; exit 3'
+		[ "$(sed '$d' <<<"$output")" = 'data: x' ]
+		retry=$(sed -n '$s/^retry: //p' <<<"$output")
+		[ "$retry" -ge 1000 ]
+		[ "$retry" -le 3000 ]
+		echo "$retry" >>"$BATS_TEST_TMPDIR/retries"
+	done
+	# not all at the same time
+	[ "$(sort -u "$BATS_TEST_TMPDIR/retries" | wc -l)" -gt 4 ]
+	run -1 --separate-stderr body sse-pipe --restart -c id,data -- false
+	retry=$(sed -n '$s/^retry: //p' <<<"$output")
+	[ "$retry" -ge 5000 ]
+	[ "$retry" -le 15000 ]
+	# what ends well has ended
+	run -0 body sse-pipe -R -- echo x
+	[ "${lines[-1]}" = 'data: 0' ]
 }
 
 @test "a command that does not exist is 127, and a 500 to a web server" {
@@ -101,13 +149,48 @@ data: 0
 	[ "$stderr" = "sse-pipe: ./no-such: No such file or directory" ]
 }
 
-@test "a command that there are no descriptors for is 1, and a 500" {
-	run -1 --separate-stderr bash -c 'ulimit -n 7; exec sse-pipe true'
+# Whether sse-pipe's answer is a stream that ends with a retry of 5 to 15 s,
+# where a system call that a command needs fails.
+comes_back() { # WHAT FAILS, then sse-pipe's arguments
+	local retry
+
+	echo "$*"
+	REQUEST_METHOD=GET run -1 --separate-stderr strace -o /dev/null \
+		-e "trace=${1%%:*}" -e "inject=$1" sse-pipe "${@:2}"
+	[ "${lines[0]}" = $'Content-Type: text/event-stream\r' ]
+	retry=$(sed -n 's/^retry: //p' <<<"$output")
+	[ "$retry" -ge 5000 ]
+	[ "$retry" -le 15000 ]
+	[ -n "$stderr" ]
+}
+
+@test "no process, descriptor or memory for a command: the client comes back" {
+	export ASAN_OPTIONS=detect_leaks=0 # it does not work under strace
+	comes_back '?fork,?vfork,clone,?clone3:error=EAGAIN' true
+	comes_back '?fork,?vfork,clone,?clone3:error=ENOMEM' -t true
+	comes_back 'pipe2:error=EMFILE' true
+	comes_back 'pipe2:error=ENFILE:when=2' -E oops true
+	comes_back 'eventfd2:error=EMFILE' true
+	comes_back 'eventfd2:error=EMFILE' </dev/null
+	comes_back 'ioctl:error=ENOMEM:when=2' -t true
+}
+
+@test "no process or descriptor: with the limits of a shell" {
+	local limit
+
+	for limit in 4 5 6; do
+		REQUEST_METHOD=GET run -1 --separate-stderr \
+			without_others \
+			bash -c "ulimit -n $limit; exec sse-pipe true"
+		[ "${lines[0]}" = $'Content-Type: text/event-stream\r' ]
+		grep -q '^retry: ' <<<"$output"
+		[[ $stderr = 'sse-pipe: true: '* ]] # the C library's words
+	done
+	# nobody comes back to a shell
+	run -1 --separate-stderr without_others \
+		bash -c 'ulimit -n 5; exec sse-pipe true'
 	[ -z "$output" ]
-	[[ $stderr = 'sse-pipe: true: '* ]] # the C library's words
-	REQUEST_METHOD=GET run -1 --separate-stderr \
-		bash -c 'ulimit -n 7; exec sse-pipe true'
-	[ "${lines[0]}" = $'Status: 500 Internal Server Error\r' ]
+	[[ $stderr = 'sse-pipe: true: '* ]]
 }
 
 @test "a command that is not executable is 126, and a 500 to a web server" {
@@ -168,6 +251,76 @@ data: 0" ]
 	[ "$(grep -c '^data: [123]$' <<<"$output")" -eq 3 ]
 }
 
+@test "with --pty nothing waits in a pager, unless the script names one" {
+	unset PAGER GIT_PAGER MANPAGER SYSTEMD_PAGER
+	run -0 body sse-pipe -t env
+	for name in PAGER GIT_PAGER MANPAGER SYSTEMD_PAGER; do
+		grep -qx "data: $name=cat" <<<"$output"
+	done
+	PAGER=more GIT_PAGER=less run -0 body sse-pipe -t env
+	for pager in PAGER=more GIT_PAGER=less MANPAGER=more; do
+		grep -qx "data: $pager" <<<"$output"
+	done
+	run -0 body sse-pipe env
+	refute grep -q PAGER <<<"$output"
+}
+
+@test "-w gives the size of the terminal, 80x24 without it" {
+	local size
+
+	run -0 body sse-pipe -t -- sh -c 'stty size </dev/tty'
+	[ "${lines[0]}" = 'data: 24 80' ]
+	run -0 body sse-pipe -t --window 200x50 -- sh -c 'stty size </dev/tty'
+	[ "${lines[0]}" = 'data: 50 200' ]
+	for size in '' x 80 80x x24 0x24 80x0 -1x24 80X24 80x24x1 65536x24 \
+		80x65536 ' 80x24' 123456789x24 8ax24; do
+		run -2 --separate-stderr sse-pipe -t -w "$size" true
+		[ -z "$output" ]
+	done
+	run -2 sse-pipe -w 80x24 true
+}
+
+@test "-M says which methods are answered, and 405 says it too" {
+	REQUEST_METHOD=POST run -0 body sse-pipe -M POST echo x
+	[ "${lines[0]}" = 'data: x' ]
+	for method in GET HEAD PUT; do
+		REQUEST_METHOD=$method run -0 --separate-stderr sse-pipe -M POST \
+			touch "$BATS_TEST_TMPDIR/ran"
+		[ "${lines[0]}" = $'Status: 405 Method Not Allowed\r' ]
+		grep -qx $'Allow: POST\r' <<<"$output"
+	done
+	[ ! -e "$BATS_TEST_TMPDIR/ran" ]
+	REQUEST_METHOD=POST run -0 --separate-stderr \
+		sse-pipe --method HEAD,GET true
+	grep -qx $'Allow: GET, HEAD\r' <<<"$output"
+	REQUEST_METHOD=PUT run -0 --separate-stderr sse-pipe true
+	grep -qx $'Allow: GET, HEAD, POST\r' <<<"$output"
+	# a shell has no method
+	run -0 body sse-pipe -M POST echo x
+	[ "${lines[0]}" = 'data: x' ]
+	for list in '' get 'GET,' ,GET 'GET POST' PUT GET,,POST; do
+		run -2 sse-pipe -M "$list" true
+	done
+}
+
+@test "options of a command are refused where there is none" {
+	for option in -t -R '-E x' '-t -w 80x24'; do
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr sse-pipe $option </dev/null
+		[ -z "$output" ]
+	done
+}
+
+@test "with -C a prompt on a terminal, and dots on stderr, come at once" {
+	watch -C -j -t -E oops -- sh -c 'printf "Name: "; printf . >&2; sleep 1000'
+	came '"Name: "'
+	came '"\."'
+	grep -B 1 '^data: "\."$' "$BATS_TEST_TMPDIR/out" | grep -qx 'event: oops'
+	leave
+	eventually nothing_left
+	wait "$PIPE"
+}
+
 @test "with --pty stderr may be events too" {
 	run -0 body sse-pipe -t -E oops sh -c 'test -t 2 || echo no >&2'
 	[ "${lines[0]}" = "event: oops" ]
@@ -206,11 +359,55 @@ data: 0" ]
 }
 
 @test "the command has no descriptor of sse-pipe's" {
-	# a web server's are closed, and so would those of the test's be
-	REQUEST_METHOD=GET run -0 body sse-pipe -E oops -t \
-		sh -c 'exec ls -x /proc/self/fd'
+	run -0 body without_others sse-pipe -E oops -t sh -c 'exec ls -x /proc/self/fd'
 	# ls opens the folder itself
 	[ "${lines[0]}" = "data: 0  1  2  3" ]
+}
+
+@test "what a script opened is its command's, under a web server as in a shell" {
+	local method
+
+	cd "$BATS_TEST_TMPDIR"
+	echo file >file
+	for method in '' GET; do
+		# shellcheck disable=SC2016
+		run -0 body env ${method:+REQUEST_METHOD=$method} bash -c \
+			'exec 5<file; exec sse-pipe -- sh -c "cat <&5"'
+		[ "${lines[0]}" = 'data: file' ]
+		run -0 body env ${method:+REQUEST_METHOD=$method} bash -c \
+			'exec sse-pipe -- cat <(echo hi)'
+		[ "${lines[0]}" = 'data: hi' ]
+	done
+}
+
+@test "a socket that a web server left open is not the command's" {
+	REQUEST_METHOD=GET run -0 body perl -MSocket -MFcntl -e '
+		socket(my $s, AF_INET, SOCK_STREAM, 0) or die;
+		fcntl($s, F_SETFD, 0);
+		require POSIX; POSIX::dup2(fileno $s, $_) for 77, 500, 1026;
+		exec @ARGV' sse-pipe -- ls -l /proc/self/fd
+	refute grep -q socket: <<<"$output"
+	grep -q 'data: .* 0 -> ' <<<"$output"
+}
+
+@test "nor is the other end of stdout: that the client leaves is seen" {
+	cat >"$BATS_TEST_TMPDIR/server.pl" <<-'END'
+		use Fcntl;
+		pipe(my $r, my $w) or die;
+		fcntl($r, F_SETFD, 0);
+		my $pid = fork;
+		if (!$pid) {
+			open STDOUT, '>&', $w;
+			close $w;
+			exec qw(sse-pipe -k 0 -- sleep 1000);
+		}
+		close $w;
+		sysread $r, $_, 1;
+		close $r;
+		waitpid $pid, 0;
+	END
+	REQUEST_METHOD=GET timeout 60 perl "$BATS_TEST_TMPDIR/server.pl" 3>&-
+	nothing_left
 }
 
 @test "the viewer leaves: the silent command and its children are gone at once" {
@@ -596,4 +793,18 @@ no_zombies() {
 	[ "$(grep -c '^data: ' "$BATS_TEST_TMPDIR/out")" -eq 20001 ]
 	grep -q '^data: 20000$' "$BATS_TEST_TMPDIR/out"
 	eventually nothing_left
+}
+
+@test "what has ended stays ended for all viewers of sse-share, too" {
+	export SSE_CGI_DIR=$BATS_TEST_TMPDIR/meet REQUEST_METHOD=GET
+	command='echo ran >>runs; exit 3'
+
+	cd "$BATS_TEST_TMPDIR"
+	sse-share -l 9 -- sse-pipe -- sh -c "$command" 3>&- 2>/dev/null |
+		tail -n 4 >out
+	diff - out <<<$'id: end\nevent: end\ndata: 3\n'
+	HTTP_LAST_EVENT_ID=end sse-share -l 9 -- sse-pipe -- sh -c "$command" \
+		3>&- 2>/dev/null | cat >out
+	[ "$(head -n 1 out)" = $'Status: 204 No Content\r' ]
+	[ "$(wc -l <runs)" -eq 1 ]
 }

@@ -297,9 +297,135 @@ data: x
 	diff "$BATS_TEST_TMPDIR/fast" "$BATS_TEST_TMPDIR/slow"
 }
 
-@test "a client's parser decodes 12,000 random records as they went in" {
+@test "with -C what one read brought is an event, without a line end" {
+	open_pipe -C
+	printf 'tok1 ' >&7
+	arrives 'data: tok1 \n\n'
+	printf 'tok2\n' >&7
+	arrives 'data: tok1 \n\ndata: tok2\ndata: \n\n'
+	printf 'Name: ' >&7
+	arrives 'data: Name: \n\n'
+	exec 7>&-
+	arrives 'data: Name: \n\nid: end\nevent: end\ndata: 0\n\n'
+}
+
+@test "a character that is torn between two reads waits for its rest" {
+	open_pipe --chunks --json
+	printf 'a\xe2' >&7
+	arrives 'data: "a"\n\n'
+	printf '\x82\xacb' >&7
+	arrives 'data: "a"\n\ndata: "€b"\n\n'
+	printf 'c\xf0\x9f' >&7
+	arrives 'data: "c"\n\n'
+	# but not for ever
+	arrives 'data: "c"\n\ndata: "\xef\xbf\xbd"\n\n'
+	printf '\xc3' >&7
+	exec 7>&-
+	arrives 'data: "\xef\xbf\xbd"\n\nid: end\nevent: end\ndata: 0\n\n'
+}
+
+@test "-C works with -b, -e and -j, and not with a kind of record" {
+	local option
+
+	printf 'abä€' | makes 'event: t\ndata: "abä"\n\nevent: t\ndata: "€"\n\n' \
+		-C -j -b 4 -e t
+	printf '\xff\xffab\x80\x80' |
+		makes 'data: "\xef\xbf\xbd\xef\xbf\xbdab\xef\xbf\xbd\xef\xbf\xbd"\n\n' -C -j
+	makes '' -C </dev/null
+	for option in -0 -p '-c data'; do
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr sse-pipe $option -C </dev/null
+		[ -z "$output" ]
+		# shellcheck disable=SC2086
+		run -2 sse-pipe -C $option </dev/null
+	done
+}
+
+@test "with -j data is a JSON string, and nothing is lost" {
+	printf 'a"\\b\t\x01\0c\n\nd' |
+		makes 'data: "a\\"\\\\b\\t\\u0001\\u0000c"\n\ndata: ""\n\ndata: "d"\n\n' -j
+	printf 'a\r\nb\n\0\r\0' |
+		makes 'data: "a\\r\\nb\\n"\n\ndata: "\\r"\n\n' -j -0
+	printf 'a\r\nb\n\nc' | makes 'data: "a\\r\\nb"\n\ndata: "c"\n\n' -j -p
+	printf 't\ta\tb\n' | makes 'event: t\ndata: "a\\tb"\n\n' -j -c event,data
+	printf 'abcdef\n' | makes 'data: "abcd"\n\ndata: "ef"\n\n' -j -b 4 2>&1
+	# one U+FFFD for each maximal part of a character (WHATWG Encoding)
+	printf 'ä\xe2\x82x\xed\xa0\x80\xff' |
+		makes 'data: "ä\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"\n\n' -j
+}
+
+@test "a client's parser decodes 12,000 random records, and chunks, as they went in" {
 	timeout 120 node "$BATS_TEST_DIRNAME/roundtrip.mjs" \
 		"$PROGRAMS_DIR/sse-pipe" 3000
+}
+
+# What stdin as the body of a request becomes; the body is not ended.
+posted() { # BODY, CONTENT_LENGTH, options
+	mkfifo "$BATS_TEST_TMPDIR/in.$#" 2>/dev/null || :
+	exec 7<>"$BATS_TEST_TMPDIR/in.$#"
+	printf '%b' "$1" >&7
+	REQUEST_METHOD=${METHOD-POST} CONTENT_LENGTH=$2 body timeout 60 \
+		sse-pipe "${@:3}" <"$BATS_TEST_TMPDIR/in.$#" 7>&-
+}
+
+@test "a posted body is as long as the request says, also if it is not ended" {
+	run -0 posted hello 5
+	[ "$output" = "$(printf '%s\n' 'data: hello' '' 'id: end' 'event: end' \
+		'data: 0')" ]
+	run -0 posted 'one\ntwo\nthree' 8
+	[ "${lines[1]}" = 'data: two' ]
+	[ "${lines[2]}" = 'id: end' ]
+	run -0 posted '' 0
+	[ "${lines[0]}" = 'id: end' ]
+	run -0 posted 'a\xc3' 2 -C -j
+	[ "${lines[1]}" = $'data: "\xef\xbf\xbd"' ]
+}
+
+@test "a body that is shorter, or of an unreadable length, ends with the input" {
+	local length
+
+	for length in 50 x -1 '' 5x 99999999999999999999; do
+		REQUEST_METHOD=POST CONTENT_LENGTH=$length run -0 body sse-pipe \
+			< <(printf hello; sleep 0.2; printf ' world')
+		[ "${lines[0]}" = 'data: hello world' ]
+		[ "${lines[1]}" = 'id: end' ]
+	done
+	# a GET has no body, and a shell no request: stdin is another's
+	REQUEST_METHOD=GET CONTENT_LENGTH=0 run -0 body sse-pipe <<<hello
+	[ "${lines[0]}" = 'data: hello' ]
+	CONTENT_LENGTH=2 run -0 body sse-pipe <<<hello
+	[ "${lines[0]}" = 'data: hello' ]
+}
+
+@test "an nph- program under socat takes a posted body, and ends after it" {
+	local port
+
+	cp "$PROGRAMS_DIR/sse-pipe" "$BATS_TEST_TMPDIR/nph-sse-pipe"
+	cd "$BATS_TEST_TMPDIR"
+	port=$(free_port)
+	spawn socat "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr" \
+		EXEC:./nph-sse-pipe
+	eventually listens "$port"
+	run -0 curl -s -m 30 -d hello "http://127.0.0.1:$port/"
+	[ "${lines[-4]}" = 'data: hello' ]
+	[ "${lines[-1]}" = 'data: 0' ]
+}
+
+@test "a body that the command does not read resets no connection" {
+	local port size
+
+	cp "$PROGRAMS_DIR/sse-pipe" "$BATS_TEST_TMPDIR/nph-sse-pipe"
+	cd "$BATS_TEST_TMPDIR"
+	port=$(free_port)
+	spawn socat "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr" \
+		'EXEC:./nph-sse-pipe -- seq 20000,nofork'
+	eventually listens "$port"
+	for size in 0 5 2000000 2000000 2000000; do
+		head -c "$size" /dev/zero >body
+		curl -s -m 50 --limit-rate 4M -H 'Expect:' --data-binary @body \
+			"http://127.0.0.1:$port/" >out
+		[ "$(grep -c '^data: ' out)" -eq 20001 ]
+	done
 }
 
 @test "a stream that has ended is not sent again: 204" {

@@ -1,6 +1,6 @@
-// Encodes random records with sse-pipe and decodes them with a client's
-// parser: what comes out must be what went in, byte for byte. Arguments:
-// the program, how many records a mode, and a seed to repeat a run.
+// Encodes random records and chunks with sse-pipe and decodes them with a
+// client's parser: what comes out must be what went in, byte for byte.
+// Arguments: the program, how many records a mode, a seed to repeat a run.
 import { spawn } from 'node:child_process';
 import { createParser } from 'eventsource-parser';
 
@@ -137,6 +137,25 @@ function* chunks(whole) {
 	}
 }
 
+// Chunks: the data of all events, joined, is the output; with --json whatever
+// it holds, without it where it has no CR.
+async function checkChunks(name, options, join, without) {
+	for (let run = 0; run < 30; run++) {
+		const whole = bytes(length(), without);
+		const events = await decode([...options, ...pick(
+			[[], ['-b', String(4 + random(50))], ['-e', 'e']])], [whole]);
+		const end = events.pop();
+		const joined = events.map((event) => join(event.data)).join('');
+		if (end?.id === 'end' && joined === decoder.decode(whole))
+			continue;
+		console.error(`seed ${seed}, ${name}, run ${run}: ` +
+			JSON.stringify([decoder.decode(whole), joined])
+				.slice(0, 2000));
+		process.exit(1);
+	}
+	console.log(`${name}: 30 outputs as sent`);
+}
+
 const same = (a, b) => a.data === b.data && a.id === b.id &&
 	a.event === b.event;
 
@@ -156,3 +175,6 @@ for (const [name, mode] of Object.entries(modes)) {
 	}
 	console.log(`${name}: ${events.length} events as sent`);
 }
+
+await checkChunks('chunks', ['-C'], (data) => data, [CR]);
+await checkChunks('json chunks', ['-C', '-j'], JSON.parse, []);

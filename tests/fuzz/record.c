@@ -1,13 +1,15 @@
 /*
  * record: a fuzzer of the splitter. Input that comes in pieces is split as
  * if it had come at once, as a plain splitter does it, and frame_lines makes
- * of it what frame_event makes of each record.
+ * of it what frame_event makes of each record. Chunks, joined, are the input,
+ * and no character is cut: their JSON strings, joined, are that of the whole.
  */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/json.h"
 #include "../../lib/record.h"
 
 #define TEXT_MAX (1 << 20)
@@ -63,6 +65,57 @@ take(struct splitter *splitter, struct frame *frame, const struct how *how)
 				       .data = record.bytes,
 				   });
 	}
+}
+
+/* A string's JSON without its quotes, after what is in text. */
+static void
+put_json(struct text *text, struct bytes bytes)
+{
+	static struct frame frame;
+	size_t at = text->n;
+
+	frame_init(&frame, sink, text);
+	json_string(&frame, bytes);
+	assert(frame_flush(&frame) == 0);
+	memmove(text->at + at, text->at + at + 1, text->n - at - 2);
+	text->n -= 2;
+}
+
+static void
+take_chunks(struct splitter *splitter, struct text *text, size_t max)
+{
+	struct record record;
+
+	while (record_next(splitter, &record)) {
+		assert(record.first && record.last && record.bytes.n > 0 &&
+		       record.bytes.n <= max);
+		put_json(text, record.bytes);
+	}
+	assert(splitter->end - splitter->start <= 3);
+	assert(record_torn(splitter) == (splitter->end > splitter->start));
+}
+
+static void
+split_chunks(struct text *text, const struct how *how, const char *at, size_t n)
+{
+	struct splitter splitter;
+	size_t room, part;
+	char *to;
+
+	text->n = 0;
+	assert(record_init(&splitter, RECORD_CHUNK, how->max) == 0);
+	for (size_t done = 0; done < n; done += part) {
+		to = record_room(&splitter, &room);
+		assert(to != NULL && room >= RECORD_READ);
+		part = n - done < how->chunk ? n - done : how->chunk;
+		memcpy(to, at + done, part);
+		record_filled(&splitter, part);
+		take_chunks(&splitter, text, how->max);
+	}
+	record_ended(&splitter);
+	take_chunks(&splitter, text, how->max);
+	assert(!record_torn(&splitter) && splitter.offset == n);
+	record_free(&splitter);
 }
 
 static void
@@ -160,7 +213,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3 || size > 8192)
 		return 0;
-	how.mode = (enum record_end)(data[0] % 3);
+	how.mode = (enum record_end)(data[0] % 4);
+	if (how.mode == RECORD_CHUNK) {
+		how.chunk = 1 + data[1] % 32;
+		how.max = 4 + data[2] % 64;
+		split_chunks(&other, &how, (const char *)data + 3, size - 3);
+		whole.n = 0;
+		put_json(
+		    &whole, (struct bytes){(const char *)data + 3, size - 3});
+		assert_same(&whole, &other);
+		return 0;
+	}
 	split(&whole, &how, (const char *)data + 3, size - 3);
 	split_plainly(&other, how.mode, (const char *)data + 3, size - 3);
 	assert_same(&whole, &other);

@@ -1,0 +1,200 @@
+/*
+ * input: joins record, which splits, with frame and json, which encode. The
+ * columns of a record are found by columns.
+ */
+#include "input.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../json.h"
+#include "../util.h"
+
+#define DRAIN_READS 32 /* more than the largest pipe holds */
+
+int
+input_open(struct input *input, struct frame *frame, enum record_end record_end,
+    size_t max)
+{
+	input->frame = frame;
+	input->torn_ns = INPUT_NEVER;
+	return record_init(&input->splitter, record_end, max);
+}
+
+/* The record's fields are needed until its last piece: keeps a copy. */
+static int
+hold(struct input *input, const struct event *event, const char *record)
+{
+	size_t n = (size_t)(event->data.at - record);
+
+	input->held_id = (struct bytes){NULL, 0};
+	input->held_type = event->event;
+	if (n == 0)
+		return 0;
+	input->held = malloc(n);
+	if (input->held == NULL)
+		return -1;
+	memcpy(input->held, record, n);
+	input->held_id = event->id;
+	if (event->id.n > 0)
+		input->held_id.at = input->held + (event->id.at - record);
+	if (event->event.n > 0 && event->event.at != input->type.at)
+		input->held_type.at = input->held + (event->event.at - record);
+	return 0;
+}
+
+/*
+ * A record in pieces: each is an event of its type, and the last one has the
+ * id, so that a viewer that comes back with it has had the whole.
+ */
+static int
+fit_piece(struct input *input, struct event *event, const struct record *record)
+{
+	input->was_long = true;
+	if (record->first && hold(input, event, record->bytes.at) == -1)
+		return -1;
+	event->event = input->held_type;
+	event->id = record->last ? input->held_id : (struct bytes){NULL, 0};
+	return 0;
+}
+
+static void
+put_event(const struct input *input, const struct event *event)
+{
+	if (!input->json) {
+		frame_event(input->frame, event);
+		return;
+	}
+	frame_fields(input->frame, event);
+	frame_raw(input->frame, "data: ", 6);
+	json_string(input->frame, event->data);
+	frame_raw(input->frame, "\n\n", 2);
+}
+
+static int
+put_record(struct input *input, const struct record *record)
+{
+	struct event event = {.event = input->type, .data = record->bytes};
+
+	if (record->first && input->columns.n > 1)
+		columns_split(&input->columns, &event);
+	if (!(record->first && record->last) &&
+	    fit_piece(input, &event, record) == -1)
+		return -1;
+	if (!frame_field_ok(event.id) || !frame_field_ok(event.event))
+		input->was_wrong = true;
+	put_event(input, &event);
+	if (record->last) {
+		free(input->held);
+		input->held = NULL;
+	}
+	return 0;
+}
+
+/* Lines that are nothing but data, which is most of them: the fast way. */
+static void
+put_lines(struct input *input)
+{
+	struct splitter *splitter = &input->splitter;
+	struct bytes rest;
+
+	if (splitter->mode != RECORD_LINE || input->columns.n > 1 ||
+	    input->json)
+		return;
+	rest = record_rest(splitter);
+	if (rest.n > 0)
+		record_took(splitter, frame_lines(input->frame, input->type,
+					  rest.at, rest.n, splitter->max));
+}
+
+/* The next record that needs to be looked at closely. */
+static bool
+next_record(struct input *input, struct record *record)
+{
+	put_lines(input);
+	return record_next(&input->splitter, record);
+}
+
+static int
+put_records(struct input *input)
+{
+	struct record record;
+
+	while (next_record(input, &record)) {
+		if (put_record(input, &record) == -1)
+			return -1;
+		input->torn_ns = INPUT_NEVER; /* what is torn now is new */
+	}
+	if (input->torn_ns == INPUT_NEVER && record_torn(&input->splitter))
+		input->torn_ns =
+		    util_now_ns() + INPUT_TORN_MS * INT64_C(1000000);
+	return 0;
+}
+
+/* Its last record counts without an end mark. */
+static int
+end(struct input *input)
+{
+	if (*input->fd == -1)
+		return 0;
+	(void)close(*input->fd); /* it was only read */
+	*input->fd = -1;
+	record_ended(&input->splitter);
+	return put_records(input);
+}
+
+int
+input_read(struct input *input)
+{
+	size_t room;
+	char *to = record_room(&input->splitter, &room);
+	ssize_t n;
+
+	if (to == NULL)
+		return -1;
+	if (room > input->left)
+		room = (size_t)input->left;
+	n = read(*input->fd, to, room);
+	if (n > 0) {
+		input->left -= input->left < UINT64_MAX ? (size_t)n : 0;
+		record_filled(&input->splitter, (size_t)n);
+		if (put_records(input) == -1)
+			return -1;
+		return input->left == 0 ? end(input) : 0;
+	}
+	/* EIO is how the master of a pseudo-terminal learns of its end */
+	if (n == 0 || (errno == EIO && input->terminal))
+		return end(input);
+	return errno == EINTR || errno == EAGAIN ? 0 : -1;
+}
+
+int64_t
+input_due(const struct input *input)
+{
+	return *input->fd == -1 ? INPUT_NEVER : input->torn_ns;
+}
+
+int
+input_late(struct input *input)
+{
+	record_hurry(&input->splitter);
+	return put_records(input);
+}
+
+int
+input_drain(struct input *input)
+{
+	struct pollfd ready = {.events = POLLIN};
+
+	for (int i = 0; i < DRAIN_READS && *input->fd != -1; i++) {
+		ready.fd = *input->fd;
+		if (poll(&ready, 1, 0) != 1)
+			break;
+		if (input_read(input) == -1)
+			return -1;
+	}
+	return end(input);
+}
