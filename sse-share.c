@@ -27,9 +27,10 @@
 #define RING_DEFAULT (1 << 20)
 #define LINGER_DEFAULT_NS (10 * UTIL_SECOND_NS)
 #define REPLAY_MAX UINT64_C(1000000000)
-#define MEET_MS 10000    /* for the lock, and for a channel's answer */
-#define LIST_MS 2000     /* likewise, with -L */
-#define VISIT_MS 20000   /* for one channel after the other that ends */
+#define MEET_MS 10000  /* for the lock, and for a channel's answer */
+#define LIST_MS 2000   /* likewise, with -L */
+#define VISIT_MS 20000 /* for one channel after the other that ends */
+#define STARTS_MAX 3   /* of channels by one viewer */
 #define PUMP_SIZE 16384
 
 struct share {
@@ -42,6 +43,7 @@ struct share {
 	bool list;     /* -L */
 	int viewer;    /* the descriptor that is handed over */
 	int pump;      /* the other end of it, where we stay; or -1 */
+	int starts;    /* channels that were started for it */
 };
 
 static const struct option options[] = {
@@ -286,6 +288,10 @@ start_channel(struct share *share)
 {
 	pid_t pid;
 
+	if (share->starts++ == STARTS_MAX) {
+		errno = EAGAIN; /* they cannot begin */
+		return -1;
+	}
 	if (meet_listen(&share->meet, share->setup.key, &share->setup.socket) ==
 	    -1)
 		return -1;
@@ -429,9 +435,9 @@ visit(struct share *share)
 	case HAND_TAKEN: return share->pump == -1 ? EXIT_SUCCESS : pump(share);
 	case HAND_UNKNOWN: return run_in_place(share);
 	default:
-		stream_send_back(stream, STREAM_FAILURE,
-		    "channel %s: no answer within %d s", share->setup.key,
-		    VISIT_MS / 1000);
+		stream_send_back(stream, STREAM_FAILURE, "channel %s: %s",
+		    share->setup.key,
+		    answer == HAND_FULL ? "it has no room" : "no answer");
 	}
 }
 
@@ -461,8 +467,7 @@ main(int argc, char *argv[])
 		return list_channels(&share);
 	complete_setup(&share);
 	if (stream_set_path() == -1)
-		stream_send_back(
-		    stream, STREAM_FAILURE, "%s", strerror(errno));
+		stream_send_back(stream, STREAM_FAILURE, "%s", strerror(errno));
 
 	/* Viewer: handed over, or passed on to. */
 	if (open_viewer(&share) == -1) {

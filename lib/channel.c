@@ -42,8 +42,9 @@
 #define FIRST_NS (5000 * MS)    /* for the first viewer to come */
 #define PAUSE_NS (5000 * MS)    /* for viewers that all lag */
 #define DRAIN_NS (10000 * MS)   /* for one of the last to take something */
-#define EXIT_MS 100             /* for the program, from its last byte */
-#define LOCK_MS 1000            /* for the lock, at the end */
+#define EXIT_NS (100 * MS)      /* for the program, from its last byte */
+#define FULL_NS (100 * MS)      /* for a guest where no descriptor is left */
+#define SHUT_NS (1000 * MS)     /* where there is not even one for a guest */
 #define ANSWER_MAX 32768        /* of the body of an answer */
 #define LINE_MAX_ERR 1000       /* of the program's stderr */
 #define RETRY_DEFAULT_MS 3000   /* what browsers take by themselves */
@@ -98,7 +99,9 @@ struct channel {
 	int64_t empty_ns;  /* since when there is no viewer, or NEVER */
 	int64_t ended_ns;  /* with ENDED and LEAVING */
 	int64_t exited_ns; /* when the program exited, or NEVER */
+	int64_t silent_ns; /* when its output ended before that, or NEVER */
 	int64_t paused_ns;
+	int64_t shut_ns; /* until then no guest is let in; NEVER: it is open */
 
 	size_t answer_n;
 	char answer[ANSWER_MAX];
@@ -284,9 +287,32 @@ stop_program(struct channel *channel)
 	if (child->group > 0)
 		child_stop(child);
 	child->group = 0;
-	channel->exited_ns = NEVER;
+	channel->exited_ns = channel->silent_ns = NEVER;
 	channel->paused = false;
 	guard_stop(&channel->guard);
+}
+
+/*
+ * Guests are let in again, if there is a descriptor to refuse them with; else
+ * that is tried later.
+ */
+static void
+open_door(struct channel *channel)
+{
+	if (channel->spare == -1)
+		channel->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (channel->spare != -1 &&
+	    watch(channel, channel->setup->socket.fd, SOCKET) == 0)
+		channel->shut_ns = NEVER;
+	else
+		channel->shut_ns = util_now_ns() + SHUT_NS;
+}
+
+static void
+shut_door(struct channel *channel, int64_t ns)
+{
+	unwatch(channel, channel->setup->socket.fd);
+	channel->shut_ns = util_now_ns() + ns;
 }
 
 static void
@@ -305,16 +331,14 @@ static void
 leave(struct channel *channel)
 {
 	const struct channel_setup *setup = channel->setup;
-	int lock, fd;
+	int fd;
 
 	if (channel->state == LEAVING)
 		return;
 	channel->state = LEAVING;
 	channel->ended_ns = util_now_ns();
-	lock = meet_lock(setup->meet, LOCK_MS);
+	channel->shut_ns = NEVER;
 	meet_leave(setup->meet, setup->key, &setup->socket);
-	if (lock != -1)
-		meet_unlock(lock);
 	while ((fd = accept4(setup->socket.fd, NULL, NULL, SOCK_CLOEXEC)) != -1)
 		(void)close(fd);
 	unwatch(channel, setup->socket.fd);
@@ -540,12 +564,15 @@ pace(struct channel *channel)
 		fail(channel, strerror(errno));
 }
 
-/* Its output is closed a moment before it can be reaped. */
+/* It can be reaped only a moment after its output was closed. */
 static void
-await_exit(struct channel *channel)
+end_output(struct channel *channel)
 {
-	for (int ms = 0; ms < EXIT_MS && !child_reap(&channel->child); ms++)
-		(void)poll(NULL, 0, 1);
+	unwatch(channel, channel->child.out);
+	child_close(&channel->child.out);
+	channel->silent_ns = util_now_ns();
+	if (child_reap(&channel->child))
+		end_program(channel);
 }
 
 static void
@@ -561,8 +588,7 @@ read_out(struct channel *channel)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		await_exit(channel);
-		end_program(channel);
+		end_output(channel);
 		return;
 	}
 	input.n = (size_t)n;
@@ -722,12 +748,14 @@ hear_guest(struct channel *channel, int fd)
 		if (channel->guests[i].fd == fd) {
 			if (hear(channel, fd))
 				drop_guest(channel, i);
+			if (channel->spare == -1)
+				open_door(channel);
 			return;
 		}
 }
 
 static void
-add_guest(struct channel *channel, int fd)
+add_guest(struct channel *channel, int fd, int64_t patience_ns)
 {
 	struct guest *guest = channel->guests;
 
@@ -739,7 +767,7 @@ add_guest(struct channel *channel, int fd)
 	if (channel->guests_n == GUESTS_MAX)
 		drop_guest(channel, 0);
 	guest += channel->guests_n;
-	*guest = (struct guest){fd, util_now_ns() + GUEST_NS};
+	*guest = (struct guest){fd, util_now_ns() + patience_ns};
 	if (watch(channel, fd, GUEST) == -1)
 		(void)close(fd);
 	else
@@ -747,40 +775,45 @@ add_guest(struct channel *channel, int fd)
 }
 
 /*
- * No descriptor is left: the spare one lets a guest in, to be told so once
- * its message is there, which must not be left unread.
+ * No descriptor is left: the spare one lets a last guest in, to be told so
+ * once its message is there. Until then the others wait outside.
  */
 static void
-refuse_guest(struct channel *channel)
+take_last_guest(struct channel *channel)
 {
-	struct pollfd wait = {.events = POLLIN};
+	size_t before = channel->guests_n;
+	int fd;
 
 	(void)close(channel->spare);
-	wait.fd = accept4(channel->setup->socket.fd, NULL, NULL,
+	channel->spare = -1;
+	shut_door(channel, SHUT_NS);
+	fd = accept4(channel->setup->socket.fd, NULL, NULL,
 	    SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (wait.fd != -1) {
-		if (meet_same_user(wait.fd) && poll(&wait, 1, 100) == 1)
-			(void)hear(channel, wait.fd);
-		(void)close(wait.fd);
-	}
-	channel->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	add_guest(channel, fd, FULL_NS);
+	if (channel->guests_n > before)
+		channel->shut_ns = util_now_ns() + FULL_NS;
+	else
+		open_door(channel);
 }
 
 static void
 take_guests(struct channel *channel)
 {
 	/* a bound, so that a crowd at the door stops nothing else */
-	for (int i = 0; i < GUESTS_MAX && channel->state != LEAVING; i++) {
+	for (int i = 0; i < GUESTS_MAX && channel->state != LEAVING &&
+			channel->shut_ns == NEVER;
+	     i++) {
 		int fd = accept4(channel->setup->socket.fd, NULL, NULL,
 		    SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd != -1) {
-			add_guest(channel, fd);
-			continue;
-		}
-		if (errno != EMFILE && errno != ENFILE)
+		if (fd != -1)
+			add_guest(channel, fd, GUEST_NS);
+		else if (errno != EAGAIN && util_scarce(errno))
+			take_last_guest(channel);
+		else
 			return;
-		refuse_guest(channel);
 	}
 }
 
@@ -800,8 +833,11 @@ take_signals(struct channel *channel)
 			leave(channel);
 			continue;
 		}
-		if (channel->child.group > 0 && child_reap(&channel->child) &&
-		    channel->exited_ns == NEVER && channel->child.out != -1)
+		if (channel->child.group <= 0 || !child_reap(&channel->child))
+			continue;
+		if (channel->silent_ns != NEVER)
+			end_program(channel);
+		else if (channel->exited_ns == NEVER)
 			channel->exited_ns = util_now_ns();
 	}
 }
@@ -836,6 +872,8 @@ beat_due(const struct channel *channel)
 static int64_t
 exit_due(const struct channel *channel)
 {
+	if (channel->silent_ns != NEVER)
+		return channel->silent_ns + EXIT_NS;
 	if (channel->exited_ns == NEVER || channel->paused)
 		return NEVER;
 	return channel->exited_ns + CHILD_GRACE_MS * MS;
@@ -857,6 +895,7 @@ time_left(const struct channel *channel)
 	sooner(&due_ns, end_due(channel));
 	sooner(&due_ns, beat_due(channel));
 	sooner(&due_ns, exit_due(channel));
+	sooner(&due_ns, channel->shut_ns);
 	if (channel->paused)
 		sooner(&due_ns, channel->paused_ns + PAUSE_NS);
 	for (size_t i = 0; i < channel->guests_n; i++)
@@ -879,7 +918,7 @@ is_due(int64_t due_ns, int64_t now_ns)
 static bool
 never_began(const struct channel *channel)
 {
-	return channel->state == HEADER && channel->child.out == -1 &&
+	return channel->state == HEADER && channel->child.group == 0 &&
 	       channel->viewers.n > 0;
 }
 
@@ -898,6 +937,8 @@ keep_time(struct channel *channel)
 			drop_guest(channel, i);
 		else
 			i++;
+	if (is_due(channel->shut_ns, now_ns))
+		open_door(channel);
 	if (is_due(exit_due(channel), now_ns) || never_began(channel))
 		end_program(channel);
 	if (is_due(beat_due(channel), now_ns)) {
@@ -1031,9 +1072,27 @@ set_nonblocking(int fd)
 	return flags == -1 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+/* The program has started: its output is waited for. Returns 0, or -1. */
+static int
+watch_program(struct channel *channel)
+{
+	const struct child *child = &channel->child;
+
+	if (guard_watch(&channel->guard, child->group) == -1 ||
+	    set_nonblocking(child->out) == -1 ||
+	    watch(channel, child->out, OUT) == -1)
+		return -1;
+	if (child->err == -1)
+		return 0;
+	if (set_nonblocking(child->err) == -1)
+		return -1;
+	return watch(channel, child->err, ERR);
+}
+
 /*
  * The guard comes first, so that there is no moment without it. The program
- * starts where the request was; everything else of the channel is in /.
+ * starts where the request was; everything else of the channel is in /. Where
+ * it cannot be started, the first viewers shall hear of it.
  */
 static int
 start_program(struct channel *channel)
@@ -1041,25 +1100,21 @@ start_program(struct channel *channel)
 	const struct channel_setup *setup = channel->setup;
 	struct child *child = &channel->child;
 
-	if (guard_start(&channel->guard) == -1 || source_environment() == -1)
+	if (guard_start(&channel->guard) == -1 || source_environment() == -1 ||
+	    record_init(&channel->err, RECORD_LINE, LINE_MAX_ERR) == -1)
 		return -1;
 	if (child_start(child, setup->command,
 		setup->keep_stderr ? 0 : CHILD_STDERR) == -1) {
 		channel->scarce = util_scarce(errno);
 		say(channel, "%s: %s", setup->command[0], strerror(errno));
 		child->group = 0;
-		return 0; /* the first viewers shall hear of it */
+	} else if (watch_program(channel) == -1) {
+		channel->scarce = true;
+		say(channel, "%s: %s", setup->command[0], strerror(errno));
+		child_close(&child->err); /* it may not be non-blocking */
+		stop_program(channel);
 	}
-	if (guard_watch(&channel->guard, child->group) == -1 ||
-	    set_nonblocking(child->out) == -1 ||
-	    watch(channel, child->out, OUT) == -1)
-		return -1;
-	if (child->err == -1)
-		return 0;
-	if (record_init(&channel->err, RECORD_LINE, LINE_MAX_ERR) == -1 ||
-	    set_nonblocking(child->err) == -1)
-		return -1;
-	return watch(channel, child->err, ERR);
+	return 0;
 }
 
 static void
@@ -1107,7 +1162,8 @@ begin(struct channel *channel)
 	name_start(channel);
 	channel->born_ns = channel->sent_ns = util_now_ns();
 	channel->empty_ns = channel->born_ns;
-	channel->exited_ns = NEVER;
+	channel->exited_ns = channel->silent_ns = NEVER;
+	channel->shut_ns = NEVER;
 	if (start_program(channel) == -1 || chdir("/") == -1)
 		return -1;
 	raise_limit();

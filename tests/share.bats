@@ -620,7 +620,7 @@ stop_readers() {
 
 	ulimit -n 24
 	for i in {1..20}; do
-		view "v$i" -l 0 -k 0.1 -- ./feeder
+		view "v$i" -l 0 -k 0.1 -- ./feeder || echo "$i" >>refused
 	done
 	feed 'data: 1\n\n'
 	for i in {1..20}; do
@@ -637,6 +637,7 @@ stop_readers() {
 		[ "$retry" -le 15000 ]
 	done
 	echo "$full found no place"
+	[ "$(wc -l <refused)" -eq "$full" ]
 	[ "$full" -gt 2 ]
 	[ "$full" -lt 15 ]
 	stop_readers
@@ -807,6 +808,40 @@ deaf() {
 			cat >"of-$n"
 		has '^retry: [0-9]*$' "of-$n"
 		refute has '^Status' "of-$n"
+	done
+}
+
+@test "connections that say nothing stop no event, where descriptors are out" {
+	program counts <<-'END'
+		#!/bin/sh
+		exec sse-counter -i 0.02
+	END
+	timeout 60 python3 "$TOP/tests/share.py" silent 40 ./counts \
+		3>&- 7>&- 2>>err
+	all_over
+}
+
+@test "a channel that cannot begin has its viewer told to come back" {
+	local n
+
+	program complains <<-'END'
+		#!/bin/sh
+		head -c 3000 /dev/zero | tr '\0' e >&2
+		exec sleep 600
+	END
+	export ASAN_OPTIONS=detect_leaks=0 # it does not work under strace
+	# of the signals, the socket, the program's output, and its stderr
+	for n in 1 2 3 4; do
+		connect "v$n"
+		REQUEST_METHOD=GET timeout 60 strace -f -o trace -e \
+			inject=epoll_ctl:error=ENOSPC:when="$n" sse-share \
+			-l 0 -- ./complains >"v$n.pipe" 3>&- 7>&- 2> >(cat \
+			>>of-err) || :
+		eventually ended "$READER"
+		has '^Content-Type: text/event-stream' "v$n"
+		has '^retry: [0-9]*$' "v$n"
+		refute has '^Status' "v$n"
+		all_over
 	done
 }
 

@@ -4,13 +4,16 @@
 crowd N PROGRAM    N viewers, who read to the end of their streams
 churn N PROGRAM    N viewers, eight at a time, who leave after some events
 storm N PROGRAM    N viewers; each time a random process is killed
+silent N PROGRAM   N connections that say nothing, at a full channel
 Each viewer is a pipe, as a web server has it. What is wrong is printed,
 and the exit status is 1.
 """
 import os
 import random
+import resource
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,13 +26,13 @@ DEADLINE = 60
 class Viewer:
     """A request and what comes of it."""
 
-    def __init__(self, options):
+    def __init__(self, options, limit=None):
         self.pipe, end = os.pipe()
         self.got = bytearray()
         self.ended = False
         self.request = subprocess.Popen(
             ["sse-share", *options], stdout=end, env=ENV,
-            stderr=sys.stderr)
+            stderr=sys.stderr, preexec_fn=limit)
         os.close(end)
 
     def read(self, until, seconds=DEADLINE):
@@ -149,6 +152,37 @@ def storm(n, program):
         fail("the next request failed")
 
 
+def silent(n, program):
+    """The longest time that a viewer then is without events."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+
+    options = ["-K", "k", "-l", "0", "--", program]
+    first = Viewer(options, limit)
+    others = [Viewer(options) for _ in range(24)]
+    full = [v for v in others if v.request.wait(DEADLINE) != 0]
+    if not full or not first.read(events(3)):
+        fail("the channel is not full")
+    os.chdir(os.environ["SSE_CGI_DIR"])
+    connections = []
+    for _ in range(n):
+        connections.append(
+            socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        connections[-1].setblocking(False)
+        connections[-1].connect("k.sock")
+    longest, begun = 0, time.monotonic()
+    while time.monotonic() < begun + 3:
+        last = time.monotonic()
+        if not first.read(events(first.got.count(b"\ndata: ") + 1)):
+            fail("the first viewer hangs")
+        longest = max(longest, time.monotonic() - last)
+    print("longest pause: %.0f ms" % (longest * 1000))
+    for viewer in [first] + others:
+        viewer.leave()
+    if longest > 1:
+        fail("the channel stood still")
+
+
 random.seed(4)
-{"crowd": crowd, "churn": churn, "storm": storm}[sys.argv[1]](
+{"crowd": crowd, "churn": churn, "storm": storm, "silent": silent}[sys.argv[1]](
     int(sys.argv[2]), sys.argv[3])
