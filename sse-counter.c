@@ -26,7 +26,7 @@ static const struct program program = {
 	     "[-m SECONDS] [-H FIELD]",
     .help = "Counts up as an event stream, on stdout or as a CGI program.\n"
 	    "  -n, --count COUNT        end after COUNT (no end)\n"
-	    "  -i, --interval SECONDS   between two events (1)\n"
+	    "  -i, --interval SECONDS   between two events, 0.001 or more (1)\n"
 	    "  -v, --verbose            log each event to stderr\n",
     .letters = STREAM_LETTERS "n:i:v",
     .options = options,

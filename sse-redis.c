@@ -56,7 +56,8 @@ static const struct program program = {
 	"                           rediss:// is TLS; unix:/path is a socket\n"
 	"                           redis+sentinel://host[,host]/NAME[/db]\n"
 	"  -n, --count COUNT        a new viewer gets COUNT older entries (0)\n"
-	"  -w, --wait SECONDS       for the server, before the header (2)\n"
+	"  -w, --wait SECONDS       for the server, before the header (2; 0: "
+	"none)\n"
 	"The environment's " URL_VARIABLE " is better for a URL with a "
 	"password.\n",
     .letters = STREAM_LETTERS "u:n:w:",

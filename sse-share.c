@@ -21,6 +21,7 @@
 #include "lib/channel.h"
 #include "lib/hand.h"
 #include "lib/meet.h"
+#include "lib/source.h"
 #include "lib/stream.h"
 #include "lib/util.h"
 
@@ -72,9 +73,10 @@ static const struct program program = {
 	"  -n, --replay REPLAY      a new viewer gets the last REPLAY events "
 	"(0)\n"
 	"  -b, --bytes BYTES        of events are kept (1048576)\n"
-	"  -l, --linger SECONDS     PROGRAM ends so long after the last "
-	"viewer (10)\n"
-	"  -K, --key KEY            the channel's name (a digest of PROGRAM)\n"
+	"  -l, --linger SECONDS     of PROGRAM without viewers (10; 0: "
+	"none)\n"
+	"  -K, --key KEY            the channel's name (a digest of all that\n"
+	"                           PROGRAM gets)\n"
 	"  -f, --further            PROGRAM resumes what is not kept\n"
 	"  -L, --list               list channels: key, program, viewers,\n"
 	"                           events, bytes, age in seconds\n"
@@ -116,42 +118,34 @@ say_to_syslog(const char *text)
 		(void)close(fd);
 }
 
-/* FNV-1a of text with its NUL, going on from digest. */
-static uint64_t
-digest_of(uint64_t digest, const char *text)
-{
-	do {
-		digest ^= (unsigned char)*text;
-		digest *= UINT64_C(0x100000001b3);
-	} while (*text++ != '\0');
-	return digest;
-}
-
 /*
- * PROGRAM's name, and a digest of it, its arguments and the folder that they
- * are meant in: a relative path is another program elsewhere.
+ * Makes PROGRAM's environment, and of that the key: PROGRAM's name, and a
+ * digest of all that it gets, so that no two that could differ share one.
  */
-static void
+static int
 make_key(struct share *share)
 {
-	char *const *command = share->setup.command;
-	const char *slash = strrchr(command[0], '/');
-	const char *name = slash != NULL ? slash + 1 : command[0];
-	char folder[PATH_MAX];
-	uint64_t digest = UINT64_C(0xcbf29ce484222325);
+	struct channel_setup *setup = &share->setup;
+	const char *slash = strrchr(setup->command[0], '/');
+	const char *name = slash != NULL ? slash + 1 : setup->command[0];
+	char digest[SOURCE_DIGEST_N + 1];
 	size_t n;
 
-	digest = digest_of(
-	    digest, getcwd(folder, sizeof(folder)) == NULL ? "" : folder);
-	for (char *const *word = command; *word != NULL; word++)
-		digest = digest_of(digest, *word);
+	setup->environment = source_environment();
+	if (setup->environment == NULL)
+		return -1;
+	if (setup->key != NULL)
+		return 0; /* -K */
+	if (source_digest(setup->command, setup->environment, digest) == -1)
+		return -1;
 	name += strspn(name, ".");
-	n = strspn(name, "0123456789abcdefghijklmnopqrstuvwxyz"
-			 "ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_");
-	if (n > MEET_KEY_MAX - 17)
-		n = MEET_KEY_MAX - 17;
-	(void)snprintf(share->key, sizeof(share->key), "%.*s-%016jx", (int)n,
-	    name, (uintmax_t)digest);
+	n = strspn(name, MEET_KEY_BYTES);
+	if (n > MEET_KEY_MAX - SOURCE_DIGEST_N - 1)
+		n = MEET_KEY_MAX - SOURCE_DIGEST_N - 1;
+	(void)snprintf(share->key, sizeof(share->key), "%.*s-%s", (int)n, name,
+	    digest); /* it fits */
+	setup->key = share->key;
+	return 0;
 }
 
 static void
@@ -208,10 +202,9 @@ complete_setup(struct share *share)
 	struct channel_setup *setup = &share->setup;
 	struct stat is;
 
-	if (setup->key == NULL) {
-		make_key(share);
-		setup->key = share->key;
-	}
+	if (stream_set_path() == -1 || make_key(share) == -1)
+		stream_send_back(
+		    stream, STREAM_FAILURE, "start: %s", strerror(errno));
 	setup->meet = &share->meet;
 	setup->beat_ns = stream->beat_ns;
 	setup->limit_ns = stream->limit_ns;
@@ -226,19 +219,25 @@ complete_setup(struct share *share)
 	log_stream = stream;
 }
 
+/*
+ * Whatever is wrong with the socket directory, somebody may mend it while
+ * viewers come back: it may be a stranger's doing (/tmp is everybody's).
+ */
 static _Noreturn void
 refuse_meeting(struct share *share)
 {
-	if (util_scarce(errno) && !share->list && !share->quit)
-		stream_send_back(&share->stream, STREAM_FAILURE,
-		    "socket directory: %s", strerror(errno));
-	if (errno == EPERM)
-		stream_refuse(&share->stream, 500, STREAM_FAILURE,
-		    "meeting place %s: not a folder of mode 0700 that belongs "
-		    "to user %ju alone",
-		    share->meet.path, (uintmax_t)geteuid());
-	stream_refuse(&share->stream, 500, STREAM_FAILURE,
-	    "meeting place %s: %s", share->meet.path, strerror(errno));
+	static const char *const format = "socket directory %s: %s";
+	struct stream *stream = &share->stream;
+	const char *path = share->meet.path, *why = strerror(errno);
+
+	if (errno == MEET_UNFIT)
+		why = "it must be a directory of mode 0700 that belongs to "
+		      "this user; SSE_CGI_DIR names another one";
+	else if (errno == MEET_STRANGER)
+		why = "a process of another user answers at a socket in it";
+	if (share->list || share->quit)
+		stream_refuse(stream, 500, STREAM_FAILURE, format, path, why);
+	stream_send_back(stream, STREAM_FAILURE, format, path, why);
 }
 
 /* -L: a line of each channel that answers. */
@@ -331,18 +330,27 @@ open_viewer(struct share *share)
 	return 0;
 }
 
-/* The key of a channel for viewers who come back to home with this id. */
-static void
-make_further_key(struct share *share, char key[MEET_KEY_MAX + 1])
+/*
+ * The key of a channel for viewers who come back with this id: home's, with a
+ * digest. Returns 0, or -1 with errno.
+ */
+static int
+make_further_key(const struct share *share, char key[MEET_KEY_MAX + 1])
 {
-	const char *id = share->stream.request.last_event_id;
-	uint64_t digest = digest_of(
-	    digest_of(UINT64_C(0xcbf29ce484222325), share->setup.key), id);
+	char tries[UTIL_DIGITS_MAX + 1] = {0}, id[HAND_ID_MAX + 1];
+	char home[MEET_KEY_MAX + 1], digest[SOURCE_DIGEST_N + 1];
+	char *words[] = {home, id, tries, NULL}, *none[] = {NULL};
 
+	(void)snprintf(home, sizeof(home), "%s", share->setup.key);
+	(void)snprintf(
+	    id, sizeof(id), "%s", share->stream.request.last_event_id);
 	/* an earlier one of it may be past the id already */
-	digest += (uint64_t)share->further_n;
-	(void)snprintf(key, MEET_KEY_MAX + 1, "%.*s.%016jx", MEET_KEY_MAX - 17,
-	    share->setup.key, (uintmax_t)digest);
+	(void)util_digits(tries, (uint64_t)share->further_n);
+	if (source_digest(words, none, digest) == -1)
+		return -1;
+	(void)snprintf(key, MEET_KEY_MAX + 1, "%.*s.%s",
+	    MEET_KEY_MAX - SOURCE_DIGEST_N - 1, home, digest);
+	return 0;
 }
 
 struct count {
@@ -357,7 +365,8 @@ count_further(const struct meet *meet, const char *key, void *to)
 	size_t n = strlen(count->key);
 
 	(void)meet;
-	count->n += strlen(key) == n && strncmp(key, count->key, n - 16) == 0;
+	count->n += strlen(key) == n &&
+		    strncmp(key, count->key, n - SOURCE_DIGEST_N) == 0;
 }
 
 /* Whether there are more than max channels of -f, dead ones too. */
@@ -467,7 +476,9 @@ go_further(struct share *share)
 	enum hand_answer answer;
 	int fd;
 
-	make_further_key(share, key);
+	if (make_further_key(share, key) == -1)
+		stream_send_back(&share->stream, STREAM_FAILURE, "start: %s",
+		    strerror(errno));
 	setup.key = key;
 	setup.home = share->setup.key;
 	setup.after = share->stream.request.last_event_id;
@@ -584,8 +595,6 @@ main(int argc, char *argv[])
 	if (share.quit)
 		return quit_channels(&share);
 	complete_setup(&share);
-	if (stream_set_path() == -1)
-		stream_send_back(stream, STREAM_FAILURE, "%s", strerror(errno));
 
 	/* Viewer: handed over, or passed on to. */
 	if (open_viewer(&share) == -1) {

@@ -29,9 +29,10 @@
 #include "header.h"
 #include "record.h"
 #include "ring.h"
-#include "source.h"
 #include "util.h"
 #include "viewers.h"
+
+extern char **environ;
 
 #define NEVER VIEWERS_NEVER
 #define MS INT64_C(1000000) /* nanoseconds */
@@ -333,7 +334,11 @@ respond(struct channel *channel, struct viewer *viewer, int status)
 	    .nph = (viewer->flags & VIEWER_NPH) != 0,
 	    .method = CGI_GET,
 	};
-	struct cgi_response response = {.status = status};
+	struct cgi_response response = {
+	    .status = status,
+	    .extra = channel->setup->extra,
+	    .extras = channel->setup->extras,
+	};
 
 	frame_init(frame, write_whole, viewer);
 	cgi_respond(frame, &request, &response);
@@ -1416,10 +1421,12 @@ start_program(struct channel *channel)
 	const struct channel_setup *setup = channel->setup;
 	struct child *child = &channel->child;
 
-	if (guard_start(&channel->guard) == -1 || source_environment() == -1 ||
-	    (setup->after != NULL &&
-		setenv("HTTP_LAST_EVENT_ID", setup->after, 1) == -1) ||
+	if (guard_start(&channel->guard) == -1 ||
 	    record_init(&channel->err, RECORD_LINE, LINE_MAX_ERR) == -1)
+		return -1;
+	environ = setup->environment;
+	if (setup->after != NULL &&
+	    setenv("HTTP_LAST_EVENT_ID", setup->after, 1) == -1)
 		return -1;
 	if (child_start(child, setup->command,
 		setup->keep_stderr ? 0 : CHILD_STDERR) == -1) {

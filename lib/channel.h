@@ -18,6 +18,7 @@
 
 struct channel_setup {
 	char *const *command; /* the program with its arguments */
+	char **environment;   /* what it gets; and what the channel has */
 	const char *key;
 	const struct meet *meet;
 
@@ -47,9 +48,8 @@ struct channel_setup {
 /*
  * Is the channel, until it has ended and all that it started. For a process
  * of its own: its descriptors but 0 to 2 and those in setup are closed, its
- * working directory becomes /, signals and environment are what a program
- * that serves everybody expects. Returns 0, or -1 with errno where it could
- * not begin.
+ * working directory becomes /, signals are what a program expects. Returns 0,
+ * or -1 with errno where it could not begin.
  */
 int channel_run(const struct channel_setup *setup);
 

@@ -74,7 +74,8 @@ take_line(struct header *header, const char *line, size_t n, bool first)
 	} else if (value_of(line, n, "Location:", &value_n) != NULL) {
 		if (header->status == 200)
 			header->status = 302; /* RFC 3875, section 6.2.3 */
-	} else if (memchr(line, ':', n) == NULL || line[0] == ':') {
+	} else if (memchr(line, ':', n) == NULL || line[0] == ':' ||
+		   line[0] == ' ' || line[0] == '\t') { /* no folded lines */
 		header->status = -1;
 	}
 	if (header->status != -1 && memchr(line, '\0', n) == NULL)
@@ -142,6 +143,31 @@ is_replaced(const char *line, size_t n, bool nph, bool first)
 			  value_of(line, n, "Connection:", &value_n) != NULL);
 }
 
+/* An answer that is no stream keeps its own type. */
+static bool
+is_left_out(const struct header *header, const char *extra)
+{
+	size_t value_n;
+
+	return !header->stream && value_of(extra, strlen(extra),
+				      "Content-Type:", &value_n) != NULL;
+}
+
+/* Whether one of extra takes the place of a line. */
+static bool
+is_overruled(const struct header *header, const char *line, size_t n,
+    const char *const extra[], size_t extras)
+{
+	for (size_t i = 0; i < extras; i++) {
+		size_t name_n = strcspn(extra[i], ":") + 1;
+
+		if (name_n <= n && strncasecmp(line, extra[i], name_n) == 0 &&
+		    !is_left_out(header, extra[i]))
+			return true;
+	}
+	return false;
+}
+
 void
 header_write(const struct header *header, struct frame *frame, bool nph,
     const char *const extra[], size_t extras)
@@ -155,6 +181,9 @@ header_write(const struct header *header, struct frame *frame, bool nph,
 	for (; line < end; line = next) {
 		next = memchr(line, '\n', (size_t)(end - line));
 		next = next == NULL ? end : next + 1;
+		if (is_overruled(
+			header, line, (size_t)(next - line), extra, extras))
+			continue;
 		if (is_replaced(line, (size_t)(next - line), nph,
 			line == header->bytes)) {
 			if (nph || line != header->bytes)
@@ -167,10 +196,12 @@ header_write(const struct header *header, struct frame *frame, bool nph,
 		frame_raw(frame, line, (size_t)(next - line));
 	}
 	for (size_t i = 0; i < extras; i++) {
+		if (is_left_out(header, extra[i]))
+			continue;
 		frame_raw(frame, extra[i], strlen(extra[i]));
 		frame_raw(frame, line_end, strlen(line_end));
 	}
-	if (nph)
+	if (nph && !is_overruled(header, "Connection:", 11, extra, extras))
 		frame_raw(frame, "Connection: close\r\n", 19);
 	frame_raw(frame, line_end, strlen(line_end));
 }

@@ -10,7 +10,7 @@
 
 #include "frame.h"
 
-#define HEADER_MAX 4096 /* bytes; a pipe takes as many at once */
+#define HEADER_MAX 16384 /* bytes; a pipe takes as many at once */
 
 struct header {
 	int status;  /* what Status or a status line says, else 200 */
@@ -31,8 +31,10 @@ void header_init(struct header *header);
 int header_take(struct header *header, struct bytes *input);
 
 /*
- * Writes it with extras fields more and the empty line. With nph a status
- * line stands first, and the connection is closed at the end.
+ * Writes it with extras fields, each of which takes the place of those of its
+ * name, and the empty line. An extra Content-Type is that of a stream: it is
+ * left out if this header is of something else. With nph a status line stands
+ * first, and the connection is closed at the end.
  */
 void header_write(const struct header *header, struct frame *frame, bool nph,
     const char *const extra[], size_t extras);

@@ -24,6 +24,12 @@
 #define LOCK "lock"
 #define BACKLOG 4096
 
+/*
+ * Sticky, sockets and the lock are spared by what cleans /tmp (tmpfiles.d(5)):
+ * it does not find out that somebody listens at a relative name.
+ */
+#define FILE_MODE (0600 | S_ISVTX)
+
 static const char *
 absolute(const char *name)
 {
@@ -56,37 +62,49 @@ find_path(char path[PATH_MAX])
 	return 0;
 }
 
+/* A server's umask (0177) could make it a directory that nobody can use. */
+static int
+make_folder(const char *path)
+{
+	mode_t mask = umask(0);
+	int result = mkdir(path, 0700);
+
+	(void)umask(mask); /* cannot fail */
+	return result == -1 && errno != EEXIST ? -1 : 0;
+}
+
 int
 meet_open(struct meet *meet)
 {
 	struct stat is;
 
 	meet->folder = -1;
-	if (find_path(meet->path) == -1)
-		return -1;
-	if (mkdir(meet->path, 0700) == -1 && errno != EEXIST)
+	if (find_path(meet->path) == -1 || make_folder(meet->path) == -1)
 		return -1;
 	meet->folder =
 	    open(meet->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (meet->folder == -1) {
-		if (errno == ENOTDIR || errno == ELOOP || errno == EACCES)
-			errno = EPERM;
+		if (errno == ELOOP || errno == EACCES)
+			errno = MEET_UNFIT;
 		return -1;
 	}
 	if (fstat(meet->folder, &is) == 0 && is.st_uid == geteuid() &&
-	    (is.st_mode & 0777) == 0700)
+	    (is.st_mode & 077) == 0 &&
+	    ((is.st_mode & 0700) == 0700 || fchmod(meet->folder, 0700) == 0)) {
+		/* if it fails, tmpfiles is at work and finds sticky files */
+		(void)flock(meet->folder, LOCK_SH | LOCK_NB);
 		return 0;
+	}
 	(void)close(meet->folder);
 	meet->folder = -1;
-	errno = EPERM;
+	errno = MEET_UNFIT;
 	return -1;
 }
 
 bool
 meet_key_ok(const char *key)
 {
-	size_t n = strspn(key, "0123456789abcdefghijklmnopqrstuvwxyz"
-			       "ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_");
+	size_t n = strspn(key, MEET_KEY_BYTES);
 
 	return n > 0 && n <= MEET_KEY_MAX && key[n] == '\0' && key[0] != '.';
 }
@@ -96,9 +114,11 @@ meet_lock(const struct meet *meet, int ms)
 {
 	int64_t until_ns = util_now_ns() + ms * INT64_C(1000000);
 	int wait_ms = 1, error;
+	mode_t mask = umask(0);
 	int lock = openat(meet->folder, LOCK,
-	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, FILE_MODE);
 
+	(void)umask(mask); /* cannot fail */
 	if (lock == -1)
 		return -1;
 	while (flock(lock, LOCK_EX | LOCK_NB) == -1) {
@@ -191,7 +211,7 @@ meet_connect(const struct meet *meet, const char *key, int ms)
 	if (in_folder(meet, connect, fd, key) == -1)
 		return fail(fd, errno == ECONNREFUSED ? ENOENT : errno);
 	if (!meet_same_user(fd))
-		return fail(fd, EPERM);
+		return fail(fd, MEET_STRANGER);
 	return fd;
 }
 
@@ -216,13 +236,21 @@ meet_listen(
     const struct meet *meet, const char *key, struct meet_socket *socket_)
 {
 	struct stat is;
-	int fd =
-	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t mask;
+	int bound, fd = socket(AF_UNIX,
+		       SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd == -1)
 		return -1;
-	if (meet_each(meet, sweep, NULL) == -1 ||
-	    in_folder(meet, bind, fd, key) == -1 || listen(fd, BACKLOG) == -1 ||
+	if (meet_each(meet, sweep, NULL) == -1)
+		return fail(fd, errno);
+	mask = umask(0177); /* a connection needs the write bit */
+	bound = in_folder(meet, bind, fd, key);
+	(void)umask(mask); /* cannot fail */
+	if (bound == -1 ||
+	    fchmodat(meet->folder, address_of(key).sun_path, FILE_MODE, 0) ==
+		-1 ||
+	    listen(fd, BACKLOG) == -1 ||
 	    fstatat(meet->folder, address_of(key).sun_path, &is,
 		AT_SYMLINK_NOFOLLOW) == -1)
 		return fail(fd, errno);

@@ -7,11 +7,19 @@
 #ifndef MEET_H
 #define MEET_H
 
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
 #define MEET_KEY_MAX 64
+#define MEET_KEY_BYTES                         \
+	"0123456789abcdefghijklmnopqrstuvwxyz" \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_"
+
+/* What errno says apart from the system's own. */
+#define MEET_UNFIT ENOTDIR         /* no directory of mode 0700 of this user */
+#define MEET_STRANGER EKEYREJECTED /* another user's process answers */
 
 struct meet {
 	char path[PATH_MAX]; /* for messages, also after a failure */
@@ -27,13 +35,14 @@ struct meet_socket {
 
 /*
  * Opens the folder: $SSE_CGI_DIR, else sse-cgi in $XDG_RUNTIME_DIR, else
- * /tmp/sse-cgi-UID; makes it where it is missing. Returns 0, or -1 with
- * errno: EPERM where it is not a folder of mode 0700 of this user.
+ * /tmp/sse-cgi-UID; makes it if it is missing. As long as it is open, in this
+ * process or one that was forked from it, systemd-tmpfiles leaves it alone.
+ * Returns 0, or -1 with errno, MEET_UNFIT for one.
  */
 int meet_open(struct meet *meet);
 
-/* Whether key can be one: up to MEET_KEY_MAX of 0-9 A-Z a-z . - _ , no dot
- * first. */
+/* Whether key can be one: up to MEET_KEY_MAX of MEET_KEY_BYTES, no dot first.
+ */
 bool meet_key_ok(const char *key);
 
 /*
@@ -47,8 +56,8 @@ void meet_unlock(int lock);
 
 /*
  * Connects to the channel of key. Its answers and ours have ms milliseconds
- * each. Returns a descriptor, or -1 with errno: ENOENT where there is
- * no channel, EPERM where another user's process answers.
+ * each. Returns a descriptor, or -1 with errno: ENOENT if there is no
+ * channel, MEET_STRANGER for one.
  */
 int meet_connect(const struct meet *meet, const char *key, int ms);
 
@@ -57,8 +66,9 @@ bool meet_same_user(int fd);
 
 /*
  * With the lock, and once meet_connect has found no channel: makes its
- * socket, in the place of a dead one. Removes all dead sockets. Returns 0, or
- * -1 with errno.
+ * socket, in the place of a dead one. Removes all dead sockets. Its sticky bit
+ * keeps it from systemd-tmpfiles, however old it is. Returns 0, or -1 with
+ * errno.
  */
 int meet_listen(
     const struct meet *meet, const char *key, struct meet_socket *socket);

@@ -1,43 +1,235 @@
 /*
- * source: see source.h.
+ * source: the environment without what a request says, and a digest of it
+ * that no stranger can aim at: servers may set more variables from a request
+ * than are known here, and those are in the digest. Starts nothing: that is
+ * channel's and child's business.
  */
 #include "source.h"
 
+#include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 extern char **environ;
 
-/* What a request says, by the beginning of the variable's name. */
+/*
+ * What a request or its connection says: whole names end with "=". Those of
+ * RFC 3875 section 4.1 come first, then those that the servers of
+ * docs/servers.md add. Host and path are the client's to choose, and what is
+ * made of them with them. Operators' names that look alike stay
+ * (SSL_CERT_FILE, AUTH_TOKEN).
+ */
+static const char *const of_request[] = {
+    "AUTH_TYPE=", "CONTENT_LENGTH=", "CONTENT_TYPE=", "HTTP_",
+    "PATH_INFO=", "PATH_TRANSLATED=", "QUERY_STRING=", "REMOTE_ADDR=",
+    "REMOTE_HOST=", "REMOTE_IDENT=", "REMOTE_USER=", "REQUEST_METHOD=",
+    "SCRIPT_NAME=", "SERVER_NAME=", "SERVER_PORT=", "SERVER_PROTOCOL=",
+    /* most servers */
+    "DOCUMENT_URI=", "HTTPS=", "REDIRECT_URI=", "REMOTE_PORT=",
+    "REQUEST_SCHEME=", "REQUEST_URI=", "SERVER_ADDR=",
+    /* Apache */
+    "H2PUSH=", "H2_PUSH=", "H2_PUSHED=", "H2_PUSHED_ON=", "H2_STREAM_ID=",
+    "H2_STREAM_TAG=", "HTTP2=", "REDIRECT_ERROR_NOTES=", "REDIRECT_URL=",
+    "REMOTE_LOGNAME=", "SCRIPT_URI=", "SCRIPT_URL=", "SERVER_SIGNATURE=",
+    "UNIQUE_ID=",
+    /* TLS, in Apache and lighttpd */
+    "SSL_CIPHER=", "SSL_CIPHER_", "SSL_CLIENT_",
+    "SSL_COMPRESS_METHOD=", "SSL_PROTOCOL=", "SSL_SECURE_RENEG=", "SSL_SERVER_",
+    "SSL_SESSION_",
+    "SSL_SRP_USER=", "SSL_SRP_USERINFO=", "SSL_TLS_SNI=", "SSL_VERSION_",
+    /* yaws */
+    "AUTH_PASSWORD=", "AUTH_USER=", "LOCAL_ADDR=", "LOGON_USER=",
+    /* socat, ncat, tcpserver */
+    "NCAT_LOCAL_ADDR=", "NCAT_LOCAL_PORT=", "NCAT_REMOTE_ADDR=",
+    "NCAT_REMOTE_PORT=", "SOCAT_PEERADDR=", "SOCAT_PEERPORT=", "SOCAT_PID=",
+    "SOCAT_SOCKADDR=", "SOCAT_SOCKPORT=", "TCPCONNNUM=", "TCPLOCALHOST=",
+    "TCPLOCALIP=", "TCPLOCALPORT=", "TCPREMOTEHOST=", "TCPREMOTEINFO=",
+    "TCPREMOTEIP=", "TCPREMOTEPORT=",
+    /* systemd, for each service that a connection starts */
+    "INVOCATION_ID=", "JOURNAL_STREAM=", "LISTEN_PID=", "LISTEN_PIDFDID=",
+    "MEMORY_PRESSURE_WATCH=", "SO_COOKIE=", "SYSTEMD_EXEC_PID=",
+    /* bash: how it called this program, not what for */
+    "SHLVL=", "_="};
+
+/* In their place; libraries of CGI programs insist on some of these. */
+static char *const plain[] = {"QUERY_STRING=", "REQUEST_METHOD=GET",
+    "SERVER_NAME=localhost", "SERVER_PORT=80", "SERVER_PROTOCOL=HTTP/1.1"};
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
 static bool
 is_of_request(const char *variable)
 {
-	static const char *const names[] = {"AUTH_", "CONTENT_", "HTTP_",
-	    "HTTPS=", "PATH_INFO=", "PATH_TRANSLATED=", "QUERY_STRING=",
-	    "REDIRECT_", "REMOTE_", "REQUEST_",
-	    "SCRIPT_URI=", "SCRIPT_URL=", "SSL_", "UNIQUE_ID="};
+	for (;; variable += 9) {
+		for (size_t i = 0; i < COUNT(of_request); i++)
+			if (strncmp(variable, of_request[i],
+				strlen(of_request[i])) == 0)
+				return true;
+		/* Apache's, of the request before an internal redirection */
+		if (strncmp(variable, "REDIRECT_", 9) != 0)
+			return false;
+	}
+}
 
-	/* php-cgi insists on it; the server sets it */
-	if (strncmp(variable, "REDIRECT_STATUS=", 16) == 0)
-		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strncmp(variable, names[i], strlen(names[i])) == 0)
-			return true;
-	return false;
+/* Orders two variables by their names. */
+static int
+compare(const char *a, const char *b)
+{
+	size_t a_n = strcspn(a, "="), b_n = strcspn(b, "=");
+	int order = strncmp(a, b, a_n < b_n ? a_n : b_n);
+
+	return order != 0 ? order : (a_n > b_n) - (a_n < b_n);
+}
+
+/* Inserts a variable in its place; of two of a name the first one counts. */
+static size_t
+insert(char **list, size_t n, char *variable)
+{
+	size_t at = n;
+
+	while (at > 0 && compare(list[at - 1], variable) > 0)
+		at--;
+	if (at > 0 && compare(list[at - 1], variable) == 0)
+		return n;
+	memmove(list + at + 1, list + at, (n - at) * sizeof(*list));
+	list[at] = variable;
+	return n + 1;
+}
+
+char **
+source_environment(void)
+{
+	char **list;
+	size_t all = 0, n = 0;
+
+	while (environ != NULL && environ[all] != NULL)
+		all++;
+	list = malloc((all + COUNT(plain) + 1) * sizeof(*list));
+	if (list == NULL)
+		return NULL;
+	for (size_t i = 0; i < all; i++)
+		if (!is_of_request(environ[i]))
+			n = insert(list, n, environ[i]);
+	for (size_t i = 0; i < COUNT(plain); i++)
+		n = insert(list, n, plain[i]);
+	list[n] = NULL;
+	return list;
+}
+
+/* SHA-256 (FIPS 180-4), a byte after the other. */
+struct sha256 {
+	uint32_t state[8];
+	uint64_t n; /* bytes taken */
+	unsigned char block[64];
+};
+
+static const uint32_t round_constants[64] = {0x428a2f98, 0x71374491, 0xb5c0fbcf,
+    0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
+    0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7,
+    0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
+    0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8,
+    0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
+    0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e,
+    0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819,
+    0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c,
+    0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3, 0x748f82ee,
+    0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+    0xc67178f2};
+
+static uint32_t
+rotate(uint32_t word, int n)
+{
+	return word >> n | word << (32 - n);
+}
+
+static void
+take_block(struct sha256 *sha)
+{
+	uint32_t w[64], s[8], a, b;
+	const unsigned char *from = sha->block;
+
+	for (size_t i = 0; i < 16; i++, from += 4)
+		w[i] = (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 |
+		       (uint32_t)from[2] << 8 | from[3];
+	for (size_t i = 16; i < 64; i++) {
+		a = w[i - 15];
+		b = w[i - 2];
+		w[i] = w[i - 16] + w[i - 7] +
+		       (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) +
+		       (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
+	}
+	memcpy(s, sha->state, sizeof(s));
+	for (size_t i = 0; i < 64; i++) {
+		a = s[7] + round_constants[i] + w[i] +
+		    (rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)) +
+		    ((s[4] & s[5]) ^ (~s[4] & s[6]));
+		b = (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) +
+		    ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+		memmove(s + 1, s, 7 * sizeof(*s));
+		s[4] += a;
+		s[0] = a + b;
+	}
+	for (size_t i = 0; i < 8; i++)
+		sha->state[i] += s[i];
+}
+
+static void
+take_byte(struct sha256 *sha, unsigned char byte)
+{
+	sha->block[sha->n++ % sizeof(sha->block)] = byte;
+	if (sha->n % sizeof(sha->block) == 0)
+		take_block(sha);
+}
+
+/* With its NUL, so that no two lists of words are the same bytes. */
+static void
+take_text(struct sha256 *sha, const char *text)
+{
+	do {
+		take_byte(sha, (unsigned char)*text);
+	} while (*text++ != '\0');
+}
+
+static void
+finish(struct sha256 *sha, char digest[SOURCE_DIGEST_N + 1])
+{
+	uint64_t bits = sha->n * 8;
+
+	take_byte(sha, 0x80);
+	while (sha->n % sizeof(sha->block) != 56)
+		take_byte(sha, 0);
+	for (int shift = 56; shift >= 0; shift -= 8)
+		take_byte(sha, (unsigned char)(bits >> shift));
+	for (size_t i = 0; i < SOURCE_DIGEST_N / 8; i++)
+		(void)snprintf(digest + 8 * i, 9, "%08jx",
+		    (uintmax_t)sha->state[i]); /* it fits */
 }
 
 int
-source_environment(void)
+source_digest(char *const command[], char *const environment[],
+    char digest[SOURCE_DIGEST_N + 1])
 {
-	char **to = environ;
+	struct sha256 sha = {
+	    .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+		0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+	char text[PATH_MAX];
+	size_t words = 0;
 
-	for (char **from = environ; from != NULL && *from != NULL; from++)
-		if (!is_of_request(*from))
-			*to++ = *from;
-	if (to != NULL)
-		*to = NULL;
-	if (setenv("REQUEST_METHOD", "GET", 1) == -1)
+	if (getcwd(text, sizeof(text)) == NULL)
 		return -1;
-	return setenv("QUERY_STRING", "", 1);
+	take_text(&sha, text);
+	while (command[words] != NULL)
+		words++;
+	(void)snprintf(text, sizeof(text), "%zu", words); /* it fits */
+	take_text(&sha, text);
+	for (size_t i = 0; i < words; i++)
+		take_text(&sha, command[i]);
+	for (; *environment != NULL; environment++)
+		take_text(&sha, *environment);
+	finish(&sha, digest);
+	return 0;
 }

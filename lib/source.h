@@ -1,14 +1,27 @@
 /*
- * source: the environment of a program that serves everybody. Whatever one
- * request said is taken out; what the operator and the server set stays.
+ * source: what a program that serves everybody gets. What a request says is
+ * not part of its environment; what the operator and the server set is.
  */
 #ifndef SOURCE_H
 #define SOURCE_H
 
+#define SOURCE_DIGEST_N 32 /* hexadecimal digits */
+
 /*
- * Makes this process's environment that of a plain GET (RFC 3875) without
- * query, header fields, body, user or client. Returns 0, or -1 with errno.
+ * The environment of a plain GET (RFC 3875) without query, header fields, body,
+ * user, client or connection: this process's, less what servers set for a
+ * request by names that are known, in the order of the names. A variable that
+ * is not known stays. The strings are those of the environment; the list is
+ * the caller's to free. NULL with errno ENOMEM.
  */
-int source_environment(void);
+char **source_environment(void);
+
+/*
+ * Writes a digest (of SHA-256) of all that command gets if it is started here:
+ * its words, the working directory, and environment. Returns 0, or -1 with
+ * errno if there is no working directory.
+ */
+int source_digest(char *const command[], char *const environment[],
+    char digest[SOURCE_DIGEST_N + 1]);
 
 #endif

@@ -122,6 +122,95 @@ refused() {
 	done
 }
 
+@test "--help offers no option that is refused" {
+	sse-share --help >"$BATS_TEST_TMPDIR/help"
+	refute grep -q -e --event "$BATS_TEST_TMPDIR/help"
+	refute grep -q 'means never' "$BATS_TEST_TMPDIR/help"
+	refused sse-share -e x -- true
+	sse-pipe --help | grep -q -e --event
+}
+
+# A value for an option, by what --help calls it.
+value_for() {
+	case $1 in
+	'') ;;
+	-c\ LIST) echo data ;;
+	-M\ LIST) echo GET,HEAD ;;
+	*\ NAME | *\ KEY | *\ FILE) echo x ;;
+	*\ FIELD) echo 'A: b' ;;
+	*\ URL) echo redis://127.0.0.1:1 ;;
+	*\ ORIGIN) echo https://example.org ;;
+	*\ COLSxROWS) echo 80x24 ;;
+	*\ SECONDS | *\ MS | *\ BYTES | *\ COUNT | *\ LINES | *\ REPLAY)
+		echo 5000
+		;;
+	*) return 1 ;;
+	esac
+}
+
+# Runs a program with options and what else it needs; fails if that is usage.
+# A header is all that is asked for.
+accepts() {
+	local program=$1 status=0 operands=()
+
+	shift
+	case $program in
+	sse-pipe | sse-share) operands=(-- true) ;;
+	sse-tail) operands=(lines) ;;
+	sse-redis) operands=(stream) ;;
+	esac
+	case "$program $1" in
+	# these stand alone, in a shell
+	'sse-share -'[LQ] | 'sse-share --list' | 'sse-share --quit' | \
+		*' -h' | *' --help' | *' -V' | *' --version')
+		timeout 30 "$program" "$@" >out 2>&1 || status=$?
+		;;
+	*)
+		REQUEST_METHOD=HEAD timeout 30 "$program" "$@" \
+			"${operands[@]}" >out 2>&1 </dev/null || status=$?
+		;;
+	esac
+	[ "$status" -ne 2 ] || { echo "refused: $program $*" && return 1; }
+}
+
+@test "each option of --help is accepted, and 0 seconds if it says so" {
+	local program letter long name value count=0
+	local line='^  -(.), --([a-z-]+) ([A-Za-z]*) *(.*)$'
+
+	cd "$BATS_TEST_TMPDIR"
+	export SSE_CGI_DIR=$BATS_TEST_TMPDIR/meet
+	echo one >lines
+	for program in "$PROGRAMS_DIR"/sse-*; do
+		[ -x "$program" ] && [ ! -d "$program" ] || continue
+		program=${program##*/}
+		"$program" --help >help
+		while IFS= read -r text; do
+			[[ $text =~ $line ]] || continue
+			letter=-${BASH_REMATCH[1]}
+			long=--${BASH_REMATCH[2]}
+			name=${BASH_REMATCH[3]}
+			[[ $name =~ ^[A-Zx]+$ ]] || name=
+			echo "$program $letter $long $name"
+			count=$((count + 1))
+			if [ -z "$name" ]; then
+				accepts "$program" "$letter"
+				accepts "$program" "$long"
+				continue
+			fi
+			value=$(value_for "$letter $name")
+			accepts "$program" "$letter" "$value"
+			accepts "$program" "$long" "$value"
+			[ "$name" = SECONDS ] || continue
+			if [[ $text = *'0: '* ]]; then
+				accepts "$program" "$letter" 0
+			else
+				refute accepts "$program" "$letter" 0
+			fi
+		done <help
+	done
+	[ "$count" -gt 60 ]
+}
+
 @test "-V and --version print the version that the Makefile gives" {
 	local version
 
@@ -145,4 +234,17 @@ refused() {
 		'Content-Type: text/plain' 'Cache-Control: no-cache' ''
 		echo '500 Internal Server Error')" ]
 	[[ $stderr = "sse-counter: "* && $stderr != *$'\n'* ]]
+}
+
+@test "a manual shows its headings as they are written" {
+	local page heading
+
+	for page in "$TOP"/man/*.[1-9]; do
+		mandoc -T ascii "$page" | sed 's/.\x08//g' \
+			>"$BATS_TEST_TMPDIR/page"
+		sed -n 's/^\.S[hs] //p' "$page" | while IFS= read -r heading; do
+			echo "${page##*/}: $heading"
+			grep -qx -e " *$heading" "$BATS_TEST_TMPDIR/page"
+		done
+	done
 }

@@ -10,6 +10,7 @@
 #   post-lost    the answer to a POST comes through by chance
 #   at-once      a silent program is told of a viewer that left
 #   no-cut       no time-out of the server's own
+#   one-host     another Host gets no program
 #   no-share     a stream ends with the process that began it
 #   untold       a program is never told that its viewer has left: -m ends it
 #   cut-unsaid   after the time-out nothing comes, but few viewers are told
@@ -182,7 +183,7 @@ start_busybox() {
 
 start_caddy() {
 	export XDG_CONFIG_HOME=$SSE_RUN XDG_DATA_HOME=$SSE_RUN HOME=$SSE_RUN
-	TRAITS+=' no-cut'
+	TRAITS+=' no-cut one-host'
 	start_fcgiwrap
 	conf Caddyfile
 	server caddy run --adapter caddyfile --config "$SSE_RUN/Caddyfile"
@@ -588,9 +589,11 @@ counters() {
 	done | grep -c '/sse-counter$'
 }
 
-# Two viewers, one program, which ends after they left.
+# Two viewers, one program, which ends after they left. All that the second
+# one can say differs, and where it comes from.
 row_share() {
-	local first
+	local first other=(-H 'Cookie: c=d' -u me:pw -A other -e http://o/
+		--interface 127.0.0.2)
 
 	view share
 	if trait no-share; then
@@ -600,7 +603,8 @@ row_share() {
 	fi
 	see '^data: 2$'
 	first=$VIEWER
-	view share
+	trait one-host || other+=(-H 'Host: other.example:1')
+	view 'share?a=b' "${other[@]}"
 	see '^data: [0-9]'
 	[ "$(counters)" = 1 ]
 	kill "$first"

@@ -633,17 +633,22 @@ stop_readers() {
 		printf 'id: end\ndata: 0\n\n'
 	END
 	HTTP_COOKIE=secret HTTP_PROXY=evil REMOTE_ADDR=1 REMOTE_USER=u \
-		AUTH_TYPE=Basic PATH_INFO=/x QUERY_STRING=a=b SSL_CLIENT=c \
+		AUTH_TYPE=Basic PATH_INFO=/x QUERY_STRING=a=b SSL_CLIENT_CERT=c \
 		CONTENT_TYPE=t REQUEST_URI=/u SERVER_NAME=s OPERATOR=o \
+		REDIRECT_REDIRECT_UNIQUE_ID=1 SSL_CERT_FILE=/f AUTH_TOKEN=t \
+		REMOTE_DB_URL=d CONTENT_DIR=c REQUEST_TIMEOUT=1 \
 		view a -l 0 -- ./tells 9</etc/passwd
 	all_over
 	grep -qx REQUEST_METHOD=GET environment
 	grep -qx QUERY_STRING= environment
-	grep -qx SERVER_NAME=s environment
-	grep -qx OPERATOR=o environment
+	grep -qx SERVER_NAME=localhost environment
+	for variable in OPERATOR=o SSL_CERT_FILE=/f AUTH_TOKEN=t \
+		REMOTE_DB_URL=d CONTENT_DIR=c REQUEST_TIMEOUT=1; do
+		grep -qx "$variable" environment
+	done
 	grep -qx "$PWD" environment
-	refute grep -E '^(HTTP_|REMOTE|AUTH|PATH_|SSL_CLI|CONTENT|REQUEST_U)' \
-		environment
+	refute grep -E '^(HTTP_|REMOTE_[AU]|AUTH_TYPE|PATH_|SSL_CLI)' environment
+	refute grep -E '^(CONTENT_TYPE|REQUEST_U|REDIRECT)' environment
 	[ "$(cat stdin)" = /dev/null ]
 	refute grep passwd descriptors
 }
@@ -684,27 +689,29 @@ stop_readers() {
 @test "the meeting place is refused where others could have a hand in it" {
 	refused() {
 		run -1 timeout 20 sse-share -l 0 -- ./feeder 3>&- 7>&-
-		[[ "$output" = *"meeting place $SSE_CGI_DIR: $1"* ]]
+		[[ "$output" = *"socket directory $SSE_CGI_DIR: $1"* ]]
 		[ ! -e starts ]
 	}
 	mkdir elsewhere -m 700
 	ln -s elsewhere meet
-	refused 'not a folder of mode 0700'
+	refused 'it must be a directory of mode 0700'
 	SSE_CGI_DIR=$SSE_CGI_DIR/ run -1 sse-share -- ./feeder 3>&- 7>&-
 	[ -z "$(ls elsewhere)" ]
 	rm meet
 	mkdir -m 755 meet
-	refused 'not a folder of mode 0700'
+	refused 'it must be a directory of mode 0700'
 	chmod 770 meet
-	refused 'not a folder of mode 0700'
+	refused 'it must be a directory of mode 0700'
 	rmdir meet
 	touch meet
-	refused 'not a folder of mode 0700'
+	refused 'it must be a directory of mode 0700'
 	rm meet
 	SSE_CGI_DIR=$PWD/absent/meet
 	refused 'No such file'
+	# who mends it has his viewers back
 	REQUEST_METHOD=GET run -1 sse-share -- ./feeder 3>&- 7>&-
-	[ "${lines[1]}" = $'Status: 500 Internal Server Error\r' ]
+	[ "${lines[1]}" = $'Content-Type: text/event-stream\r' ]
+	[[ "${lines[-1]}" =~ ^retry:\ [0-9]+$ ]]
 	refute grep -q "$PWD" <(printf '%s\n' "${lines[@]:1}")
 }
 
@@ -723,7 +730,7 @@ stop_readers() {
 	rm -r meet
 	exec 8>&-
 	wait "$!" || :
-	eventually has '^Status: 500' a
+	eventually has '^retry: ' a
 	[ ! -e starts ]
 	all_over
 }
@@ -737,7 +744,10 @@ stop_readers() {
 	mkdir -m 700 meet
 	chown 12345 meet
 	run -1 timeout 20 sse-share -l 0 -- ./feeder 3>&- 7>&-
-	[[ "$output" = *'not a folder of mode 0700 that belongs'* ]]
+	[[ "$output" = *'must be a directory of mode 0700 that belongs'* ]]
+	REQUEST_METHOD=GET run -1 timeout 20 sse-share -- ./feeder 3>&- 7>&-
+	[ "${lines[1]}" = $'Content-Type: text/event-stream\r' ]
+	[[ "${lines[-1]}" =~ ^retry:\ [0-9]+$ ]]
 	chown 0 meet
 	# a stranger's process answers at the socket
 	program stranger <<-'END'
@@ -753,7 +763,7 @@ stop_readers() {
 	spawn ./stranger >out
 	eventually has ready out
 	run -1 timeout 20 sse-share -K k -l 0 -- ./feeder 3>&- 7>&-
-	[[ "$output" = *"not a folder of mode 0700 that belongs"* ]]
+	[[ "$output" = *"a process of another user answers"* ]]
 	[ ! -e starts ]
 	[ -e meet/k.sock ]
 }
@@ -1139,7 +1149,7 @@ deaf() {
 	eventually has '^data: 2' b
 	refute has '^data: 2' a
 	# and where the pipe's other end goes
-	spawn sh -c 'sse-share -l 0 -n 1 -- ./feeder 2>>err |
+	spawn bash -c 'sse-share -l 0 -n 1 -- ./feeder 2>>err |
 		head -n 6 >c' 7>&-
 	eventually ended $!
 	has '^data: 2' c
@@ -1173,7 +1183,7 @@ deaf() {
 	make_site
 	cgi shared <<-END
 		#!/bin/sh
-		export SSE_CGI_DIR='$SSE_CGI_DIR'
+		export SSE_CGI_DIR='$SSE_CGI_DIR' SSE_TEST='$SSE_TEST'
 		exec $PROGRAMS_DIR/sse-share -l 0.2 -k 1 -n 3 -- \
 			$PROGRAMS_DIR/sse-counter -i 0.05
 	END
@@ -1222,4 +1232,186 @@ has_only_three() {
 	end_feed
 	DEADLINE=90 eventually has '3001 events each' crowd
 	all_over
+}
+
+# How many channels there are.
+channels() {
+	sse-share -L | wc -l
+}
+
+@test "two scripts that differ only in an exported variable are two channels" {
+	local name
+
+	for name in 1 2; do
+		program "script$name" <<-END
+			#!/bin/sh
+			export X=$name
+			exec sse-share -l 0 -- sse-pipe -- \
+				sh -c 'echo \$X; exec sleep 600 3>&- 7>&-'
+		END
+		connect "v$name"
+		REQUEST_METHOD=GET timeout 60 "./script$name" >"v$name.pipe" \
+			2>>err 3>&- 7>&-
+	done
+	eventually has '^data: 1$' v1
+	eventually has '^data: 2$' v2
+	[ "$(channels)" -eq 2 ]
+	stop_readers
+	all_over
+}
+
+@test "what a request says makes no channel, nor does the variables' order" {
+	local a=(B=1 A=2 REMOTE_PORT=1 HTTP_HOST=a SERVER_NAME=a PATH_INFO=/a
+		SERVER_PORT=1 HTTPS=on SSL_CLIENT_S_DN=a SSL_TLS_SNI=a
+		REDIRECT_URL=/a UNIQUE_ID=a SOCAT_PID=1 QUERY_STRING=a=b)
+	local b=(A=2 REMOTE_PORT=2 HTTP_HOST=b HTTP_COOKIE=b B=1
+		SERVER_PROTOCOL=HTTP/2.0 SERVER_ADDR=b SCRIPT_NAME=/b
+		REDIRECT_REDIRECT_SSL_SESSION_ID=b H2_STREAM_TAG=b)
+
+	share_with() {
+		connect "$1"
+		env "${@:2}" REQUEST_METHOD=GET sse-share -l 0 -- \
+			./feeder >"$1.pipe" 2>>err 3>&- 7>&-
+	}
+	share_with v1 "${a[@]}"
+	share_with v2 "${b[@]}"
+	[ "$(channels)" -eq 1 ]
+	# what nobody knows costs sharing, never privacy
+	share_with v3 "${a[@]}" SERVER_SAYS=1
+	share_with v4 "${a[@]}" SERVER_SAYS=2
+	share_with v5 "${a[@]}" SERVER_SAYS=2
+	[ "$(channels)" -eq 3 ]
+	stop_readers
+	all_over
+}
+
+@test "the key is a SHA-256 of all that the program gets" {
+	local n text digest
+
+	program sleeper <<<'#!/bin/sh
+exec sleep 600 3>&- 7>&-'
+	# a word too many or too few, and the edges of SHA-256's blocks
+	for n in 1 {56..64} 5000; do
+		text=$(printf "%0${n}d" 0)
+		spawn env -i SSE_CGI_DIR="$SSE_CGI_DIR" SSE_TEST="$SSE_TEST" \
+			PATH="$PATH" X="$text" "$(command -v sse-share)" -l 0 \
+			-- ./sleeper 'a b' '' >/dev/null 7>&-
+		digest=$(printf '%s\0' "$PWD" 3 ./sleeper 'a b' '' PATH="$PATH" \
+			QUERY_STRING= REQUEST_METHOD=GET SERVER_NAME=localhost \
+			SERVER_PORT=80 SERVER_PROTOCOL=HTTP/1.1 \
+			SSE_CGI_DIR="$SSE_CGI_DIR" SSE_TEST="$SSE_TEST" \
+			X="$text" | sha256sum | cut -c 1-32)
+		eventually test -S "meet/sleeper-$digest.sock"
+	done
+	stop_readers
+}
+
+@test "-H takes the place of the program's field of that name" {
+	program fields <<-'END'
+		#!/bin/sh
+		printf '%s\r\n' 'Content-Type: text/event-stream' \
+			'cache-control: no-cache' 'X-Own: 1' 'Cache-Control: x' \
+			'Connection: keep-alive' ''
+		exec sleep 600 3>&- 7>&-
+	END
+	view v -l 0 -H 'Cache-Control: no-store' -H 'X: 2' -- ./fields
+	ln -s "$(command -v sse-share)" nph-sse-share
+	spawn env REQUEST_METHOD=GET ./nph-sse-share -l 0 \
+		-H 'Cache-Control: no-store' -H 'X: 2' -- ./fields >n 2>>err 7>&-
+	all_have '^:$' v n
+	printf '%s\r\n' 'Content-Type: text/event-stream' 'X-Own: 1' \
+		'Connection: keep-alive' 'Cache-Control: no-store' 'X: 2' '' |
+		cmp - <(head -n 6 v)
+	printf '%s\r\n' 'HTTP/1.1 200 ' 'Content-Type: text/event-stream' \
+		'X-Own: 1' 'Cache-Control: no-store' 'X: 2' \
+		'Connection: close' '' | cmp - <(head -n 7 n)
+	stop_readers
+	all_over
+}
+
+@test "sse-share's own answers have the -H fields, too" {
+	local allow='Access-Control-Allow-Origin: *' name
+
+	program absent <<-'END'
+		#!/bin/sh
+		printf 'Status: 404 Not Found\nContent-Type: text/plain\n\nno\n'
+	END
+	view ended -l 600 -H "$allow" -- sse-pipe -- true
+	eventually ended "$READER"
+	HTTP_LAST_EVENT_ID=end view known -H "$allow" -- sse-pipe -- true
+	HTTP_LAST_EVENT_ID=end view unknown -H "$allow" -- sse-pipe -- false
+	view failed -H "$allow" -- false
+	view absent.v -H "$allow" -- ./absent
+	kill "$(channel_pid)"
+	connect late
+	request late -H "$allow" -- sleep 600
+	kill "$(channel_pid)"
+	all_over
+	[ "$(head -n 1 known)" = $'Status: 204 No Content\r' ]
+	[ "$(head -n 1 failed)" = $'Status: 500 Internal Server Error\r' ]
+	[ "$(head -n 1 absent.v)" = 'Status: 404 Not Found' ]
+	has '^retry: ' late
+	for name in ended known unknown failed absent.v late; do
+		[ "$(grep -c '^Access-Control-Allow-Origin' "$name")" = 1 ]
+	done
+}
+
+@test "a program's header of 16,384 bytes is passed on, a longer one is a 500" {
+	program long <<-'END'
+		#!/bin/sh
+		printf 'Content-Type: text/event-stream\r\nX: %0*d\r\n\r\n' "$1" 0
+		exec sleep 600 3>&- 7>&-
+	END
+	# less the rest of the header: 33, 5 and 2 bytes
+	view a -l 0 -- ./long $((16384 - 40))
+	view b -l 0 -- ./long $((16384 - 39))
+	eventually has '^:$' a
+	[ "$(sed '/^\r$/q' a | wc -c)" -eq 16384 ]
+	eventually has '^Status: 500' b
+	stop_readers
+	all_over
+}
+
+@test "whoever cleans /tmp leaves a living channel its socket" {
+	view a -l 0 -K k -- ./feeder
+	# what tmpfiles.d(5) says it honours
+	[ "$(stat -c %a meet/k.sock meet/lock)" = $'1600\n1600' ]
+	refute flock --nonblock --exclusive meet true
+	if command -v systemd-tmpfiles; then
+		printf 'd %s 0700 - - 0\n' "$PWD/meet" >t.conf
+		systemd-tmpfiles --clean "$PWD/t.conf"
+	fi
+	view b -l 0 -K k -- ./feeder
+	[ "$(wc -l <starts)" -eq 1 ]
+	[ "$(channels)" -eq 1 ]
+	stop_readers
+	all_over
+	flock --nonblock --exclusive meet true
+}
+
+@test "no umask of the server spoils the socket directory" {
+	local mask
+
+	program says <<-'END'
+		#!/bin/sh
+		umask >mask
+		printf 'Content-Type: text/event-stream\n\n'
+		exec sleep 600 3>&- 7>&-
+	END
+	for mask in 0177 0777; do
+		mkfifo "v$mask.pipe"
+		: >mask
+		spawn cat "v$mask.pipe" >"v$mask" 7>&-
+		(umask "$mask" && request "v$mask" -l 0 -- ./says)
+		eventually has '^:$' "v$mask"
+		[ "$(stat -c %a meet meet/lock meet/*.sock)" = \
+			$'700\n1600\n1600' ]
+		[ "$(cat mask)" = "$mask" ]
+		[ "$(channels)" -eq 1 ]
+		stop_readers
+		all_over
+		# as an older version left it
+		chmod 600 meet
+	done
+	chmod 700 meet
 }
