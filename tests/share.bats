@@ -411,7 +411,7 @@ has_viewers() {
 
 # bats test_tags=slow
 @test "200 viewers with 200 ids, the channel killed: one channel, few programs" {
-	timeout 150 python3 "$TOP/tests/share.py" herd 200 sse-tail \
+	timeout 150 python3 "$TOP/tests/share.py" herd 200 "sse-tail -n 0" \
 		2>err 3>&- 7>&-
 	all_over
 }
