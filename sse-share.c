@@ -31,6 +31,9 @@
 #define MEET_MS 10000  /* for the lock, and for a channel's answer */
 #define LIST_MS 2000   /* likewise, with -L */
 #define VISIT_MS 20000 /* for one channel after the other that ends */
+#define STARTS_MAX 3   /* of channels by one viewer */
+#define FURTHER_MAX 32 /* channels of -f beside one */
+#define FURTHER_NS (60 * UTIL_SECOND_NS) /* a viewer's time there */
 #define PUMP_SIZE 16384
 
 struct share {
@@ -39,10 +42,14 @@ struct share {
 	struct channel_setup setup;
 	char key[MEET_KEY_MAX + 1];
 	uint64_t replay;
-	bool in_place; /* -f */
+	bool further;  /* -f */
 	bool list;     /* -L */
+	bool quit;     /* -Q */
 	int viewer;    /* the descriptor that is handed over */
 	int pump;      /* the other end of it, where we stay; or -1 */
+	int starts;    /* channels that were started for it */
+	int tries;     /* to find one */
+	int further_n; /* channels of -f that were past its id already */
 };
 
 static const struct option options[] = {
@@ -52,6 +59,7 @@ static const struct option options[] = {
     {"key", required_argument, NULL, 'K'},
     {"further", no_argument, NULL, 'f'},
     {"list", no_argument, NULL, 'L'},
+    {"quit", no_argument, NULL, 'Q'},
     STREAM_LONG_OPTIONS,
     {NULL, 0, NULL, 0},
 };
@@ -59,7 +67,7 @@ static const struct option options[] = {
 static const struct program program = {
     .usage = "[-n REPLAY] [-b BYTES] [-l SECONDS] [-K KEY] [-f] [-r MS] "
 	     "[-k SECONDS] [-m SECONDS] [-H FIELD] [--] PROGRAM [ARG ...] | "
-	     "-L",
+	     "-L | -Q [KEY ...]",
     .help =
 	"Runs PROGRAM, a CGI program that streams, once for all viewers.\n"
 	"  -n, --replay REPLAY      a new viewer gets the last REPLAY events "
@@ -69,10 +77,11 @@ static const struct program program = {
 	"none)\n"
 	"  -K, --key KEY            the channel's name (a digest of all that\n"
 	"                           PROGRAM gets)\n"
-	"  -f, --further            PROGRAM alone resumes what is not kept\n"
+	"  -f, --further            PROGRAM resumes what is not kept\n"
 	"  -L, --list               list channels: key, program, viewers,\n"
-	"                           events, bytes, age in seconds\n",
-    .letters = STREAM_LETTERS "n:b:l:K:fL",
+	"                           events, bytes, age in seconds\n"
+	"  -Q, --quit               end channels: all, or those with a KEY\n",
+    .letters = STREAM_LETTERS "n:b:l:K:fLQ",
     .options = options,
     .methods = CGI_GET | CGI_HEAD,
 };
@@ -167,18 +176,21 @@ parse_options(struct share *share, int argc, char *argv[])
 				    optarg, MEET_KEY_MAX);
 			setup->key = optarg;
 			break;
-		case 'f': share->in_place = true; break;
+		case 'f': share->further = true; break;
 		case 'L': share->list = true; break;
+		case 'Q': share->quit = true; break;
 		}
 	}
 	if (stream->event != NULL)
 		stream_refuse(stream, 500, STREAM_USAGE,
 		    "-e: event types are PROGRAM's own");
 	setup->command = argv + optind;
-	if (share->list && (optind < argc || stream->request.served))
+	if ((share->list || share->quit) && stream->request.served)
 		stream_refuse(stream, 500, STREAM_USAGE,
-		    "-L: it stands alone, and in a shell");
-	if (!share->list && optind == argc)
+		    "-L and -Q: they are for a shell");
+	if (share->list && (share->quit || optind < argc))
+		stream_refuse(stream, 500, STREAM_USAGE, "-L: it stands alone");
+	if (!share->list && !share->quit && optind == argc)
 		stream_refuse(
 		    stream, 500, STREAM_USAGE, "a PROGRAM is missing");
 }
@@ -223,7 +235,7 @@ refuse_meeting(struct share *share)
 		      "this user; SSE_CGI_DIR names another one";
 	else if (errno == MEET_STRANGER)
 		why = "a process of another user answers at a socket in it";
-	if (share->list)
+	if (share->list || share->quit)
 		stream_refuse(stream, 500, STREAM_FAILURE, format, path, why);
 	stream_send_back(stream, STREAM_FAILURE, format, path, why);
 }
@@ -249,6 +261,45 @@ list_channels(struct share *share)
 {
 	if (meet_each(&share->meet, list_channel, share) == -1)
 		refuse_meeting(share);
+	return stream_close(&share->stream);
+}
+
+/* -Q: returns when the channel has ended, or does not answer. */
+static void
+quit_channel(const struct meet *meet, const char *key, void *to)
+{
+	struct share *share = to;
+	struct hand_message message = {.flags = HAND_QUIT};
+	int fd = meet_connect(meet, key, MEET_MS);
+
+	/* what the folder has may be dead; what was named must be there */
+	if (fd == -1 && errno == ENOENT && *share->setup.command == NULL)
+		return;
+	if (fd == -1 || hand_send(fd, &message, -1) == -1) {
+		share->stream.failed = 1;
+		stream_warn(
+		    &share->stream, "channel %s: %s", key, strerror(errno));
+	} else if (hand_wait(fd) != HAND_LOST) {
+		share->stream.failed = 1;
+		stream_warn(&share->stream, "channel %s: no answer", key);
+	}
+	if (fd != -1)
+		(void)close(fd);
+}
+
+static int
+quit_channels(struct share *share)
+{
+	char *const *key = share->setup.command;
+
+	if (*key == NULL && meet_each(&share->meet, quit_channel, share) == -1)
+		refuse_meeting(share);
+	for (; *key != NULL; key++)
+		if (meet_key_ok(*key))
+			quit_channel(&share->meet, *key, share);
+		else
+			stream_refuse(&share->stream, 500, STREAM_USAGE,
+			    "-Q '%.100s': that is no key", *key);
 	return stream_close(&share->stream);
 }
 
@@ -279,45 +330,117 @@ open_viewer(struct share *share)
 	return 0;
 }
 
-/* The lock is ours and there is no channel: makes one. Returns 0, or -1. */
+/*
+ * The key of a channel for viewers who come back with this id: home's, with a
+ * digest. Returns 0, or -1 with errno.
+ */
 static int
-start_channel(struct share *share)
+make_further_key(const struct share *share, char key[MEET_KEY_MAX + 1])
+{
+	char tries[UTIL_DIGITS_MAX + 1] = {0}, id[HAND_ID_MAX + 1];
+	char home[MEET_KEY_MAX + 1], digest[SOURCE_DIGEST_N + 1];
+	char *words[] = {home, id, tries, NULL}, *none[] = {NULL};
+
+	(void)snprintf(home, sizeof(home), "%s", share->setup.key);
+	(void)snprintf(
+	    id, sizeof(id), "%s", share->stream.request.last_event_id);
+	/* an earlier one of it may be past the id already */
+	(void)util_digits(tries, (uint64_t)share->further_n);
+	if (source_digest(words, none, digest) == -1)
+		return -1;
+	(void)snprintf(key, MEET_KEY_MAX + 1, "%.*s.%s",
+	    MEET_KEY_MAX - SOURCE_DIGEST_N - 1, home, digest);
+	return 0;
+}
+
+struct count {
+	const char *key; /* as make_further_key makes it */
+	int n;
+};
+
+static void
+count_further(const struct meet *meet, const char *key, void *to)
+{
+	struct count *count = to;
+	size_t n = strlen(count->key);
+
+	(void)meet;
+	count->n += strlen(key) == n &&
+		    strncmp(key, count->key, n - SOURCE_DIGEST_N) == 0;
+}
+
+/* Whether there are more than max channels of -f, dead ones too. */
+static bool
+too_many(const struct share *share, const struct channel_setup *setup, int max)
+{
+	struct count count = {setup->key, 0};
+
+	return setup->after != NULL &&
+	       (meet_each(&share->meet, count_further, &count) == -1 ||
+		   count.n > max);
+}
+
+/*
+ * The lock is ours and there is no channel: makes one, but not too many of
+ * those for -f. Returns 0, or -1 with errno: EBUSY where there are as many.
+ */
+static int
+start_channel(struct share *share, struct channel_setup *setup)
 {
 	pid_t pid;
 
-	if (meet_listen(&share->meet, share->setup.key, &share->setup.socket) ==
-	    -1)
+	if (share->starts == STARTS_MAX) {
+		errno = EAGAIN; /* they cannot begin */
 		return -1;
+	}
+	if (meet_listen(&share->meet, setup->key, &setup->socket) == -1)
+		return -1;
+	/* the dead ones are gone now */
+	if (too_many(share, setup, FURTHER_MAX)) {
+		meet_leave(&share->meet, setup->key, &setup->socket);
+		(void)close(setup->socket.fd);
+		errno = EBUSY;
+		return -1;
+	}
+	share->starts++;
 	pid = fork();
 	if (pid == 0) {
-		if (channel_run(&share->setup) == 0)
+		if (channel_run(setup) == 0)
 			_exit(EXIT_SUCCESS);
-		share->setup.say(strerror(errno));
+		setup->say(strerror(errno));
 		_exit(STREAM_FAILURE);
 	}
-	(void)close(share->setup.socket.fd);
+	(void)close(setup->socket.fd);
 	return pid == -1 ? -1 : 0;
 }
 
 /*
  * A connection to the channel, which is started where there is none, unless
- * only_old. Returns -1 with errno.
+ * only_old. Returns -1 with errno: EBUSY where that is to be tried again.
  */
 static int
-find_channel(struct share *share, bool only_old)
+find_channel(struct share *share, struct channel_setup *setup, bool only_old)
 {
 	const struct meet *meet = &share->meet;
-	const char *key = share->setup.key;
-	int fd = meet_connect(meet, key, MEET_MS), lock, error;
+	int fd = meet_connect(meet, setup->key, MEET_MS), lock, error;
 
 	if (fd != -1 || errno != ENOENT || only_old)
 		return fd;
+	/* a crowd that waits takes the lock seldom */
+	if (share->tries++ % 16 > 0 &&
+	    too_many(share, setup, FURTHER_MAX - 1)) {
+		errno = EBUSY;
+		return -1;
+	}
 	lock = meet_lock(meet, MEET_MS);
 	if (lock == -1)
 		return -1;
-	fd = meet_connect(meet, key, MEET_MS);
-	if (fd == -1 && errno == ENOENT && start_channel(share) == 0)
-		fd = meet_connect(meet, key, MEET_MS);
+	fd = meet_connect(meet, setup->key, MEET_MS);
+	if (fd == -1 && errno == ENOENT && start_channel(share, setup) == 0) {
+		fd = meet_connect(meet, setup->key, MEET_MS);
+		if (fd == -1 && errno == ENOENT)
+			errno = EBUSY; /* it has ended already */
+	}
 	error = errno;
 	meet_unlock(lock);
 	errno = error;
@@ -330,38 +453,50 @@ hand_over(struct share *share, int fd)
 {
 	const char *id = share->stream.request.last_event_id;
 	struct hand_message message = {.replay = share->replay};
-	size_t n = strlen(id);
 
 	if (share->stream.request.nph)
 		message.flags |= HAND_NPH;
-	if (share->in_place)
-		message.flags |= HAND_IN_PLACE;
-	/* too long for an id that is known, but an id all the same */
-	message.id_n = (uint32_t)(n < HAND_ID_MAX ? n : HAND_ID_MAX);
-	memcpy(message.id, id, message.id_n);
+	if (share->further)
+		message.flags |= HAND_FURTHER;
+	hand_set_id(&message, id, strlen(id));
 	if (hand_send(fd, &message, share->viewer) == -1)
 		return errno == EAGAIN ? HAND_LATE : HAND_LOST;
 	return hand_wait(fd);
 }
 
-/* -f: PROGRAM has this viewer for itself. Returns only on failure. */
-static int
-run_in_place(struct share *share)
+/*
+ * -f, and the channel does not know the id: to one that goes on after it, until
+ * it has come to what the other has. HAND_LOST where the first is asked again.
+ */
+static enum hand_answer
+go_further(struct share *share)
 {
-	struct stream *stream = &share->stream;
-	char *const *command = share->setup.command;
-	const char *id = stream->request.last_event_id;
+	struct channel_setup setup = share->setup;
+	char key[MEET_KEY_MAX + 1];
+	enum hand_answer answer;
+	int fd;
 
-	for (int i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_DFL); /* fails for SIGKILL and SIGSTOP */
-	/* a request can set this variable, and programs trust it */
-	if (unsetenv("HTTP_PROXY") == -1 ||
-	    setenv("HTTP_LAST_EVENT_ID", id, 1) == -1)
-		stream_refuse(
-		    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
-	(void)execvp(command[0], command);
-	stream_refuse(stream, 500, errno == ENOENT ? 127 : 126, "%s: %s",
-	    command[0], strerror(errno));
+	if (make_further_key(share, key) == -1)
+		stream_send_back(&share->stream, STREAM_FAILURE, "start: %s",
+		    strerror(errno));
+	setup.key = key;
+	setup.home = share->setup.key;
+	setup.after = share->stream.request.last_event_id;
+	setup.linger_ns = 0;
+	if (setup.limit_ns == 0 || setup.limit_ns > FURTHER_NS)
+		setup.limit_ns = FURTHER_NS;
+	fd = find_channel(share, &setup, false);
+	if (fd == -1 && errno == EBUSY)
+		return HAND_LOST;
+	if (fd == -1 && errno == EAGAIN)
+		return HAND_LATE;
+	if (fd == -1)
+		refuse_meeting(share);
+	answer = hand_over(share, fd);
+	(void)close(fd);
+	if (answer == HAND_UNKNOWN)
+		share->further_n++;
+	return answer == HAND_UNKNOWN ? HAND_LOST : answer;
 }
 
 /* Passes on what the channel sends, as long as somebody wants it. */
@@ -397,8 +532,6 @@ visit(struct share *share)
 	struct stream *stream = &share->stream;
 	int64_t until_ns = util_now_ns() + VISIT_MS * INT64_C(1000000);
 	bool ended = strcmp(stream->request.last_event_id, "end") == 0;
-	bool further =
-	    share->in_place && *stream->request.last_event_id != '\0';
 	enum hand_answer answer = HAND_LOST;
 	int wait_ms = 1, fd;
 
@@ -407,17 +540,19 @@ visit(struct share *share)
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGHUP, SIG_DFL);
 	while (answer == HAND_LOST && util_now_ns() < until_ns) {
-		fd = find_channel(share, ended || further);
+		fd = find_channel(share, &share->setup, ended);
 		if (fd == -1 && errno == ENOENT && ended)
 			return stream_no_content(stream);
-		if (fd == -1 && errno == ENOENT && further)
-			return run_in_place(share);
 		if (fd == -1 && errno == EAGAIN)
 			break;
-		if (fd == -1)
+		if (fd == -1 && errno != EBUSY)
 			refuse_meeting(share);
-		answer = hand_over(share, fd);
-		(void)close(fd);
+		if (fd != -1) {
+			answer = hand_over(share, fd);
+			(void)close(fd);
+		}
+		if (answer == HAND_UNKNOWN)
+			answer = go_further(share);
 		if (answer != HAND_LOST)
 			break;
 		(void)poll(NULL, 0, wait_ms);
@@ -426,11 +561,10 @@ visit(struct share *share)
 	}
 	switch (answer) {
 	case HAND_TAKEN: return share->pump == -1 ? EXIT_SUCCESS : pump(share);
-	case HAND_UNKNOWN: return run_in_place(share);
 	default:
-		stream_send_back(stream, STREAM_FAILURE,
-		    "channel %s: no answer within %d s", share->setup.key,
-		    VISIT_MS / 1000);
+		stream_send_back(stream, STREAM_FAILURE, "channel %s: %s",
+		    share->setup.key,
+		    answer == HAND_FULL ? "it has no room" : "no answer");
 	}
 }
 
@@ -448,7 +582,7 @@ main(int argc, char *argv[])
 
 	/* Request: HEAD needs no channel. */
 	stream_request(stream);
-	if (!share.list && stream->request.method == CGI_HEAD) {
+	if (!share.list && !share.quit && stream->request.method == CGI_HEAD) {
 		(void)stream_open(stream);
 		return stream_close(stream);
 	}
@@ -458,6 +592,8 @@ main(int argc, char *argv[])
 		refuse_meeting(&share);
 	if (share.list)
 		return list_channels(&share);
+	if (share.quit)
+		return quit_channels(&share);
 	complete_setup(&share);
 
 	/* Viewer: handed over, or passed on to. */

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -38,19 +39,26 @@ extern char **environ;
 #define READ_SIZE 32768
 #define EVENTS 256
 #define GUESTS_MAX 64
-#define GUEST_NS (5000 * MS)    /* for a guest's message */
-#define FIRST_NS (5000 * MS)    /* for the first viewer to come */
+#define GUEST_NS (5000 * MS) /* for a guest's message */
+#define FIRST_NS (5000 * MS) /* for a viewer that is to come */
+#define EARLY_NS (500 * MS)  /* for the first event, where an id is sought */
+#define START_NS (200 * MS)  /* for an event, before a start is sent */
+#define ASK_NS (1000 * MS)   /* for an answer to the question for an id */
+#define ASK_MIN_NS (20 * MS) /* from one such question to the next */
+#define ASK_MAX_NS (1000 * MS)
 #define PAUSE_NS (5000 * MS)    /* for viewers that all lag */
 #define DRAIN_NS (10000 * MS)   /* for one of the last to take something */
-#define EXIT_MS 100             /* for the program, from its last byte */
-#define LOCK_MS 1000            /* for the lock, at the end */
+#define EXIT_NS (100 * MS)      /* for the program, from its last byte */
+#define FULL_NS (100 * MS)      /* for a guest where no descriptor is left */
+#define SHUT_NS (1000 * MS)     /* where there is not even one for a guest */
 #define ANSWER_MAX 32768        /* of the body of an answer */
 #define LINE_MAX_ERR 1000       /* of the program's stderr */
 #define RETRY_DEFAULT_MS 3000   /* what browsers take by themselves */
 #define ID_MAX 64               /* of ids that are made here */
 #define FRAME_ROOM (ID_MAX + 8) /* for such an id, in front of a frame */
 
-enum kind { SIGNALS = 1, SOCKET, OUT, ERR, EXIT, GUEST, VIEWER };
+enum kind { SIGNALS = 1, SOCKET, OUT, ERR, EXIT, GUEST, ANSWERED, VIEWER };
+#define NO_VIEWER (HAND_LIST | HAND_ASK | HAND_QUIT)
 #define TAG(kind) ((uint64_t)(kind) << 32)
 
 enum state {
@@ -84,20 +92,33 @@ struct channel {
 
 	char start[ID_MAX / 2]; /* of the channel: ids begin with it */
 	uint64_t number;        /* of the last id that was made */
+	bool made;              /* the last id was made; else it is: */
+	size_t last_id_n;
+	char last_id[HAND_ID_MAX];
 	uint64_t events;
 	bool scarce;   /* something ran out where the program was to be run */
 	bool end_seen; /* the last event's id is "end" */
+	bool no_id;    /* an event without an id of its own came after that */
 	bool said_long;
 	bool had_viewer;
-	bool paused;    /* the program is not read: all viewers lag */
+	bool reading;   /* the program's output is waited for */
+	bool paused;    /* it is not: all viewers lag */
 	bool impatient; /* they did so for too long: it is */
+	bool quits;     /* it was told to end, or has nowhere to go */
+	int question;   /* a connection to home, or -1 */
 
 	int64_t born_ns;
 	int64_t sent_ns;   /* when something was last sent to everybody */
 	int64_t empty_ns;  /* since when there is no viewer, or NEVER */
 	int64_t ended_ns;  /* with ENDED and LEAVING */
 	int64_t exited_ns; /* when the program exited, or NEVER */
+	int64_t silent_ns; /* when its output ended before that, or NEVER */
 	int64_t paused_ns;
+	int64_t start_ns;    /* for viewers without an event, or NEVER */
+	int64_t expected_ns; /* until then somebody may still come */
+	int64_t ask_ns;      /* the next question, or the end of this one */
+	int64_t ask_again_ns;
+	int64_t shut_ns; /* until then no guest is let in; NEVER: it is open */
 
 	size_t answer_n;
 	char answer[ANSWER_MAX];
@@ -138,7 +159,7 @@ unwatch(const struct channel *channel, int fd)
 
 /* --- what goes to viewers --- */
 
-/* A greeting is one write to an empty pipe: what it cannot hold is cut off. */
+/* A whole answer is one write to an empty pipe: what it cannot hold is cut. */
 static int
 write_whole(void *to, const char *bytes, size_t n)
 {
@@ -154,6 +175,34 @@ write_whole(void *to, const char *bytes, size_t n)
 	return (size_t)done == n ? 0 : -1;
 }
 
+/* Where to, for a greeting: what does not find room is written later. */
+struct door {
+	struct viewers *viewers;
+	struct viewer *viewer;
+};
+
+static int
+write_greeting(void *to, const char *bytes, size_t n)
+{
+	const struct door *door = to;
+	ssize_t done;
+
+	errno = EMSGSIZE; /* more than a frame holds */
+	if (door->viewer->held != NULL)
+		return -1;
+	do {
+		done = write(door->viewer->fd, bytes, n);
+	} while (done == -1 && errno == EINTR);
+	if (done == -1 && errno != EAGAIN && errno != EWOULDBLOCK)
+		return -1;
+	if (done == -1)
+		done = 0;
+	if ((size_t)done == n)
+		return 0;
+	return viewers_owe(
+	    door->viewers, door->viewer, bytes + done, n - (size_t)done);
+}
+
 static void
 put_gap(const struct channel *channel, struct frame *frame)
 {
@@ -167,6 +216,16 @@ put_gap(const struct channel *channel, struct frame *frame)
 	frame_event(frame, &gap);
 }
 
+/* The last id that was made: of the channel's start, and a number. */
+static struct bytes
+make_id(const struct channel *channel, char made[ID_MAX])
+{
+	int n = snprintf(
+	    made, ID_MAX, "%s-%ju", channel->start, (uintmax_t)channel->number);
+
+	return (struct bytes){made, (size_t)n};
+}
+
 static int64_t
 retry_ms(const struct channel *channel)
 {
@@ -175,22 +234,86 @@ retry_ms(const struct channel *channel)
 	return channel->cut.retry_ms;
 }
 
-/* Header, retry field or comment, gap; then the ring. It may be gone then. */
+/*
+ * Who has had no event yet gets the id of its place: if it is cut off before
+ * the next one, it misses nothing. The program, if it is asked for what the
+ * ring does not have, knows only ids of its own. False: the viewer is gone.
+ */
+static bool
+send_start(struct channel *channel, struct viewer *viewer)
+{
+	struct door door = {&channel->viewers, viewer};
+	struct frame *frame = &channel->frame;
+	struct event start = {.event = {"start", 5}};
+	char made[ID_MAX];
+
+	viewer->flags &= ~(unsigned int)VIEWER_NEW;
+	if (viewer->flags & VIEWER_LAGS ||
+	    viewer->place != channel->ring.head || channel->end_seen ||
+	    (channel->made && viewer->flags & VIEWER_FURTHER))
+		return true;
+	start.id = (struct bytes){channel->last_id, channel->last_id_n};
+	if (channel->made)
+		start.id = make_id(channel, made);
+	frame_init(frame, write_greeting, &door);
+	frame_event(frame, &start);
+	if (frame_flush(frame) == 0 && viewer->held == NULL)
+		return true;
+	viewers_remove(&channel->viewers, viewer);
+	return false;
+}
+
+static void
+send_starts(struct channel *channel)
+{
+	const struct viewers *viewers = &channel->viewers;
+	size_t i = 0;
+
+	channel->start_ns = NEVER;
+	while (i < viewers->n)
+		if ((viewers->all[i].flags & (VIEWER_NEW | VIEWER_WAITS)) !=
+			VIEWER_NEW ||
+		    send_start(channel, viewers->all + i))
+			i++;
+}
+
+/* All have had an event. */
+static void
+forget_starts(struct channel *channel)
+{
+	channel->start_ns = NEVER;
+	for (size_t i = 0; i < channel->viewers.n; i++)
+		if (!(channel->viewers.all[i].flags & VIEWER_WAITS))
+			channel->viewers.all[i].flags &=
+			    ~(unsigned int)VIEWER_NEW;
+}
+
+/*
+ * Header, retry field or comment, gap; then the ring. It may be gone then.
+ */
 static void
 greet(struct channel *channel, struct viewer *viewer)
 {
 	struct frame *frame = &channel->frame;
+	struct door door = {&channel->viewers, viewer};
 	int64_t retry = retry_ms(channel);
 
-	frame_init(frame, write_whole, viewer);
-	header_write(&channel->header, frame, (viewer->flags & VIEWER_NPH) != 0,
-	    channel->setup->extra, channel->setup->extras);
-	if (retry >= 0)
-		frame_retry(frame, (uint64_t)retry);
-	else
-		frame_comment(frame);
+	frame_init(frame, write_greeting, &door);
+	if (!(viewer->flags & VIEWER_GREETED)) {
+		header_write(&channel->header, frame,
+		    (viewer->flags & VIEWER_NPH) != 0, channel->setup->extra,
+		    channel->setup->extras);
+		if (retry >= 0)
+			frame_retry(frame, (uint64_t)retry);
+		else
+			frame_comment(frame);
+	}
 	if (viewer->flags & VIEWER_GAP)
 		put_gap(channel, frame);
+	if (viewer->place < channel->ring.head)
+		viewer->flags &= ~(unsigned int)VIEWER_NEW;
+	else if (viewer->flags & VIEWER_NEW && channel->start_ns == NEVER)
+		channel->start_ns = util_now_ns() + START_NS;
 	if (channel->setup->limit_ns > 0)
 		viewer->over_ns = util_now_ns() + channel->setup->limit_ns;
 	if (frame_flush(frame) == -1)
@@ -279,6 +402,7 @@ stop_program(struct channel *channel)
 
 	if (child->out != -1)
 		unwatch(channel, child->out);
+	channel->reading = false;
 	if (child->err != -1) {
 		read_err(channel);
 		if (child->err != -1)
@@ -288,8 +412,31 @@ stop_program(struct channel *channel)
 		unwatch(channel, child->exit);
 		child_stop(child);
 	}
-	channel->exited_ns = NEVER;
+	channel->exited_ns = channel->silent_ns = NEVER;
 	channel->paused = false;
+}
+
+/*
+ * Guests are let in again, if there is a descriptor to refuse them with; else
+ * that is tried later.
+ */
+static void
+open_door(struct channel *channel)
+{
+	if (channel->spare == -1)
+		channel->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (channel->spare != -1 &&
+	    watch(channel, channel->setup->socket.fd, SOCKET) == 0)
+		channel->shut_ns = NEVER;
+	else
+		channel->shut_ns = util_now_ns() + SHUT_NS;
+}
+
+static void
+shut_door(struct channel *channel, int64_t ns)
+{
+	unwatch(channel, channel->setup->socket.fd);
+	channel->shut_ns = util_now_ns() + ns;
 }
 
 static void
@@ -308,16 +455,14 @@ static void
 leave(struct channel *channel)
 {
 	const struct channel_setup *setup = channel->setup;
-	int lock, fd;
+	int fd;
 
 	if (channel->state == LEAVING)
 		return;
 	channel->state = LEAVING;
 	channel->ended_ns = util_now_ns();
-	lock = meet_lock(setup->meet, LOCK_MS);
+	channel->shut_ns = NEVER;
 	meet_leave(setup->meet, setup->key, &setup->socket);
-	if (lock != -1)
-		meet_unlock(lock);
 	while ((fd = accept4(setup->socket.fd, NULL, NULL, SOCK_CLOEXEC)) != -1)
 		(void)close(fd);
 	unwatch(channel, setup->socket.fd);
@@ -333,6 +478,16 @@ send_away(struct channel *channel)
 	int64_t base = retry_ms(channel);
 
 	viewers_finish(&channel->viewers, base > 0 ? base : RETRY_DEFAULT_MS);
+}
+
+/* It ends here, and its viewers come back to another one. */
+static void
+quit(struct channel *channel)
+{
+	stop_program(channel);
+	respond_all(channel, 200);
+	send_away(channel);
+	leave(channel);
 }
 
 /* The program's stream has ended, or must. */
@@ -379,6 +534,16 @@ fail(struct channel *channel, const char *why)
 
 /* --- what comes from the program --- */
 
+/* One of the program's own; one that is too long is as good as none. */
+static void
+set_last_id(struct channel *channel, struct bytes id)
+{
+	channel->no_id = false;
+	channel->ask_again_ns = ASK_MIN_NS;
+	channel->last_id_n = id.n > sizeof(channel->last_id) ? 0 : id.n;
+	memcpy(channel->last_id, id.at, channel->last_id_n);
+}
+
 /*
  * A frame goes into the ring. Those that would be overtaken by it have had
  * the chance of a write before. An event without own_id is given an id, but
@@ -389,16 +554,16 @@ put(struct channel *channel, struct bytes frame, bool event, bool own_id,
     struct bytes id)
 {
 	struct ring *ring = &channel->ring;
-	char lead[FRAME_ROOM];
+	char lead[FRAME_ROOM], name[ID_MAX];
 	struct bytes made = {lead, 0};
 	uint64_t tail;
-	int n;
 
-	if (event && !own_id) {
-		n = snprintf(lead, sizeof(lead), "id: %s-%ju\n", channel->start,
-		    (uintmax_t)++channel->number);
-		made.n = (size_t)n;
-		id = (struct bytes){lead + 4, made.n - 5};
+	/* what the program resumes has the program's ids alone */
+	if (event && !own_id && channel->setup->after == NULL) {
+		channel->number++;
+		id = make_id(channel, name);
+		made.n = (size_t)snprintf(
+		    lead, sizeof(lead), "id: %.*s\n", (int)id.n, id.at);
 	}
 	tail = ring_tail_for(ring, made.n + frame.n);
 	if (tail > channel->viewers.pushed)
@@ -411,6 +576,11 @@ put(struct channel *channel, struct bytes frame, bool event, bool own_id,
 		channel->events++;
 	if (event || own_id)
 		channel->end_seen = id.n == 3 && memcmp(id.at, "end", 3) == 0;
+	channel->no_id |= event && !own_id;
+	if (made.n > 0 || id.n > 0)
+		channel->made = made.n > 0;
+	if (id.n > 0 && made.n == 0)
+		set_last_id(channel, id);
 	return 0;
 }
 
@@ -435,6 +605,7 @@ static void
 take_frames(struct channel *channel, struct bytes input)
 {
 	struct cut *cut = &channel->cut;
+	uint64_t before = channel->events;
 	enum cut_result result;
 	int put_ok = 0;
 
@@ -453,6 +624,8 @@ take_frames(struct channel *channel, struct bytes input)
 	if (channel->ring.head > channel->viewers.pushed)
 		channel->sent_ns = util_now_ns();
 	viewers_push(&channel->viewers);
+	if (channel->events > before && channel->start_ns != NEVER)
+		forget_starts(channel);
 	if (put_ok == -1)
 		fail(channel, strerror(errno));
 }
@@ -486,7 +659,6 @@ take_header(struct channel *channel, struct bytes *input)
 		} else {
 			channel->state = STREAM;
 			channel->sent_ns = util_now_ns();
-			greet_all(channel);
 		}
 	}
 }
@@ -504,6 +676,24 @@ all_lag(const struct channel *channel)
 		   channel->ring.size / 4;
 }
 
+/* Waits for the program's output, or does not. Returns 0, or -1. */
+static int
+set_reading(struct channel *channel)
+{
+	bool reads = !channel->paused && channel->question == -1;
+
+	if (reads == channel->reading)
+		return 0;
+	channel->reading = reads;
+	if (!reads) {
+		unwatch(channel, channel->child.out);
+		return 0;
+	}
+	if (channel->exited_ns != NEVER)
+		channel->exited_ns = util_now_ns();
+	return watch(channel, channel->child.out, OUT);
+}
+
 /*
  * The program waits where otherwise all viewers would lose what it writes:
  * the fastest one sets the pace. Only for so long, if none of them moves.
@@ -511,7 +701,6 @@ all_lag(const struct channel *channel)
 static void
 pace(struct channel *channel)
 {
-	int64_t now_ns;
 	bool wait;
 
 	if (channel->viewers.moved) {
@@ -522,35 +711,123 @@ pace(struct channel *channel)
 	if (channel->child.out == -1)
 		return;
 	wait = !channel->impatient && all_lag(channel);
-	if (wait == channel->paused) {
-		if (!wait)
-			return;
-		now_ns = util_now_ns();
-		if (now_ns < channel->paused_ns + PAUSE_NS)
-			return;
+	if (wait && channel->paused &&
+	    util_now_ns() >= channel->paused_ns + PAUSE_NS) {
 		channel->impatient = true;
 		wait = false;
 	}
-	channel->paused = wait;
-	if (wait) {
-		unwatch(channel, channel->child.out);
+	if (wait && !channel->paused)
 		channel->paused_ns = util_now_ns();
-		return;
-	}
-	if (channel->exited_ns != NEVER)
-		channel->exited_ns = util_now_ns();
-	if (watch(channel, channel->child.out, OUT) == -1)
+	channel->paused = wait;
+	if (set_reading(channel) == -1)
 		fail(channel, strerror(errno));
 }
 
-/* Its output is closed a moment before it can be reaped. */
-static void
-await_exit(struct channel *channel)
-{
-	struct pollfd exit = {.fd = channel->child.exit, .events = POLLIN};
+/* --- what the viewers' own channel has --- */
 
-	if (!channel->child.exited && poll(&exit, 1, EXIT_MS) == 1)
-		(void)child_reap(&channel->child); /* it is in child.exited */
+static void
+drop_question(struct channel *channel)
+{
+	unwatch(channel, channel->question);
+	(void)close(channel->question);
+	channel->question = -1;
+	channel->ask_ns = util_now_ns() + channel->ask_again_ns;
+	if (channel->ask_again_ns < ASK_MAX_NS)
+		channel->ask_again_ns *= 2;
+}
+
+/*
+ * Asks home for the id that was sent last. Until it has answered, the program
+ * is not read: the answer is about the head of the ring.
+ */
+static void
+ask(struct channel *channel)
+{
+	const struct channel_setup *setup = channel->setup;
+	struct hand_message message = {.flags = HAND_ASK};
+	int fd;
+
+	channel->ask_ns = util_now_ns() + ASK_MIN_NS;
+	if (!channel->had_viewer)
+		return;
+	channel->ask_ns = NEVER;
+	if (channel->no_id || channel->end_seen || channel->last_id_n == 0)
+		return; /* there is no place to go on from */
+	hand_set_id(&message, channel->last_id, channel->last_id_n);
+	fd = meet_connect(setup->meet, setup->home, 1);
+	if (fd == -1 && errno == ENOENT) {
+		channel->quits = true;
+		return;
+	}
+	channel->question = fd;
+	channel->ask_ns = util_now_ns() + ASK_NS;
+	if (fd != -1 && (hand_send(fd, &message, -1) == -1 ||
+			    watch(channel, fd, ANSWERED) == -1))
+		drop_question(channel);
+}
+
+/* viewers_pass: home's answer is of no use, it closes whom it cannot take. */
+static bool
+pass_on(void *to, const struct viewer *viewer)
+{
+	const struct channel *channel = to;
+	const struct channel_setup *setup = channel->setup;
+	struct hand_message message = {.flags = HAND_FURTHER};
+	int fd = meet_connect(setup->meet, setup->home, 1);
+	bool done;
+
+	if (viewer->flags & VIEWER_NPH)
+		message.flags |= HAND_NPH;
+	if (!(viewer->flags & VIEWER_WAITS))
+		message.flags |= HAND_GREETED;
+	hand_set_id(&message, channel->last_id, channel->last_id_n);
+	done = fd != -1 && hand_send(fd, &message, viewer->fd) == 0;
+	if (fd != -1)
+		(void)close(fd);
+	return done;
+}
+
+/* Home has what comes after the head of the ring: the viewers go there. */
+static void
+go_home(struct channel *channel)
+{
+	struct viewers *viewers = &channel->viewers;
+	size_t i = 0;
+
+	viewers->pass = pass_on;
+	viewers->to = channel;
+	send_away(channel);
+	while (i < viewers->n)
+		if (!(viewers->all[i].flags & VIEWER_WAITS))
+			i++;
+		else if (pass_on(channel, viewers->all + i))
+			viewers_remove(viewers, viewers->all + i);
+		else
+			respond(channel, viewers->all + i, 200);
+	stop_program(channel);
+	leave(channel);
+}
+
+static void
+hear_home(struct channel *channel)
+{
+	enum hand_answer answer = hand_wait(channel->question);
+
+	drop_question(channel);
+	if (answer == HAND_TAKEN)
+		go_home(channel);
+}
+
+/* It can be reaped only a moment after its output was closed. */
+static void
+end_output(struct channel *channel)
+{
+	unwatch(channel, channel->child.out);
+	channel->reading = false;
+	child_close(&channel->child.out);
+	channel->silent_ns = util_now_ns();
+	if (child_reap(&channel->child))
+		end_program(channel);
 }
 
 static void
@@ -558,6 +835,7 @@ read_out(struct channel *channel)
 {
 	struct bytes input = {channel->input, 0};
 	size_t most = channel->ring.size / 8; /* for pace: ids are added */
+	bool first = false;
 	ssize_t n;
 
 	if (most > sizeof(channel->input))
@@ -566,17 +844,22 @@ read_out(struct channel *channel)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		await_exit(channel);
-		end_program(channel);
+		end_output(channel);
 		return;
 	}
 	input.n = (size_t)n;
-	if (channel->state == HEADER)
+	if (channel->state == HEADER) {
 		take_header(channel, &input);
+		first = channel->state == STREAM;
+	}
 	if (channel->state == ANSWER)
 		take_answer(channel, input);
 	else if (channel->state == STREAM)
 		take_frames(channel, input);
+	if (first)
+		greet_all(channel);
+	if (channel->state == STREAM && channel->setup->after != NULL)
+		ask(channel);
 }
 
 static void
@@ -639,6 +922,7 @@ answer_list(const struct channel *channel, int guest)
 enum arrival {
 	WELCOME,
 	UNKNOWN,  /* it goes elsewhere with its id */
+	EARLY,    /* it asks again: that may change at once */
 	FINISHED, /* it has had the end: 204 */
 };
 
@@ -653,20 +937,38 @@ find_place(const struct channel *channel, const struct hand_message *message,
 	if (channel->state == ENDED && replay == 0)
 		replay = 1; /* the end itself */
 	viewer->place = ring_back(ring, replay);
+	viewer->flags |= VIEWER_NEW;
 	if (id.n == 0)
 		return WELCOME;
 	if (id.n == 3 && memcmp(id.at, "end", 3) == 0)
 		return FINISHED;
-	if (ring_after(ring, ring_digest(id), &viewer->place) &&
-	    !(channel->state == ENDED && viewer->place == ring->head))
-		return WELCOME;
+	if (ring_after(ring, ring_digest(id), &viewer->place)) {
+		viewer->flags &= ~(unsigned int)VIEWER_NEW;
+		return channel->state == ENDED && viewer->place == ring->head
+			   ? FINISHED
+			   : WELCOME;
+	}
 	if (channel->state == ENDED && viewer->place == ring->head)
 		return FINISHED;
-	if (message->flags & HAND_IN_PLACE)
-		return UNKNOWN;
+	/* where ids are made here, the program cannot know them */
+	if (message->flags & HAND_FURTHER && channel->number == 0)
+		return channel->events == 0 && channel->setup->after == NULL &&
+			       util_now_ns() < channel->born_ns + EARLY_NS
+			   ? EARLY
+			   : UNKNOWN;
 	viewer->place = ring->tail;
 	viewer->flags |= VIEWER_GAP;
 	return WELCOME;
+}
+
+/* A viewer is caught up with elsewhere, and will be brought here then. */
+static void
+expect(struct channel *channel)
+{
+	if (channel->setup->after != NULL)
+		return;
+	channel->had_viewer = true;
+	channel->expected_ns = util_now_ns() + FIRST_NS;
 }
 
 static void
@@ -676,27 +978,50 @@ take_viewer(struct channel *channel, int guest,
 	struct viewers *viewers = &channel->viewers;
 	struct viewer new = {.fd = fd, .flags = VIEWER_WAITS, .over_ns = NEVER};
 	enum arrival arrival = find_place(channel, message, &new);
+	bool greeted = (message->flags & HAND_GREETED) != 0;
 	struct viewer *viewer;
 
-	if (arrival == UNKNOWN) {
-		(void)close(fd); /* nothing was written there */
-		(void)hand_answer(guest, HAND_UNKNOWN);
+	if (arrival == UNKNOWN || arrival == EARLY ||
+	    (greeted && (arrival == FINISHED || channel->state == HEADER))) {
+		expect(channel);
+		(void)close(fd); /* nothing was written there by us */
+		if (arrival == UNKNOWN)
+			(void)hand_answer(guest, HAND_UNKNOWN);
 		return;
 	}
+	if (greeted)
+		new.flags |= VIEWER_GREETED;
 	if (message->flags & HAND_NPH)
 		new.flags |= VIEWER_NPH;
+	if (message->flags & HAND_FURTHER)
+		new.flags |= VIEWER_FURTHER;
 	if (viewers_add(viewers, &new) == -1) {
 		(void)hand_answer(guest, HAND_FULL);
 		return;
 	}
 	viewer = viewers->all + viewers->n - 1;
 	channel->had_viewer = true;
-	if (hand_answer(guest, HAND_TAKEN) == -1)
+	channel->expected_ns = 0;
+	if (hand_answer(guest, HAND_TAKEN) == -1 && !greeted)
 		viewers_remove(viewers, viewer);
 	else if (arrival == FINISHED)
 		respond(channel, viewer, 204);
 	else if (channel->state == STREAM || channel->state == ENDED)
 		greet(channel, viewer);
+}
+
+/* Whether a viewer with this id could go on here. */
+static void
+answer_question(
+    struct channel *channel, int guest, const struct hand_message *message)
+{
+	struct bytes id = {message->id, message->id_n};
+	uint64_t place;
+
+	expect(channel);
+	(void)hand_answer(guest,
+	    ring_after(&channel->ring, ring_digest(id), &place) ? HAND_TAKEN
+								: HAND_UNKNOWN);
 }
 
 /* What a guest says. True: it is done with. */
@@ -708,16 +1033,19 @@ hear(struct channel *channel, int guest)
 
 	if (hand_receive(guest, &message, &viewer) == -1)
 		return errno != EAGAIN && errno != EWOULDBLOCK;
-	if (message.flags & HAND_LIST) {
+	if (viewer != -1 && message.flags & NO_VIEWER)
+		(void)close(viewer); /* it has no business there */
+	if (message.flags & HAND_QUIT)
+		channel->quits = true; /* what answers is leave */
+	else if (message.flags & HAND_LIST)
 		answer_list(channel, guest);
-		if (viewer != -1)
-			(void)close(viewer); /* it has no business there */
-	} else if (viewer == -1) {
+	else if (message.flags & HAND_ASK)
+		answer_question(channel, guest, &message);
+	else if (viewer == -1)
 		(void)hand_answer(guest, HAND_FULL);
-	} else {
+	else
 		take_viewer(channel, guest, &message, viewer);
-	}
-	return true;
+	return !(message.flags & HAND_QUIT);
 }
 
 static void
@@ -727,12 +1055,14 @@ hear_guest(struct channel *channel, int fd)
 		if (channel->guests[i].fd == fd) {
 			if (hear(channel, fd))
 				drop_guest(channel, i);
+			if (channel->spare == -1)
+				open_door(channel);
 			return;
 		}
 }
 
 static void
-add_guest(struct channel *channel, int fd)
+add_guest(struct channel *channel, int fd, int64_t patience_ns)
 {
 	struct guest *guest = channel->guests;
 
@@ -744,7 +1074,7 @@ add_guest(struct channel *channel, int fd)
 	if (channel->guests_n == GUESTS_MAX)
 		drop_guest(channel, 0);
 	guest += channel->guests_n;
-	*guest = (struct guest){fd, util_now_ns() + GUEST_NS};
+	*guest = (struct guest){fd, util_now_ns() + patience_ns};
 	if (watch(channel, fd, GUEST) == -1)
 		(void)close(fd);
 	else
@@ -752,40 +1082,45 @@ add_guest(struct channel *channel, int fd)
 }
 
 /*
- * No descriptor is left: the spare one lets a guest in, to be told so once
- * its message is there, which must not be left unread.
+ * No descriptor is left: the spare one lets a last guest in, to be told so
+ * once its message is there. Until then the others wait outside.
  */
 static void
-refuse_guest(struct channel *channel)
+take_last_guest(struct channel *channel)
 {
-	struct pollfd wait = {.events = POLLIN};
+	size_t before = channel->guests_n;
+	int fd;
 
 	(void)close(channel->spare);
-	wait.fd = accept4(channel->setup->socket.fd, NULL, NULL,
+	channel->spare = -1;
+	shut_door(channel, SHUT_NS);
+	fd = accept4(channel->setup->socket.fd, NULL, NULL,
 	    SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (wait.fd != -1) {
-		if (meet_same_user(wait.fd) && poll(&wait, 1, 100) == 1)
-			(void)hear(channel, wait.fd);
-		(void)close(wait.fd);
-	}
-	channel->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	add_guest(channel, fd, FULL_NS);
+	if (channel->guests_n > before)
+		channel->shut_ns = util_now_ns() + FULL_NS;
+	else
+		open_door(channel);
 }
 
 static void
 take_guests(struct channel *channel)
 {
 	/* a bound, so that a crowd at the door stops nothing else */
-	for (int i = 0; i < GUESTS_MAX && channel->state != LEAVING; i++) {
+	for (int i = 0; i < GUESTS_MAX && channel->state != LEAVING &&
+			channel->shut_ns == NEVER;
+	     i++) {
 		int fd = accept4(channel->setup->socket.fd, NULL, NULL,
 		    SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd != -1) {
-			add_guest(channel, fd);
-			continue;
-		}
-		if (errno != EMFILE && errno != ENFILE)
+		if (fd != -1)
+			add_guest(channel, fd, GUEST_NS);
+		else if (errno != EAGAIN && util_scarce(errno))
+			take_last_guest(channel);
+		else
 			return;
-		refuse_guest(channel);
 	}
 }
 
@@ -798,10 +1133,7 @@ take_signals(struct channel *channel)
 
 	while (read(channel->signals, &signal, sizeof(signal)) ==
 	       (ssize_t)sizeof(signal)) {
-		stop_program(channel);
-		respond_all(channel, 200);
-		send_away(channel);
-		leave(channel);
+		channel->quits = true;
 	}
 }
 
@@ -811,14 +1143,17 @@ take_exit(struct channel *channel)
 	if (!child_reap(&channel->child))
 		return;
 	unwatch(channel, channel->child.exit);
-	channel->exited_ns = util_now_ns();
+	if (channel->silent_ns != NEVER)
+		end_program(channel);
+	else
+		channel->exited_ns = util_now_ns();
 }
 
 /* When the channel has nobody to live for any more; or NEVER. */
 static int64_t
 end_due(const struct channel *channel)
 {
-	int64_t linger_ns = channel->setup->linger_ns;
+	int64_t linger_ns = channel->setup->linger_ns, due_ns;
 
 	switch (channel->state) {
 	case LEAVING: return channel->ended_ns + DRAIN_NS;
@@ -827,9 +1162,8 @@ end_due(const struct channel *channel)
 	}
 	if (channel->empty_ns == NEVER)
 		return NEVER;
-	if (!channel->had_viewer && linger_ns < FIRST_NS)
-		linger_ns = FIRST_NS;
-	return channel->empty_ns + linger_ns;
+	due_ns = channel->empty_ns + linger_ns;
+	return due_ns < channel->expected_ns ? channel->expected_ns : due_ns;
 }
 
 static int64_t
@@ -844,7 +1178,9 @@ beat_due(const struct channel *channel)
 static int64_t
 exit_due(const struct channel *channel)
 {
-	if (channel->exited_ns == NEVER || channel->paused)
+	if (channel->silent_ns != NEVER)
+		return channel->silent_ns + EXIT_NS;
+	if (channel->exited_ns == NEVER || !channel->reading)
 		return NEVER;
 	return channel->exited_ns + CHILD_GRACE_MS * MS;
 }
@@ -865,6 +1201,10 @@ time_left(const struct channel *channel)
 	sooner(&due_ns, end_due(channel));
 	sooner(&due_ns, beat_due(channel));
 	sooner(&due_ns, exit_due(channel));
+	sooner(&due_ns, channel->shut_ns);
+	sooner(&due_ns, channel->start_ns);
+	if (channel->state != LEAVING)
+		sooner(&due_ns, channel->ask_ns);
 	if (channel->paused)
 		sooner(&due_ns, channel->paused_ns + PAUSE_NS);
 	for (size_t i = 0; i < channel->guests_n; i++)
@@ -887,7 +1227,7 @@ is_due(int64_t due_ns, int64_t now_ns)
 static bool
 never_began(const struct channel *channel)
 {
-	return channel->state == HEADER && channel->child.out == -1 &&
+	return channel->state == HEADER && channel->child.group == 0 &&
 	       channel->viewers.n > 0;
 }
 
@@ -906,6 +1246,16 @@ keep_time(struct channel *channel)
 			drop_guest(channel, i);
 		else
 			i++;
+	if (is_due(channel->shut_ns, now_ns))
+		open_door(channel);
+	if (is_due(channel->start_ns, now_ns))
+		send_starts(channel);
+	if (channel->state != LEAVING && is_due(channel->ask_ns, now_ns)) {
+		if (channel->question != -1)
+			drop_question(channel);
+		else
+			ask(channel);
+	}
 	if (is_due(exit_due(channel), now_ns) || never_began(channel))
 		end_program(channel);
 	if (is_due(beat_due(channel), now_ns)) {
@@ -947,7 +1297,7 @@ take_event(struct channel *channel, uint64_t tag)
 	switch ((enum kind)(tag >> 32)) {
 	case SIGNALS: take_signals(channel); break;
 	case OUT:
-		if (fd == channel->child.out)
+		if (fd == channel->child.out && channel->question == -1)
 			read_out(channel);
 		break;
 	case ERR:
@@ -959,6 +1309,10 @@ take_event(struct channel *channel, uint64_t tag)
 			take_exit(channel);
 		break;
 	case GUEST: hear_guest(channel, fd); break;
+	case ANSWERED:
+		if (fd == channel->question && channel->state != LEAVING)
+			hear_home(channel);
+		break;
 	case SOCKET:
 		if (channel->state != LEAVING)
 			take_guests(channel);
@@ -981,6 +1335,8 @@ share(struct channel *channel)
 		take_viewers_events(channel, events, n);
 		for (int i = 0; i < n; i++)
 			take_event(channel, events[i].data.u64);
+		if (channel->quits && channel->state != LEAVING)
+			quit(channel);
 		if (channel->state == LEAVING && channel->viewers.moved) {
 			channel->viewers.moved = false;
 			channel->ended_ns = util_now_ns();
@@ -1043,9 +1399,25 @@ set_nonblocking(int fd)
 	return flags == -1 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+/* The program has started: its output is waited for. Returns 0, or -1. */
+static int
+watch_program(struct channel *channel)
+{
+	const struct child *child = &channel->child;
+
+	if (set_nonblocking(child->out) == -1 || set_reading(channel) == -1 ||
+	    watch(channel, child->exit, EXIT) == -1)
+		return -1;
+	if (child->err == -1)
+		return 0;
+	if (set_nonblocking(child->err) == -1)
+		return -1;
+	return watch(channel, child->err, ERR);
+}
+
 /*
  * The program starts where the request was; everything else of the channel is
- * in /.
+ * in /. If it cannot be started, the first viewers shall hear of it.
  */
 static int
 start_program(struct channel *channel)
@@ -1053,23 +1425,23 @@ start_program(struct channel *channel)
 	const struct channel_setup *setup = channel->setup;
 	struct child *child = &channel->child;
 
+	if (record_init(&channel->err, RECORD_LINE, LINE_MAX_ERR) == -1)
+		return -1;
 	environ = setup->environment;
+	if (setup->after != NULL &&
+	    setenv("HTTP_LAST_EVENT_ID", setup->after, 1) == -1)
+		return -1;
 	if (child_start(child, setup->command,
 		setup->keep_stderr ? 0 : CHILD_STDERR) == -1) {
 		channel->scarce = util_scarce(errno);
 		say(channel, "%s: %s", setup->command[0], strerror(errno));
-		return 0; /* the first viewers shall hear of it */
+	} else if (watch_program(channel) == -1) {
+		channel->scarce = true;
+		say(channel, "%s: %s", setup->command[0], strerror(errno));
+		child_close(&child->err); /* it may not be non-blocking */
+		stop_program(channel);
 	}
-	if (set_nonblocking(child->out) == -1 ||
-	    watch(channel, child->out, OUT) == -1 ||
-	    watch(channel, child->exit, EXIT) == -1)
-		return -1;
-	if (child->err == -1)
-		return 0;
-	if (record_init(&channel->err, RECORD_LINE, LINE_MAX_ERR) == -1 ||
-	    set_nonblocking(child->err) == -1)
-		return -1;
-	return watch(channel, child->err, ERR);
+	return 0;
 }
 
 static void
@@ -1092,6 +1464,30 @@ name_start(struct channel *channel)
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
 	(void)snprintf(channel->start, sizeof(channel->start), "%jx",
 	    (uintmax_t)now.tv_sec * 1000000 + (uintmax_t)now.tv_nsec / 1000);
+}
+
+/*
+ * An empty frame, so that the ring knows the id before the first event: that
+ * of a viewer who had nothing yet, or the one that the program goes on after.
+ */
+static int
+put_origin(struct channel *channel)
+{
+	const char *after = channel->setup->after;
+	struct bytes none = {NULL, 0}, id;
+	struct hand_message first;
+	char made[ID_MAX];
+
+	if (after == NULL) {
+		channel->made = true;
+		id = make_id(channel, made);
+	} else {
+		hand_set_id(&first, after, strlen(after));
+		id = (struct bytes){first.id, first.id_n};
+		set_last_id(channel, id);
+		channel->ask_ns = channel->born_ns + ASK_MIN_NS;
+	}
+	return ring_put(&channel->ring, none, none, ring_digest(id), false);
 }
 
 static int
@@ -1117,7 +1513,11 @@ begin(struct channel *channel)
 	name_start(channel);
 	channel->born_ns = channel->sent_ns = util_now_ns();
 	channel->empty_ns = channel->born_ns;
-	channel->exited_ns = NEVER;
+	channel->expected_ns = channel->born_ns + FIRST_NS;
+	if (put_origin(channel) == -1)
+		return -1;
+	channel->exited_ns = channel->silent_ns = NEVER;
+	channel->shut_ns = NEVER;
 	if (start_program(channel) == -1 || chdir("/") == -1)
 		return -1;
 	raise_limit();
@@ -1131,6 +1531,9 @@ channel_run(const struct channel_setup *setup)
 	int result = -1, error;
 
 	channel.child.out = channel.child.err = channel.child.exit = -1;
+	channel.question = -1;
+	channel.ask_ns = NEVER;
+	channel.start_ns = NEVER;
 	channel.setup = setup;
 	if (begin(&channel) == 0)
 		result = share(&channel);

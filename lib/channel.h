@@ -21,6 +21,16 @@ struct channel_setup {
 	char **environment;   /* what it gets; and what the channel has */
 	const char *key;
 	const struct meet *meet;
+
+	/*
+	 * For viewers who come back with an id that the channel with the key
+	 * home does not know: the program gets the id, after, and runs until it
+	 * has come to an event that the other channel has. Then its viewers are
+	 * handed over to that. Else NULL.
+	 */
+	const char *after;
+	const char *home;
+
 	struct meet_socket socket; /* it listens already */
 
 	size_t ring_size;  /* bytes, from CHANNEL_RING_MIN */

@@ -24,6 +24,14 @@ message_size(const struct hand_message *message)
 	return offsetof(struct hand_message, id) + message->id_n;
 }
 
+void
+hand_set_id(struct hand_message *message, const char *id, size_t n)
+{
+	/* too long for an id that is known, but an id all the same */
+	message->id_n = (uint32_t)(n < HAND_ID_MAX ? n : HAND_ID_MAX);
+	memcpy(message->id, id, message->id_n);
+}
+
 int
 hand_send(int fd, struct hand_message *message, int viewer)
 {

@@ -1,8 +1,8 @@
 /*
- * hand: what is said between a CGI process that brings a viewer and the
- * channel that takes it: one message, with the viewer's descriptor, and one
- * answer. Sockets of SOCK_SEQPACKET keep messages whole. Knows nothing of
- * what either side does with it.
+ * hand: what is said between who brings a viewer, a CGI process or another
+ * channel, and the channel that takes it: one message, with the viewer's
+ * descriptor, and one answer. Sockets of SOCK_SEQPACKET keep messages whole.
+ * Knows nothing of what either side does with it.
  */
 #ifndef HAND_H
 #define HAND_H
@@ -15,16 +15,19 @@
 #define HAND_LINE_MAX 512 /* of a list, with its NUL */
 
 enum hand_flags {
-	HAND_LIST = 1,     /* no viewer: the answer is a line of the list */
-	HAND_NPH = 2,      /* the header shall have a status line */
-	HAND_IN_PLACE = 4, /* an unknown id is answered, not served */
+	HAND_LIST = 1,    /* no viewer: the answer is a line of the list */
+	HAND_NPH = 2,     /* the header shall have a status line */
+	HAND_FURTHER = 4, /* an unknown id is answered, not served */
+	HAND_GREETED = 8, /* the viewer has had its header, nobody waits */
+	HAND_ASK = 16,    /* no viewer: HAND_TAKEN says that the id is known */
+	HAND_QUIT = 32,   /* no viewer: the channel ends; that is the answer */
 };
 
 enum hand_answer {
 	HAND_LOST,    /* there was none: the channel has ended */
 	HAND_LATE,    /* none came in time */
 	HAND_TAKEN,   /* the channel has the viewer and deals with it */
-	HAND_UNKNOWN, /* the id is not in the ring: see HAND_IN_PLACE */
+	HAND_UNKNOWN, /* the id is not in the ring: see HAND_FURTHER */
 	HAND_FULL,    /* no descriptor is left for it */
 };
 
@@ -35,6 +38,9 @@ struct hand_message {
 	uint32_t id_n;
 	char id[HAND_ID_MAX];
 };
+
+/* The message's id: the first HAND_ID_MAX bytes of n. */
+void hand_set_id(struct hand_message *message, const char *id, size_t n);
 
 /*
  * Sends message and the descriptor viewer, or none if it is -1. Blocks for

@@ -109,8 +109,10 @@ header_take(struct header *header, struct bytes *input)
 			n--;
 		if (n == 0) {
 			header->n = (size_t)(line - header->bytes);
+			if (header->n > 0)
+				return 1;
 			errno = EBADMSG;
-			return header->n > 0 ? 1 : -1;
+			return -1;
 		}
 		if (take_line(header, line, n, line == header->bytes) == -1)
 			return -1;

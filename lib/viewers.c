@@ -22,6 +22,8 @@ struct held {
 	struct held *next;
 	size_t viewers;
 	uint64_t start;
+	uint64_t had;  /* with greeting: by the one viewer; start is 0 */
+	bool greeting; /* no frame: the rest of a greeting */
 	size_t n;
 	char bytes[];
 };
@@ -212,22 +214,29 @@ write_parts(int fd, const struct iovec *part, int parts)
 	return n;
 }
 
-/* The rest of the frame that is kept for it. */
+/* The rest of the frame that is kept for it, or of its greeting. */
 static enum outcome
 write_held(struct viewers *viewers, struct viewer *viewer)
 {
 	struct held *held = viewer->held;
 	/* the analyzer takes the next viewer for the one that was removed */
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-	size_t had = (size_t)(viewer->place - held->start);
+	uint64_t *at = held->greeting ? &held->had : &viewer->place;
+	size_t had = (size_t)(*at - held->start);
 	struct iovec rest = {held->bytes + had, held->n - had};
 	ssize_t n = write_parts(viewer->fd, &rest, 1);
 
 	if (n == -1)
 		return LEAVE;
-	viewer->place += (uint64_t)n;
+	*at += (uint64_t)n;
 	viewers->moved |= n > 0;
-	return (size_t)n == rest.iov_len ? LEAVE : FULL;
+	if ((size_t)n < rest.iov_len)
+		return FULL;
+	if (!held->greeting)
+		return LEAVE;
+	release(viewers, held);
+	viewer->held = NULL;
+	return DONE;
 }
 
 /*
@@ -287,12 +296,15 @@ say_farewell(struct viewers *viewers, const struct viewer *viewer)
 static bool
 serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
 {
-	enum outcome outcome = viewer->held != NULL
-				   ? write_held(viewers, viewer)
-				   : write_news(viewers, viewer, chunk);
+	enum outcome outcome =
+	    viewer->held != NULL ? write_held(viewers, viewer) : DONE;
 
+	if (outcome == DONE)
+		outcome = write_news(viewers, viewer, chunk);
 	if (outcome == DONE && viewers->over) {
-		say_farewell(viewers, viewer);
+		if (viewers->pass == NULL ||
+		    !viewers->pass(viewers->to, viewer))
+			say_farewell(viewers, viewer);
 		outcome = LEAVE;
 	}
 	if (outcome == LEAVE) {
@@ -346,6 +358,38 @@ viewers_ready(struct viewers *viewers, int fd, uint32_t events)
 		(void)serve(viewers, viewer, &chunk);
 }
 
+/* Room for n bytes that are kept; NULL where that is too much. */
+static struct held *
+new_held(struct viewers *viewers, size_t n)
+{
+	struct held *held = NULL;
+
+	errno = ENOBUFS;
+	if (viewers->held_bytes + n <= viewers->ring->size)
+		held = malloc(sizeof(*held) + n);
+	if (held == NULL)
+		return NULL;
+	*held = (struct held){.next = viewers->held, .n = n};
+	viewers->held = held;
+	viewers->held_bytes += n;
+	return held;
+}
+
+int
+viewers_owe(
+    struct viewers *viewers, struct viewer *viewer, const char *bytes, size_t n)
+{
+	struct held *held = new_held(viewers, n);
+
+	if (held == NULL)
+		return -1;
+	memcpy(held->bytes, bytes, n);
+	held->greeting = true;
+	held->viewers = 1;
+	viewer->held = held;
+	return 0;
+}
+
 /* The frame that the viewer is inside, kept: NULL where that is too much. */
 static struct held *
 hold(struct viewers *viewers, uint64_t place)
@@ -354,26 +398,20 @@ hold(struct viewers *viewers, uint64_t place)
 	uint64_t start = ring_frame_start(ring, place);
 	struct held *held = viewers->held;
 	struct ring_chunk chunk;
-	size_t n;
 
-	while (held != NULL && held->start != start)
+	while (held != NULL && (held->greeting || held->start != start))
 		held = held->next;
 	if (held != NULL)
 		return held;
 	ring_chunk(ring, start, 1, &chunk);
-	n = (size_t)(chunk.end - start);
-	if (viewers->held_bytes + n > ring->size)
-		return NULL;
-	held = malloc(sizeof(*held) + n);
+	held = new_held(viewers, (size_t)(chunk.end - start));
 	if (held == NULL)
 		return NULL;
-	*held = (struct held){viewers->held, 0, start, n};
+	held->start = start;
 	memcpy(held->bytes, chunk.part[0].iov_base, chunk.part[0].iov_len);
 	if (chunk.parts == 2)
 		memcpy(held->bytes + chunk.part[0].iov_len,
 		    chunk.part[1].iov_base, chunk.part[1].iov_len);
-	viewers->held = held;
-	viewers->held_bytes += n;
 	return held;
 }
 
@@ -385,14 +423,14 @@ viewers_overtake(struct viewers *viewers, uint64_t tail)
 	while (viewers->lagging > 0 && i < viewers->n) {
 		struct viewer *viewer = viewers->all + i;
 
-		if (viewer->place >= tail || viewer->held != NULL ||
-		    viewer->flags & VIEWER_WAITS) {
+		if (viewer->place >= tail || viewer->flags & VIEWER_WAITS ||
+		    (viewer->held != NULL && !viewer->held->greeting)) {
 			i++;
 			continue;
 		}
 		if (viewer->flags & VIEWER_INSIDE)
 			viewer->held = hold(viewers, viewer->place);
-		if (viewer->held == NULL) {
+		if (!(viewer->flags & VIEWER_INSIDE) || viewer->held == NULL) {
 			viewers_remove(viewers, viewer);
 			continue;
 		}

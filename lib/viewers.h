@@ -18,15 +18,21 @@
 #define VIEWERS_NEVER (-1)
 
 enum viewer_flags {
-	VIEWER_WAITS = 1,  /* for its header: nothing was written to it */
-	VIEWER_LAGS = 2,   /* epoll is asked for room */
-	VIEWER_INSIDE = 4, /* its place is inside a frame */
-	VIEWER_LEAVES = 8, /* it is closed at the end of this frame */
-	VIEWER_NPH = 16,   /* the caller's: its header has a status line */
-	VIEWER_GAP = 32,   /* the caller's: it is owed a gap event */
+	VIEWER_WAITS = 1,     /* for its header: nothing was written to it */
+	VIEWER_LAGS = 2,      /* epoll is asked for room */
+	VIEWER_INSIDE = 4,    /* its place is inside a frame */
+	VIEWER_LEAVES = 8,    /* it is closed at the end of this frame */
+	VIEWER_NPH = 16,      /* the caller's: its header has a status line */
+	VIEWER_GAP = 32,      /* the caller's: it is owed a gap event */
+	VIEWER_NEW = 64,      /* the caller's: it has no id of a place yet */
+	VIEWER_GREETED = 128, /* the caller's: it has had its header */
+	VIEWER_FURTHER = 256, /* the caller's: the program knows its ids */
 };
 
-/* A frame that the ring has dropped, for viewers that are inside it. */
+/*
+ * A frame that the ring has dropped, for viewers that are inside it; or what a
+ * pipe did not take of a viewer's greeting.
+ */
 struct held;
 
 struct viewer {
@@ -47,6 +53,13 @@ struct viewers {
 	bool moved;           /* somebody took something since it was reset */
 	int64_t spread_ms;    /* farewell: base of its retry field; 0: none */
 	bool over;            /* who has had everything is closed */
+
+	/*
+	 * If not NULL: who has had everything is not closed but given to pass,
+	 * with to. False: it could not be passed on, and is closed.
+	 */
+	bool (*pass)(void *to, const struct viewer *viewer);
+	void *to;
 
 	/* the rest is the viewers' own */
 	struct ring *ring;
@@ -75,6 +88,14 @@ int viewers_add(struct viewers *viewers, const struct viewer *viewer);
 
 /* Closes a viewer as it is. Another one takes its place in all. */
 void viewers_remove(struct viewers *viewers, struct viewer *viewer);
+
+/*
+ * n bytes of its greeting that the viewer's pipe did not take: they are kept,
+ * and written before what the ring has. Returns 0, or -1 with
+ * errno where that is too much.
+ */
+int viewers_owe(struct viewers *viewers, struct viewer *viewer,
+    const char *bytes, size_t n);
 
 /*
  * A viewer has had its header: it gets what the ring has from its place on.
