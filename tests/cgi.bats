@@ -344,3 +344,18 @@ caught() {
 	mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status")
 	((0x$mask & 1 << 14))
 }
+
+@test "only UTF-8 goes out: what is none becomes U+FFFD, as decoders do it" {
+	local seed
+
+	printf 'a\xff\xe2\x82z\n' | sse-pipe >"$BATS_TEST_TMPDIR/out"
+	grep -qax 'data: a��z' "$BATS_TEST_TMPDIR/out"
+	for seed in 1 "$RANDOM"; do
+		echo "seed $seed"
+		"$TOP/tests/utf8.py" "$seed" 2000 sse-pipe
+		"$TOP/tests/utf8.py" "$seed" 2000 sse-pipe -0
+		"$TOP/tests/utf8.py" "$seed" 2000 sse-pipe -c id,event,data
+		"$TOP/tests/utf8.py" "$seed" 2000 \
+			sse-tail -m 1 -n 2000 FILE
+	done
+}
