@@ -46,6 +46,7 @@ static const struct program program = {
     .letters = "+:e:jb:hV",
     .options = options,
     .methods = CGI_GET,
+    .shell_only = true,
 };
 
 static void
@@ -197,10 +198,8 @@ main(int argc, char *argv[])
 	struct stream *stream = &cat.stream;
 	int more = 1;
 
-	/* Options. It is no CGI program: it never answers a request. */
+	/* Options. */
 	argc = stream_init(stream, &program, argc, argv);
-	stream->request.served = false;
-	stream->request.nph = false;
 	parse_options(&cat, argc, argv);
 	if (loop_watch(&stream->loop, STDIN_FILENO, POLLIN) == -1)
 		stream_refuse(

@@ -1,5 +1,5 @@
 /*
- * cgi: see cgi.h. What thirty servers do differently stands in sse-cgi(7).
+ * cgi: see cgi.h. What servers do differently stands in docs/servers.md.
  */
 #include "cgi.h"
 

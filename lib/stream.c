@@ -23,13 +23,15 @@
 #error "VERSION comes from the Makefile"
 #endif
 
+static const char event_help[] =
+    "  -e, --event NAME         event type (none: message)\n";
+
 static const char common_help[] =
-    "  -e, --event NAME         event type (none: message)\n"
     "  -r, --retry MS           reconnection time, sent once, first\n"
-    "  -k, --keepalive SECONDS  a comment after so long a silence (15)\n"
-    "  -m, --max-time SECONDS   close between two events after so long (0)\n"
+    "  -k, --keepalive SECONDS  a comment after a silence (15; 0: never)\n"
+    "  -m, --max-time SECONDS   close between two events (0: never)\n"
     "  -H, --header FIELD       one more response header field, Name: value\n"
-    "Seconds are decimal (0.25); 0 means never.\n";
+    "Seconds are decimal (0.25).\n";
 
 static const char last_help[] = "  -h, --help               this text\n"
 				"  -V, --version            the version\n";
@@ -268,13 +270,15 @@ stream_init(struct stream *stream, const struct program *program, int argc,
 	stream->headers = 0;
 	stream->failed = 0;
 	frame_init(&stream->frame, loop_write, &stream->loop);
-	if (getenv("REQUEST_METHOD") != NULL)
+	stream->request = (struct cgi_request){.method = CGI_GET};
+	if (!program->shell_only && getenv("REQUEST_METHOD") != NULL)
 		close_others();
-	if (cgi_request(&stream->request, stream->name) == -1 ||
+	if ((!program->shell_only &&
+		cgi_request(&stream->request, stream->name) == -1) ||
 	    loop_init(&stream->loop) == -1)
 		stream_refuse(
 		    stream, 500, STREAM_FAILURE, "start: %s", strerror(errno));
-	return own_args(program, argc, argv);
+	return program->shell_only ? argc : own_args(program, argc, argv);
 }
 
 /* Prints to stdout and exits: 0, or 1 where it could not be written. */
@@ -290,10 +294,11 @@ static _Noreturn void
 print_help(struct stream *stream)
 {
 	const struct program *program = stream->program;
-	bool common = strchr(program->letters, 'r') != NULL;
+	bool common = !program->shell_only;
+	bool event = common && strstr(program->usage, "[-e NAME]") != NULL;
 	const char *const text[] = {"usage: ", stream->name, " ",
-	    program->usage, "\n", program->help, common ? common_help : "",
-	    last_help};
+	    program->usage, "\n", program->help, event ? event_help : "",
+	    common ? common_help : "", last_help};
 
 	print(stream, text, sizeof(text) / sizeof(*text));
 }

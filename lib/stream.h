@@ -46,6 +46,7 @@ struct program {
 	const char *letters; /* STREAM_LETTERS and its own */
 	const struct option *options;
 	unsigned int methods; /* those of enum cgi_method that it answers */
+	bool shell_only;      /* no CGI program: it obeys no request */
 };
 
 struct stream {
@@ -67,9 +68,9 @@ struct stream {
 };
 
 /*
- * Makes descriptors and signals what a program expects (DESIGN: section 3)
- * and reads the environment. Returns argc without arguments that came from
- * the query. Exits on failure.
+ * Makes descriptors and signals what a program expects and reads the
+ * request's environment, unless the program is for a shell only. Returns argc
+ * without arguments that came from the query. Exits on failure.
  */
 int stream_init(struct stream *stream, const struct program *program, int argc,
     char *argv[]);

@@ -283,6 +283,20 @@ message() {
 	[[ $output == 'sse-cat '[0-9]* ]]
 }
 
+@test "sse-cat in a CGI script obeys no request" {
+	printf 'event: price\ndata: 1\n\n' >stream
+	export REQUEST_METHOD=GET QUERY_STRING=price
+	[ "$(sse-cat -e price <stream)" = 1 ]
+	QUERY_STRING=x%2by run -2 sse-cat x+y <stream
+	REQUEST_METHOD=HEAD run -0 sse-cat <stream
+	[ "$output" = 1 ]
+	cp "$PROGRAMS_DIR/sse-cat" nph-sse-cat
+	[ "$(./nph-sse-cat <stream)" = 1 ]
+	# what the script has opened stays open
+	sse-cat <(cat stream) </dev/null 2>&1 | grep -q 'no argument'
+	[ "$(sse-cat -e price 5<stream <&5)" = 1 ]
+}
+
 @test "sse-cat passes a stream on within little memory" {
 	# bats test_tags=memory
 	local max=3000

@@ -122,6 +122,14 @@ refused() {
 	done
 }
 
+@test "--help offers no option that is refused" {
+	sse-share --help >"$BATS_TEST_TMPDIR/help"
+	refute grep -q -e --event "$BATS_TEST_TMPDIR/help"
+	refute grep -q 'means never' "$BATS_TEST_TMPDIR/help"
+	refused sse-share -e x -- true
+	sse-pipe --help | grep -q -e --event
+}
+
 @test "-V and --version print the version that the Makefile gives" {
 	local version
 
