@@ -27,9 +27,9 @@
 #define RING_DEFAULT (1 << 20)
 #define LINGER_DEFAULT_NS (10 * UTIL_SECOND_NS)
 #define REPLAY_MAX UINT64_C(1000000000)
-#define MEET_MS 10000    /* for the lock, and for a channel's answer */
-#define LIST_MS 2000     /* likewise, with -L */
-#define VISIT_MS 20000   /* for one channel after the other that ends */
+#define MEET_MS 10000  /* for the lock, and for a channel's answer */
+#define LIST_MS 2000   /* likewise, with -L */
+#define VISIT_MS 20000 /* for one channel after the other that ends */
 #define PUMP_SIZE 16384
 
 struct share {
@@ -57,7 +57,8 @@ static const struct option options[] = {
 
 static const struct program program = {
     .usage = "[-n REPLAY] [-b BYTES] [-l SECONDS] [-K KEY] [-f] [-r MS] "
-	     "[-k SECONDS] [-m SECONDS] [-H FIELD] [--] PROGRAM [ARG ...] | "
+	     "[-k SECONDS] [-m SECONDS] [-O ORIGIN] [-H FIELD] [--] PROGRAM "
+	     "[ARG ...] | "
 	     "-L",
     .help =
 	"Runs PROGRAM, a CGI program that streams, once for all viewers.\n"
@@ -206,6 +207,7 @@ complete_setup(struct share *share)
 	setup->retry_ms = stream->retry_ms;
 	setup->extra = stream->header;
 	setup->extras = stream->headers;
+	setup->origins = &stream->origins;
 	/* a web server reads other kinds to their end, and that of CGI */
 	setup->keep_stderr =
 	    isatty(STDERR_FILENO) ||
@@ -333,6 +335,9 @@ hand_over(struct share *share, int fd)
 	struct hand_message message = {.replay = share->replay};
 	size_t n = strlen(id);
 
+	message.flags = (uint32_t)origin_find(&share->stream.origins,
+			    share->stream.request.origin)
+			<< HAND_ORIGIN_SHIFT;
 	if (share->stream.request.nph)
 		message.flags |= HAND_NPH;
 	if (share->in_place)
@@ -461,8 +466,7 @@ main(int argc, char *argv[])
 		return list_channels(&share);
 	complete_setup(&share);
 	if (stream_set_path() == -1)
-		stream_send_back(
-		    stream, STREAM_FAILURE, "%s", strerror(errno));
+		stream_send_back(stream, STREAM_FAILURE, "%s", strerror(errno));
 
 	/* Viewer: handed over, or passed on to. */
 	if (open_viewer(&share) == -1) {

@@ -176,16 +176,36 @@ retry_ms(const struct channel *channel)
 	return channel->cut.retry_ms;
 }
 
+/* Header fields for a viewer: those of the setup, and for its origin. */
+struct extra {
+	const char *field[CHANNEL_EXTRA_MAX + ORIGIN_FIELDS];
+	size_t n;
+};
+
+static void
+find_extra(const struct channel *channel, const struct viewer *viewer,
+    struct extra *extra)
+{
+	const struct channel_setup *setup = channel->setup;
+
+	for (size_t i = 0; i < setup->extras; i++)
+		extra->field[i] = setup->extra[i];
+	extra->n = origin_fields(setup->origins,
+	    viewer->flags >> HAND_ORIGIN_SHIFT, extra->field, setup->extras);
+}
+
 /* Header, retry field or comment, gap; then the ring. It may be gone then. */
 static void
 greet(struct channel *channel, struct viewer *viewer)
 {
 	struct frame *frame = &channel->frame;
 	int64_t retry = retry_ms(channel);
+	struct extra extra;
 
+	find_extra(channel, viewer, &extra);
 	frame_init(frame, write_whole, viewer);
 	header_write(&channel->header, frame, (viewer->flags & VIEWER_NPH) != 0,
-	    channel->setup->extra, channel->setup->extras);
+	    extra.field, extra.n);
 	if (retry >= 0)
 		frame_retry(frame, (uint64_t)retry);
 	else
@@ -210,8 +230,12 @@ respond(struct channel *channel, struct viewer *viewer, int status)
 	    .nph = (viewer->flags & VIEWER_NPH) != 0,
 	    .method = CGI_GET,
 	};
+	struct extra extra;
 	struct cgi_response response = {.status = status};
 
+	find_extra(channel, viewer, &extra);
+	response.extra = extra.field;
+	response.extras = extra.n;
 	frame_init(frame, write_whole, viewer);
 	cgi_respond(frame, &request, &response);
 	if (status == 200)
@@ -227,6 +251,7 @@ static void
 respond_all(struct channel *channel, int status)
 {
 	struct frame *frame = &channel->frame;
+	struct extra extra;
 	size_t i = 0;
 
 	while (i < channel->viewers.n) {
@@ -240,10 +265,10 @@ respond_all(struct channel *channel, int status)
 			respond(channel, viewer, status);
 			continue;
 		}
+		find_extra(channel, viewer, &extra);
 		frame_init(frame, write_whole, viewer);
 		header_write(&channel->header, frame,
-		    (viewer->flags & VIEWER_NPH) != 0, channel->setup->extra,
-		    channel->setup->extras);
+		    (viewer->flags & VIEWER_NPH) != 0, extra.field, extra.n);
 		frame_raw(frame, channel->answer, channel->answer_n);
 		(void)frame_flush(frame); /* it is over either way */
 		viewers_remove(&channel->viewers, viewer);
@@ -680,6 +705,7 @@ take_viewer(struct channel *channel, int guest,
 	}
 	if (message->flags & HAND_NPH)
 		new.flags |= VIEWER_NPH;
+	new.flags |= message->flags &HAND_ORIGIN;
 	if (viewers_add(viewers, &new) == -1) {
 		(void)hand_answer(guest, HAND_FULL);
 		return;

@@ -31,6 +31,8 @@ static const char common_help[] =
     "  -k, --keepalive SECONDS  a comment after a silence (15; 0: never)\n"
     "  -m, --max-time SECONDS   close between two events (0: never)\n"
     "  -H, --header FIELD       one more response header field, Name: value\n"
+    "  -O, --origin ORIGIN      pages from there may read it: scheme://host\n"
+    "                           or *, nobody else's; may be given again\n"
     "Seconds are decimal (0.25).\n";
 
 static const char last_help[] = "  -h, --help               this text\n"
@@ -68,13 +70,19 @@ stream_warn(const struct stream *stream, const char *format, ...)
 static void
 respond(struct stream *stream, int status)
 {
+	const char *extra[STREAM_HEADERS_MAX + ORIGIN_FIELDS];
 	struct cgi_response response = {
 	    .status = status,
 	    .methods = stream->program->methods,
-	    .extra = stream->header,
-	    .extras = stream->headers,
+	    .extra = extra,
 	};
 
+	if (stream->origins.n > 0)
+		response.methods |= CGI_OPTIONS;
+	memcpy(extra, stream->header, sizeof(stream->header));
+	response.extras = origin_fields(&stream->origins,
+	    origin_find(&stream->origins, stream->request.origin), extra,
+	    stream->headers);
 	cgi_respond(&stream->frame, &stream->request, &response);
 }
 
@@ -267,10 +275,10 @@ stream_init(struct stream *stream, const struct program *program, int argc,
 	stream->retry_ms = -1;
 	stream->beat_ns = 15 * UTIL_SECOND_NS;
 	stream->limit_ns = 0;
-	stream->headers = 0;
+	stream->headers = stream->origins.n = 0;
 	stream->failed = 0;
 	frame_init(&stream->frame, loop_write, &stream->loop);
-	stream->request = (struct cgi_request){.method = CGI_GET};
+	stream->request = (struct cgi_request){.method = CGI_GET, .origin = ""};
 	if (!program->shell_only && getenv("REQUEST_METHOD") != NULL)
 		close_others();
 	if ((!program->shell_only &&
@@ -374,6 +382,20 @@ add_header(struct stream *stream)
 	stream->header[stream->headers++] = optarg;
 }
 
+static void
+add_origin(struct stream *stream)
+{
+	if (origin_add(&stream->origins, optarg) == 0)
+		return;
+	if (errno == ENOMEM)
+		stream_send_back(stream, STREAM_FAILURE, "%s", strerror(errno));
+	stream_refuse(stream, 500, STREAM_USAGE,
+	    errno == E2BIG ? "-O '%.100s': more than %d origins"
+			   : "-O '%.100s': not scheme://host[:port] in lower "
+			     "case, null or *",
+	    optarg, ORIGINS_MAX);
+}
+
 int
 stream_option(struct stream *stream, int argc, char *argv[])
 {
@@ -395,6 +417,7 @@ stream_option(struct stream *stream, int argc, char *argv[])
 			stream->limit_ns = stream_seconds(stream, 'm', true);
 			break;
 		case 'H': add_header(stream); break;
+		case 'O': add_origin(stream); break;
 		case 'h': print_help(stream);
 		case 'V': print_version(stream);
 		case ':':
@@ -422,6 +445,13 @@ stream_request(struct stream *stream)
 			stream_refuse(
 			    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
 	}
+	if (stream->origins.n > 0 && *request->origin != '\0' &&
+	    origin_find(&stream->origins, request->origin) == 0)
+		stream_refuse(stream, 403, EXIT_SUCCESS,
+		    "request refused: -O names no origin '%.100s'",
+		    request->origin);
+	if (stream->origins.n > 0 && request->method == CGI_OPTIONS)
+		exit(stream_no_content(stream));
 	if (!(stream->program->methods & request->method))
 		stream_refuse(stream, 405, EXIT_SUCCESS,
 		    "request refused: its method is none of those allowed");

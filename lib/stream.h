@@ -13,6 +13,7 @@
 #include "cgi.h"
 #include "frame.h"
 #include "loop.h"
+#include "origin.h"
 
 #define STREAM_FAILURE 1
 #define STREAM_USAGE 2
@@ -27,13 +28,14 @@
 #define STREAM_BACK_MAX_MS 15000
 
 /* The options that mean the same everywhere; letters and long names. */
-#define STREAM_LETTERS "+:e:r:k:m:H:hV"
+#define STREAM_LETTERS "+:e:r:k:m:H:O:hV"
 #define STREAM_LONG_OPTIONS                              \
 	{"event", required_argument, NULL, 'e'},         \
 	    {"retry", required_argument, NULL, 'r'},     \
 	    {"keepalive", required_argument, NULL, 'k'}, \
 	    {"max-time", required_argument, NULL, 'm'},  \
 	    {"header", required_argument, NULL, 'H'},    \
+	    {"origin", required_argument, NULL, 'O'},    \
 	    {"help", no_argument, NULL, 'h'},            \
 	{                                                \
 		"version", no_argument, NULL, 'V'        \
@@ -60,6 +62,7 @@ struct stream {
 	int64_t limit_ns;  /* -m, 0 for never */
 	const char *header[STREAM_HEADERS_MAX];
 	size_t headers;
+	struct origins origins; /* -O */
 
 	struct cgi_request request;
 	struct loop loop;
@@ -93,8 +96,9 @@ const char *stream_event_type(struct stream *stream, int letter);
 
 /*
  * After the options: an HTTP request is read where there is none in the
- * environment of an nph- program, and a method that the program does not
- * answer is refused, which exits with 0.
+ * environment of an nph- program. An origin that -O does not name is refused,
+ * and so is a method that the program does not answer; a preflight is
+ * answered: these exit with 0.
  */
 void stream_request(struct stream *stream);
 

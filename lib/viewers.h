@@ -24,6 +24,7 @@ enum viewer_flags {
 	VIEWER_LEAVES = 8, /* it is closed at the end of this frame */
 	VIEWER_NPH = 16,   /* the caller's: its header has a status line */
 	VIEWER_GAP = 32,   /* the caller's: it is owed a gap event */
+			   /* bits from 24 on are the caller's (HAND_ORIGIN) */
 };
 
 /* A frame that the ring has dropped, for viewers that are inside it. */
