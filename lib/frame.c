@@ -230,6 +230,7 @@ frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
 	const size_t fixed = (type.n > 0 ? 7 + type.n + 1 : 0) + 6 + 2;
 	const char *from = at, *end = at + n, *checked = at;
 	size_t room, most, line, ahead = AHEAD_MIN;
+	bool ascii = false;
 	char *to;
 
 	if (fixed >= sizeof(frame->buffer) || !frame_field_ok(type) ||
@@ -244,7 +245,7 @@ frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
 		line = most;
 		if (most > 0) {
 			to = copy_prefix(to, type);
-			line = util_copy_line(to, at, most);
+			line = util_copy_line(to, at, most, &ascii);
 		}
 		if (line == most && frame->used > 0 &&
 		    most < (size_t)(end - at)) {
@@ -253,10 +254,11 @@ frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
 		}
 		if (line == most || at[line] == '\r' || line > line_max)
 			break;
-		if (at + line > checked)
+		if (at + line > checked && !ascii) {
 			checked = check(at, end, line, &ahead);
-		if (at + line > checked)
-			break;
+			if (at + line > checked)
+				break;
+		}
 		to[line] = '\n';
 		to[line + 1] = '\n';
 		frame->used += fixed + line;

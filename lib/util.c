@@ -148,22 +148,27 @@ util_line_end(const char *at, const char *end)
 }
 
 size_t
-util_copy_line(char *to, const char *at, size_t n)
+util_copy_line(char *to, const char *at, size_t n, bool *ascii)
 {
 	const char *from = at, *end = at + n, *line_end;
-
 #ifdef __SSE2__
+	__m128i all = _mm_setzero_si128();
+
 	/* one pass: what was copied is searched while it is in a register */
 	for (; end - at >= (ptrdiff_t)sizeof(__m128i); at += sizeof(__m128i)) {
 		__m128i sixteen = _mm_loadu_si128((const void *)at);
 		int found = line_ends(sixteen);
 
 		_mm_storeu_si128((void *)(to + (at - from)), sixteen);
-		if (found != 0)
+		all = _mm_or_si128(all, sixteen);
+		if (found != 0) {
+			*ascii = _mm_movemask_epi8(all) == 0;
 			return (size_t)(at - from) +
 			       (size_t)__builtin_ctz((unsigned int)found);
+		}
 	}
 #endif
+	*ascii = false;
 	line_end = util_line_end(at, end);
 	memcpy(to + (at - from), at, (size_t)(line_end - at));
 	return (size_t)(line_end - from);

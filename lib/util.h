@@ -44,8 +44,9 @@ const char *util_line_end(const char *at, const char *end);
 /*
  * Copies n bytes at the most to to, up to the first CR or LF, which is left
  * out; returns how many. Bytes of to after these, up to n, may change too.
+ * *ascii: all of them are known to be ASCII, which costs no look of its own.
  */
-size_t util_copy_line(char *to, const char *at, size_t n);
+size_t util_copy_line(char *to, const char *at, size_t n, bool *ascii);
 
 /* The first byte from at on that is not part of UTF-8, or end. */
 const char *util_utf8_end(const char *at, const char *end);
