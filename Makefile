@@ -4,12 +4,12 @@
 VERSION = 0.1.0
 
 # What each program is made of beside its own .c: modules of lib/.
-sse-counter = stream origin cgi loop frame util
-sse-pipe = stream origin cgi loop frame util record child kin
-sse-cat = stream origin cgi loop frame util decode json
-sse-tail = stream origin cgi loop frame util record follow watch rotation back mark \
+sse-counter = stream help origin cgi loop frame util
+sse-pipe = stream help origin cgi loop frame util record child kin
+sse-cat = stream help origin cgi loop frame util decode json
+sse-tail = stream help origin cgi loop frame util record follow watch rotation back mark \
 	file
-sse-share = stream origin cgi loop frame util channel child cut decode guard hand \
+sse-share = stream help origin cgi loop frame util channel child cut decode guard hand \
 	header kin meet record ring source viewers
 
 PROGRAMS = sse-counter sse-pipe
@@ -22,7 +22,7 @@ has = $(shell $(CC) $(CPPFLAGS) -E -include $(1) -x c /dev/null \
 	>/dev/null 2>&1 && echo yes)
 HIREDIS := $(call has,hiredis/hiredis.h)
 OPENSSL := $(call has,openssl/ssl.h)
-sse-redis = stream origin cgi loop frame util url resolve reply link redis entry json \
+sse-redis = stream help origin cgi loop frame util url resolve reply link redis entry json \
 	history $(if $(OPENSSL),tls,notls)
 PROGRAMS += $(if $(HIREDIS),sse-redis)
 sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)

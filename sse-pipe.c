@@ -63,10 +63,11 @@ static const struct option options[] = {
 };
 
 static const struct program program = {
-    .usage = "[-0 | -p] [-c LIST] [-t] [-b BYTES] [-x NAME] [-E NAME] "
-	     "[-e NAME] [-r MS] [-k SECONDS] [-m SECONDS] [-O ORIGIN] [-H "
-	     "FIELD] [--] "
-	     "[COMMAND [ARG ...]]",
+    .usage =
+	"[-0 | -p] [-c LIST] [-t] [-b BYTES] [-x NAME] [-E NAME] "
+	"[-e NAME] [-r MS] [-k SECONDS] [-A NAME] [-m SECONDS] [-O ORIGIN] [-H "
+	"FIELD] [--] "
+	"[COMMAND [ARG ...]]",
     .help =
 	"Makes an event of each line of stdin, or of COMMAND's output.\n"
 	"  -0, --null               a record ends with NUL\n"

@@ -57,7 +57,8 @@ static const struct option options[] = {
 
 static const struct program program = {
     .usage = "[-n REPLAY] [-b BYTES] [-l SECONDS] [-K KEY] [-f] [-r MS] "
-	     "[-k SECONDS] [-m SECONDS] [-O ORIGIN] [-H FIELD] [--] PROGRAM "
+	     "[-k SECONDS] [-A NAME] [-m SECONDS] [-O ORIGIN] [-H FIELD] [--] "
+	     "PROGRAM "
 	     "[ARG ...] | "
 	     "-L",
     .help =
@@ -203,6 +204,7 @@ complete_setup(struct share *share)
 	}
 	setup->meet = &share->meet;
 	setup->beat_ns = stream->beat_ns;
+	setup->beat = stream->beat;
 	setup->limit_ns = stream->limit_ns;
 	setup->retry_ms = stream->retry_ms;
 	setup->extra = stream->header;

@@ -909,6 +909,13 @@ never_began(const struct channel *channel)
 	       channel->viewers.n > 0;
 }
 
+static int
+write_beat(void *to, const char *bytes, size_t n)
+{
+	viewers_beat(to, bytes, n);
+	return 0;
+}
+
 /* What is due. False: the channel has ended. */
 static bool
 keep_time(struct channel *channel)
@@ -927,7 +934,9 @@ keep_time(struct channel *channel)
 	if (is_due(exit_due(channel), now_ns) || never_began(channel))
 		end_program(channel);
 	if (is_due(beat_due(channel), now_ns)) {
-		viewers_beat(viewers, ":\n\n", 3);
+		frame_init(&channel->frame, write_beat, viewers);
+		frame_beat(&channel->frame, &channel->setup->beat);
+		(void)frame_flush(&channel->frame); /* it cannot fail */
 		channel->sent_ns = now_ns;
 	}
 	if (viewers->n > 0)

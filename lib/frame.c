@@ -157,6 +157,15 @@ frame_event(struct frame *frame, const struct event *event)
 	frame_raw(frame, "\n", 1);
 }
 
+void
+frame_beat(struct frame *frame, const struct event *beat)
+{
+	if (beat->event.n > 0)
+		frame_event(frame, beat);
+	else
+		frame_comment(frame);
+}
+
 /* Copies one after the other; returns the end of both. */
 static char *
 copy_two(char *to, const char *name, size_t n, struct bytes value)

@@ -66,6 +66,9 @@ void frame_retry(struct frame *frame, uint64_t ms);
 /* An empty comment: a sign of life that no viewer sees. */
 void frame_comment(struct frame *frame);
 
+/* A sign of life that viewers see, if beat has a type; else a comment. */
+void frame_beat(struct frame *frame, const struct event *beat);
+
 /*
  * One event: id, event, data. An id or an event type that frame_field_ok
  * refuses is left out; the caller asks first if it wants to say so.

@@ -17,26 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "help.h"
 #include "util.h"
-
-#ifndef VERSION
-#error "VERSION comes from the Makefile"
-#endif
-
-static const char event_help[] =
-    "  -e, --event NAME         event type (none: message)\n";
-
-static const char common_help[] =
-    "  -r, --retry MS           reconnection time, sent once, first\n"
-    "  -k, --keepalive SECONDS  a comment after a silence (15; 0: never)\n"
-    "  -m, --max-time SECONDS   close between two events (0: never)\n"
-    "  -H, --header FIELD       one more response header field, Name: value\n"
-    "  -O, --origin ORIGIN      pages from there may read it: scheme://host\n"
-    "                           or *, nobody else's; may be given again\n"
-    "Seconds are decimal (0.25).\n";
-
-static const char last_help[] = "  -h, --help               this text\n"
-				"  -V, --version            the version\n";
 
 static void
 warn_list(const struct stream *stream, const char *format, va_list list)
@@ -274,6 +256,7 @@ stream_init(struct stream *stream, const struct program *program, int argc,
 	stream->event = NULL;
 	stream->retry_ms = -1;
 	stream->beat_ns = 15 * UTIL_SECOND_NS;
+	stream->beat = (struct event){.data = {"15", 2}};
 	stream->limit_ns = 0;
 	stream->headers = stream->origins.n = 0;
 	stream->failed = 0;
@@ -289,34 +272,22 @@ stream_init(struct stream *stream, const struct program *program, int argc,
 	return program->shell_only ? argc : own_args(program, argc, argv);
 }
 
-/* Prints to stdout and exits: 0, or 1 where it could not be written. */
-static _Noreturn void
-print(struct stream *stream, const char *const text[], size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		frame_raw(&stream->frame, text[i], strlen(text[i]));
-	exit(stream_close(stream));
-}
-
+/* To stdout; the exit status is 1 where it could not be written. */
 static _Noreturn void
 print_help(struct stream *stream)
 {
 	const struct program *program = stream->program;
-	bool common = !program->shell_only;
-	bool event = common && strstr(program->usage, "[-e NAME]") != NULL;
-	const char *const text[] = {"usage: ", stream->name, " ",
-	    program->usage, "\n", program->help, event ? event_help : "",
-	    common ? common_help : "", last_help};
 
-	print(stream, text, sizeof(text) / sizeof(*text));
+	help_write(&stream->frame, stream->name, program->usage, program->help,
+	    !program->shell_only);
+	exit(stream_close(stream));
 }
 
 static _Noreturn void
 print_version(struct stream *stream)
 {
-	const char *const text[] = {stream->name, " ", VERSION, "\n"};
-
-	print(stream, text, sizeof(text) / sizeof(*text));
+	help_write_version(&stream->frame, stream->name);
+	exit(stream_close(stream));
 }
 
 uint64_t
@@ -346,10 +317,16 @@ stream_seconds(struct stream *stream, int letter, bool zero_ok)
 	return ns;
 }
 
+static struct bytes
+bytes_of(const char *text)
+{
+	return (struct bytes){text, strlen(text)};
+}
+
 const char *
 stream_event_type(struct stream *stream, int letter)
 {
-	if (!frame_field_ok((struct bytes){optarg, strlen(optarg)}))
+	if (!frame_field_ok(bytes_of(optarg)))
 		stream_refuse(stream, 500, STREAM_USAGE,
 		    "-%c '%.100s': an event type is one line", letter, optarg);
 	return optarg;
@@ -369,6 +346,15 @@ refuse_option(struct stream *stream, int option, char *const argv[])
 }
 
 static void
+set_alive(struct stream *stream)
+{
+	stream->beat.event = bytes_of(stream_event_type(stream, 'A'));
+	if (stream->beat.event.n > STREAM_ALIVE_MAX)
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "-A: its type is longer than %d bytes", STREAM_ALIVE_MAX);
+}
+
+static void
 add_header(struct stream *stream)
 {
 	if (!cgi_field_ok(optarg))
@@ -385,15 +371,12 @@ add_header(struct stream *stream)
 static void
 add_origin(struct stream *stream)
 {
-	if (origin_add(&stream->origins, optarg) == 0)
-		return;
-	if (errno == ENOMEM)
-		stream_send_back(stream, STREAM_FAILURE, "%s", strerror(errno));
-	stream_refuse(stream, 500, STREAM_USAGE,
-	    errno == E2BIG ? "-O '%.100s': more than %d origins"
-			   : "-O '%.100s': not scheme://host[:port] in lower "
-			     "case, null or *",
-	    optarg, ORIGINS_MAX);
+	if (origin_add(&stream->origins, optarg) == -1)
+		stream_refuse(stream, 500, STREAM_USAGE, "-O '%.100s': %s",
+		    optarg,
+		    errno == EINVAL ? "not scheme://host[:port] in lower case, "
+				      "null or *"
+				    : strerror(errno));
 }
 
 int
@@ -412,7 +395,9 @@ stream_option(struct stream *stream, int argc, char *argv[])
 			break;
 		case 'k':
 			stream->beat_ns = stream_seconds(stream, 'k', true);
+			stream->beat.data = bytes_of(optarg);
 			break;
+		case 'A': set_alive(stream); break;
 		case 'm':
 			stream->limit_ns = stream_seconds(stream, 'm', true);
 			break;
@@ -497,7 +482,7 @@ stream_wait(struct stream *stream)
 		}
 		if (reason != LOOP_BEAT)
 			return reason;
-		frame_comment(&stream->frame);
+		frame_beat(&stream->frame, &stream->beat);
 	}
 }
 

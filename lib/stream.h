@@ -21,6 +21,7 @@
 #define STREAM_SECONDS_MAX INT64_C(1000000000)
 #define STREAM_INTERVAL_MIN_NS INT64_C(1000000) /* shorter would only spin */
 #define STREAM_RETRY_MAX INT32_MAX /* what timers in browsers can hold */
+#define STREAM_ALIVE_MAX 200       /* bytes of -A */
 #define STREAM_HEADERS_MAX 32
 #define STREAM_DRAIN_MAX 1048576 /* bytes of a refused request's body */
 #define STREAM_DRAIN_MS 1000
@@ -28,11 +29,12 @@
 #define STREAM_BACK_MAX_MS 15000
 
 /* The options that mean the same everywhere; letters and long names. */
-#define STREAM_LETTERS "+:e:r:k:m:H:O:hV"
+#define STREAM_LETTERS "+:e:r:k:A:m:H:O:hV"
 #define STREAM_LONG_OPTIONS                              \
 	{"event", required_argument, NULL, 'e'},         \
 	    {"retry", required_argument, NULL, 'r'},     \
 	    {"keepalive", required_argument, NULL, 'k'}, \
+	    {"alive", required_argument, NULL, 'A'},     \
 	    {"max-time", required_argument, NULL, 'm'},  \
 	    {"header", required_argument, NULL, 'H'},    \
 	    {"origin", required_argument, NULL, 'O'},    \
@@ -59,6 +61,7 @@ struct stream {
 	const char *event; /* -e, or NULL */
 	int64_t retry_ms;  /* -r, or -1 */
 	int64_t beat_ns;   /* -k, 0 for never */
+	struct event beat; /* -A, or a comment where it has no type */
 	int64_t limit_ns;  /* -m, 0 for never */
 	const char *header[STREAM_HEADERS_MAX];
 	size_t headers;

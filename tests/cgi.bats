@@ -254,6 +254,31 @@ said() {
 	refute comments 2
 }
 
+@test "-A sends an event of this type in place of the comment of -k" {
+	local program
+
+	for program in 'sse-pipe -k 0.05 -A alive -- sleep 1000' \
+		'sse-share -l 0 -k 0.05 --alive alive -- sse-pipe sleep 1000'; do
+		# shellcheck disable=SC2086 # words
+		spawn $program >"$BATS_TEST_TMPDIR/out"
+		eventually alive 5
+		tr -d '\r' <"$BATS_TEST_TMPDIR/out" >"$BATS_TEST_TMPDIR/lines"
+		[ "$(sed '1,/^:$/d' "$BATS_TEST_TMPDIR/lines" | head -n 4)" = \
+			$'\nevent: alive\ndata: 0.05' ]
+		refute grep -q ^id: "$BATS_TEST_TMPDIR/lines"
+		kill $!
+		wait $!
+	done
+	sse-pipe -k 0 -A alive sleep 0.3 >"$BATS_TEST_TMPDIR/out"
+	refute alive 1
+	sse-counter -i 0.01 -n 1 -A alive -m 0.1 >"$BATS_TEST_TMPDIR/out"
+	refute alive 1
+}
+
+alive() {
+	[ "$(grep -c '^event: alive$' "$BATS_TEST_TMPDIR/out")" -ge "$1" ]
+}
+
 comments() {
 	[ "$(grep -c '^:$' "$BATS_TEST_TMPDIR/out")" -ge "$1" ]
 }

@@ -75,6 +75,7 @@ refused() {
 		refused sse-counter -H "X-A: b${break}X-C: d"
 		refused sse-pipe -e "x${break}"
 		refused sse-pipe -x "${break}id: 1"
+		refused sse-pipe -A "x${break}id: 1"
 		refused sse-pipe -E "x${break}y" -- true
 	done
 }
