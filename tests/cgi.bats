@@ -422,6 +422,17 @@ No space left on device" ]
 	[ "${lines[0]}" = $'HTTP/1.1 405 Method Not Allowed\r' ]
 }
 
+@test "an nph- program answers a preflight, and refuses an origin" {
+	run -0 nph 'OPTIONS / HTTP/1.1\r\nOrigin: https://a\r\nAccess-Control-Request-Headers: last-event-id\r\n\r\n' \
+		sse-counter -O https://a
+	[ "${lines[0]}" = $'HTTP/1.1 204 No Content\r' ]
+	grep -q '^Access-Control-Allow-Origin: https://a' <<<"$output"
+	grep -q '^Access-Control-Allow-Headers: last-event-id' <<<"$output"
+	run -0 --separate-stderr nph 'GET / HTTP/1.1\r\nOrigin: https://b\r\n\r\n' \
+		sse-counter -O https://a
+	[ "${lines[0]}" = $'HTTP/1.1 403 Forbidden\r' ]
+}
+
 @test "a request that an nph- program reads becomes its command's environment" {
 	run -0 nph 'POST /p?q=1#f HTTP/1.1\r\nProxy: http://evil\r\nX-A: b \r\nX_B: c\r\nContent-Type: text/x\r\nContent-Length: 5\r\n\r\nhello' \
 		sse-pipe sh -c 'env; cat'
