@@ -4,13 +4,13 @@
 VERSION = 0.1.0
 
 # What each program is made of beside its own .c: modules of lib/.
-sse-counter = stream cgi loop frame util
-sse-pipe = stream cgi loop frame util record child guard kin json \
-	pipe/columns pipe/input
-sse-cat = stream cgi loop frame util decode json
-sse-tail = stream cgi loop frame util record follow watch rotation back mark \
+core = stream help origin cgi loop frame util
+sse-counter = $(core)
+sse-pipe = $(core) record child guard kin json pipe/columns pipe/input
+sse-cat = $(core) decode json
+sse-tail = $(core) record follow watch rotation back mark \
 	file
-sse-share = stream cgi loop frame util channel child cut decode guard hand \
+sse-share = $(core) channel child cut decode guard hand \
 	header kin meet record ring source viewers
 
 PROGRAMS = sse-counter sse-pipe
@@ -23,8 +23,8 @@ has = $(shell $(CC) $(CPPFLAGS) -E -include $(1) -x c /dev/null \
 	>/dev/null 2>&1 && echo yes)
 HIREDIS := $(call has,hiredis/hiredis.h)
 OPENSSL := $(call has,openssl/ssl.h)
-sse-redis = stream cgi loop frame util json $(addprefix redis/,redis conn reply \
-	entry history url resolve $(if $(OPENSSL),tls,notls))
+sse-redis = $(core) json $(addprefix redis/,redis conn reply entry history \
+	url resolve $(if $(OPENSSL),tls,notls))
 PROGRAMS += $(if $(HIREDIS),sse-redis)
 LEFT_OUT = $(if $(HIREDIS),$(if $(OPENSSL),,no-tls),no-redis)
 sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)

@@ -22,8 +22,9 @@ static const struct option options[] = {
 };
 
 static const struct program program = {
-    .usage = "[-v] [-n COUNT] [-i SECONDS] [-r MS] [-e NAME] [-k SECONDS] "
-	     "[-m SECONDS] [-H FIELD]",
+    .usage =
+	"[-v] [-n COUNT] [-i SECONDS] [-r MS] [-e NAME] [-k SECONDS] [-A NAME] "
+	"[-m SECONDS] [-O ORIGIN] [-H FIELD]",
     .help = "Counts up as an event stream, on stdout or as a CGI program.\n"
 	    "  -n, --count COUNT        end after COUNT (no end)\n"
 	    "  -i, --interval SECONDS   between two events, 0.001 or more (1)\n"

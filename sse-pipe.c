@@ -60,7 +60,8 @@ static const struct option options[] = {
 static const struct program program = {
     .usage = "[-0 | -p | -C] [-c LIST] [-j] [-t] [-w COLSxROWS] [-b BYTES] "
 	     "[-x NAME] [-R] [-E NAME] [-M LIST] [-e NAME] [-r MS] "
-	     "[-k SECONDS] [-m SECONDS] [-H FIELD] [--] [COMMAND [ARG ...]]",
+	     "[-k SECONDS] [-A NAME] [-m SECONDS] [-O ORIGIN] [-H FIELD] [--] "
+	     "[COMMAND [ARG ...]]",
     .help =
 	"Makes an event of each line of stdin, or of COMMAND's output.\n"
 	"  -0, --null               a record ends with NUL\n"

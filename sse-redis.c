@@ -48,7 +48,8 @@ static const struct option options[] = {
 
 static const struct program program = {
     .usage = "[-u URL] [-n COUNT] [-w SECONDS] [-e NAME] [-r MS] [-k SECONDS] "
-	     "[-m SECONDS] [-H FIELD] STREAM",
+	     "[-A NAME] "
+	     "[-m SECONDS] [-O ORIGIN] [-H FIELD] STREAM",
     .help =
 	"Makes an event of each entry of a Redis stream.\n"
 	"  -u, --url URL            the server (" URL_DEFAULT "):\n"

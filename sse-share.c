@@ -66,8 +66,8 @@ static const struct option options[] = {
 
 static const struct program program = {
     .usage = "[-n REPLAY] [-b BYTES] [-l SECONDS] [-K KEY] [-f] [-r MS] "
-	     "[-k SECONDS] [-m SECONDS] [-H FIELD] [--] PROGRAM [ARG ...] | "
-	     "-L | -Q [KEY ...]",
+	     "[-k SECONDS] [-A NAME] [-m SECONDS] [-O ORIGIN] [-H FIELD] [--] "
+	     "PROGRAM [ARG ...] | -L | -Q [KEY ...]",
     .help =
 	"Runs PROGRAM, a CGI program that streams, once for all viewers.\n"
 	"  -n, --replay REPLAY      a new viewer gets the last REPLAY events "
@@ -207,10 +207,12 @@ complete_setup(struct share *share)
 		    stream, STREAM_FAILURE, "start: %s", strerror(errno));
 	setup->meet = &share->meet;
 	setup->beat_ns = stream->beat_ns;
+	setup->beat = stream->beat;
 	setup->limit_ns = stream->limit_ns;
 	setup->retry_ms = stream->retry_ms;
 	setup->extra = stream->header;
 	setup->extras = stream->headers;
+	setup->origins = &stream->origins;
 	/* a web server reads other kinds to their end, and that of CGI */
 	setup->keep_stderr =
 	    isatty(STDERR_FILENO) ||
@@ -454,6 +456,9 @@ hand_over(struct share *share, int fd)
 	const char *id = share->stream.request.last_event_id;
 	struct hand_message message = {.replay = share->replay};
 
+	message.flags = (uint32_t)origin_find(&share->stream.origins,
+			    share->stream.request.origin)
+			<< HAND_ORIGIN_SHIFT;
 	if (share->stream.request.nph)
 		message.flags |= HAND_NPH;
 	if (share->further)

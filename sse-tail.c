@@ -41,8 +41,9 @@ static const struct option options[] = {
 };
 
 static const struct program program = {
-    .usage = "[-s] [-n LINES] [-i SECONDS] [-b BYTES] [-e NAME] [-r MS] "
-	     "[-k SECONDS] [-m SECONDS] [-H FIELD] [--] FILE",
+    .usage =
+	"[-s] [-n LINES] [-i SECONDS] [-b BYTES] [-e NAME] [-r MS] "
+	"[-k SECONDS] [-A NAME] [-m SECONDS] [-O ORIGIN] [-H FIELD] [--] FILE",
     .help =
 	"Makes an event of each line of FILE, as it grows and is rotated.\n"
 	"  -n, --lines LINES        begin so many lines back, or all (10)\n"

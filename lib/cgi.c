@@ -14,6 +14,7 @@
 #include "util.h"
 
 #define FIELD_NAME_MAX 128 /* of a variable that a field becomes */
+#define ASKED_MAX 1024     /* bytes of what a preflight asks for */
 
 /* The value of %XX, where text is at the %; -1 where that is none. */
 static int
@@ -79,26 +80,37 @@ query_last_event_id(const char *query)
 	return "";
 }
 
+/* by the bits of enum cgi_method */
+static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS"};
+#define METHODS (sizeof(methods) / sizeof(*methods))
+
+/* A variable, "" if it is not set. */
+static const char *
+variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value == NULL ? "" : value;
+}
+
 int
 cgi_request(struct cgi_request *request, const char *name)
 {
 	const char *method = getenv("REQUEST_METHOD");
-	const char *query = getenv("QUERY_STRING");
 
 	request->served = method != NULL;
 	request->nph = strncmp(name, "nph-", 4) == 0;
-	request->method = CGI_OTHER;
-	if (method == NULL || strcmp(method, "GET") == 0)
-		request->method = CGI_GET;
-	else if (strcmp(method, "HEAD") == 0)
-		request->method = CGI_HEAD;
-	else if (strcmp(method, "POST") == 0)
-		request->method = CGI_POST;
-
-	request->last_event_id = getenv("HTTP_LAST_EVENT_ID");
-	if (request->last_event_id == NULL || *request->last_event_id == '\0')
+	request->method = method == NULL ? CGI_GET : CGI_OTHER;
+	for (size_t i = 0; method != NULL && i < METHODS; i++)
+		if (strcmp(method, methods[i]) == 0)
+			request->method = (enum cgi_method)(1U << i);
+	request->origin = variable("HTTP_ORIGIN");
+	request->asked_headers =
+	    variable("HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
+	request->last_event_id = variable("HTTP_LAST_EVENT_ID");
+	if (*request->last_event_id == '\0')
 		request->last_event_id =
-		    query_last_event_id(query == NULL ? "" : query);
+		    query_last_event_id(variable("QUERY_STRING"));
 	return request->last_event_id == NULL ? -1 : 0;
 }
 
@@ -146,15 +158,14 @@ read_header(char *text, size_t *length)
 	return 431;
 }
 
-static const char token[] = "!#$%&'*+-.^_`|~0123456789"
-			    "abcdefghijklmnopqrstuvwxyz"
-			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define TOKEN LETTERS "0123456789!#$%&'*+-.^_`|~"
 
 /* METHOD SP TARGET SP VERSION (RFC 9112 section 3). Returns the status. */
 static int
 parse_request_line(char *line)
 {
-	size_t method_n = strspn(line, token);
+	size_t method_n = strspn(line, TOKEN);
 	char *target = line + method_n + 1, *version, *query;
 
 	if (method_n == 0 || line[method_n] != ' ')
@@ -211,8 +222,8 @@ field_variable(char to[FIELD_NAME_MAX], const char *name)
 static int
 parse_field(char *line)
 {
-	char variable[FIELD_NAME_MAX], *to = variable, *value;
-	size_t n = strspn(line, token);
+	char name[FIELD_NAME_MAX], *to = name, *value;
+	size_t n = strspn(line, TOKEN);
 
 	if (n == 0 || line[n] != ':')
 		return 400;
@@ -222,10 +233,10 @@ parse_field(char *line)
 	n = strlen(value);
 	while (n > 0 && strchr(" \t", value[n - 1]) != NULL)
 		value[--n] = '\0';
-	if (!field_variable(variable, line))
+	if (!field_variable(name, line))
 		return 200;
-	if (strcmp(variable, "HTTP_CONTENT_TYPE") == 0 ||
-	    strcmp(variable, "HTTP_CONTENT_LENGTH") == 0)
+	if (strcmp(name, "HTTP_CONTENT_TYPE") == 0 ||
+	    strcmp(name, "HTTP_CONTENT_LENGTH") == 0)
 		to += 5;
 	return setenv(to, value, 1) == -1 ? 500 : 200;
 }
@@ -329,14 +340,33 @@ cgi_own_args(int argc, char *const argv[])
 	return argc - same;
 }
 
+static bool
+is_type(const char *field)
+{
+	return strncasecmp(field, "Content-Type:", 13) == 0;
+}
+
+/* Whether it is that of a stream, alone or with parameters. */
+static bool
+is_stream_type(const char *field)
+{
+	static const char type[] = "text/event-stream";
+	const char *value = field + 13 + strspn(field + 13, " \t");
+	const char *end = value + sizeof(type) - 1;
+
+	return strncasecmp(value, type, sizeof(type) - 1) == 0 &&
+	       strchr(";", end[strspn(end, " \t")]) != NULL; /* or its end */
+}
+
 bool
 cgi_field_ok(const char *field)
 {
-	static const char *const framing[] = {"Content-Length", "Content-Type",
-	    "Location", "Status", "Transfer-Encoding"};
-	size_t n = strspn(field, token);
+	static const char *const framing[] = {
+	    "Content-Length", "Location", "Status", "Transfer-Encoding"};
+	size_t n = strspn(field, TOKEN);
 
-	if (n == 0 || field[n] != ':')
+	if (n == 0 || field[n] != ':' ||
+	    (is_type(field) && !is_stream_type(field)))
 		return false;
 	for (size_t i = 0; i < sizeof(framing) / sizeof(*framing); i++)
 		if (strncasecmp(field, framing[i], n) == 0 &&
@@ -369,30 +399,71 @@ put(struct frame *frame, const char *text)
 	frame_raw(frame, text, strlen(text));
 }
 
+bool
+cgi_has_field(const char *const field[], size_t fields, const char *name)
+{
+	size_t n = strcspn(name, ":");
+
+	for (size_t i = 0; i < fields; i++)
+		if (strncasecmp(field[i], name, n) == 0 && field[i][n] == ':')
+			return true;
+	return false;
+}
+
 /* One field, unless the operator gave one of that name. */
 static void
 put_field(struct frame *frame, const struct cgi_response *response,
     const char *name, const char *value)
 {
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < response->extras; i++)
-		if (strncasecmp(response->extra[i], name, n) == 0 &&
-		    response->extra[i][n] == ':')
-			return;
+	if (cgi_has_field(response->extra, response->extras, name))
+		return;
 	put(frame, name);
 	put(frame, ": ");
 	put(frame, value);
 	put(frame, "\r\n");
 }
 
+/* A field that lists the methods which the response allows. */
+static void
+put_methods(
+    struct frame *frame, const struct cgi_response *response, const char *name)
+{
+	const char *between = ": ";
+
+	if (cgi_has_field(response->extra, response->extras, name))
+		return;
+	put(frame, name);
+	for (size_t i = 0; i < METHODS; i++)
+		if (response->methods & 1U << i) {
+			put(frame, between);
+			put(frame, methods[i]);
+			between = ", ";
+		}
+	put(frame, "\r\n");
+}
+
+/*
+ * What a preflight asks for (Fetch Standard). The fields that it names are
+ * allowed: the programs read only one of them, and a command is the operator's.
+ */
+static void
+put_preflight(struct frame *frame, const struct cgi_request *request,
+    const struct cgi_response *response)
+{
+	const char *asked = request->asked_headers;
+	size_t n = strspn(asked, TOKEN ", "); /* names of fields */
+
+	put_methods(frame, response, "Access-Control-Allow-Methods");
+	if (asked[n] == '\0' && n > 0 && n <= ASKED_MAX)
+		put_field(
+		    frame, response, "Access-Control-Allow-Headers", asked);
+	put_field(frame, response, "Access-Control-Max-Age", "86400");
+}
+
 void
 cgi_respond(struct frame *frame, const struct cgi_request *request,
     const struct cgi_response *response)
 {
-	/* by the bits of enum cgi_method */
-	static const char *const allowed[] = {"", "GET", "HEAD", "GET, HEAD",
-	    "POST", "GET, POST", "HEAD, POST", "GET, HEAD, POST"};
 	int status = response->status;
 
 	if (request->nph || status != 200) {
@@ -400,9 +471,10 @@ cgi_respond(struct frame *frame, const struct cgi_request *request,
 		put(frame, reason(status));
 		put(frame, "\r\n");
 	}
-	if (status != 204)
-		put_field(frame, response, "Content-Type",
-		    status == 200 ? "text/event-stream" : "text/plain");
+	if (status == 200)
+		put_field(frame, response, "Content-Type", "text/event-stream");
+	else if (status != 204)
+		put(frame, "Content-Type: text/plain\r\n");
 	put_field(frame, response, "Cache-Control", "no-cache");
 	if (request->nph || status == 200)
 		put_field(frame, response, "Connection",
@@ -410,9 +482,12 @@ cgi_respond(struct frame *frame, const struct cgi_request *request,
 	if (status == 200)
 		put_field(frame, response, "X-Accel-Buffering", "no");
 	if (status == 405)
-		put_field(
-		    frame, response, "Allow", allowed[response->methods & 7]);
+		put_methods(frame, response, "Allow");
+	if (status == 204 && request->method == CGI_OPTIONS)
+		put_preflight(frame, request, response);
 	for (size_t i = 0; i < response->extras; i++) {
+		if (status != 200 && is_type(response->extra[i]))
+			continue;
 		put(frame, response->extra[i]);
 		put(frame, "\r\n");
 	}

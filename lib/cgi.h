@@ -19,7 +19,8 @@ enum cgi_method {
 	CGI_GET = 1,
 	CGI_HEAD = 2,
 	CGI_POST = 4,
-	CGI_OTHER = 8,
+	CGI_OPTIONS = 8,
+	CGI_OTHER = 16,
 };
 
 struct cgi_request {
@@ -31,12 +32,18 @@ struct cgi_request {
 	 * else "". Any bytes but NUL, of any length: a stranger wrote it.
 	 */
 	const char *last_event_id;
+	/*
+	 * Of a page's request for another site (Fetch Standard): where the page
+	 * is from, and what a preflight asks to send; "" if there is no such.
+	 */
+	const char *origin;
+	const char *asked_headers;
 };
 
 /* What a response header is made of. */
 struct cgi_response {
 	int status;               /* 200 is the event stream */
-	unsigned int methods;     /* for 405: an OR of enum cgi_method */
+	unsigned int methods;     /* an OR of enum cgi_method: if it allows */
 	const char *const *extra; /* fields that cgi_field_ok accepts */
 	size_t extras;
 };
@@ -65,13 +72,19 @@ int cgi_own_args(int argc, char *const argv[]);
 
 /*
  * Whether field, "Name: value", can be one more header field: a token, a
- * colon, no control character, and none of those that frame the response.
+ * colon, no control character, and none of those that frame the response; as
+ * Content-Type text/event-stream with whatever parameters, which counts for
+ * the stream alone.
  */
 bool cgi_field_ok(const char *field);
 
+/* Whether one of the fields has the name that name is, up to its colon. */
+bool cgi_has_field(const char *const field[], size_t fields, const char *name);
+
 /*
  * Writes the header of response with the empty line that ends it; after a
- * status of an error also its one-line body, unless the method is HEAD.
+ * status of an error also its one-line body, unless the method is HEAD. To
+ * OPTIONS, 204 is the answer to a preflight.
  */
 void cgi_respond(struct frame *frame, const struct cgi_request *request,
     const struct cgi_response *response);

@@ -291,18 +291,38 @@ forget_starts(struct channel *channel)
 /*
  * Header, retry field or comment, gap; then the ring. It may be gone then.
  */
+/* Header fields for a viewer: those of the setup, and for its origin. */
+struct extra {
+	const char *field[CHANNEL_EXTRA_MAX + ORIGIN_FIELDS];
+	size_t n;
+};
+
+static void
+find_extra(const struct channel *channel, const struct viewer *viewer,
+    struct extra *extra)
+{
+	const struct channel_setup *setup = channel->setup;
+
+	for (size_t i = 0; i < setup->extras; i++)
+		extra->field[i] = setup->extra[i];
+	extra->n = origin_fields(setup->origins,
+	    viewer->flags >> HAND_ORIGIN_SHIFT, extra->field, setup->extras);
+}
+
+/* Header, retry field or comment, gap; then the ring. It may be gone then. */
 static void
 greet(struct channel *channel, struct viewer *viewer)
 {
 	struct frame *frame = &channel->frame;
 	struct door door = {&channel->viewers, viewer};
 	int64_t retry = retry_ms(channel);
+	struct extra extra;
 
+	find_extra(channel, viewer, &extra);
 	frame_init(frame, write_greeting, &door);
 	if (!(viewer->flags & VIEWER_GREETED)) {
 		header_write(&channel->header, frame,
-		    (viewer->flags & VIEWER_NPH) != 0, channel->setup->extra,
-		    channel->setup->extras);
+		    (viewer->flags & VIEWER_NPH) != 0, extra.field, extra.n);
 		if (retry >= 0)
 			frame_retry(frame, (uint64_t)retry);
 		else
@@ -332,12 +352,12 @@ respond(struct channel *channel, struct viewer *viewer, int status)
 	    .nph = (viewer->flags & VIEWER_NPH) != 0,
 	    .method = CGI_GET,
 	};
-	struct cgi_response response = {
-	    .status = status,
-	    .extra = channel->setup->extra,
-	    .extras = channel->setup->extras,
-	};
+	struct extra extra;
+	struct cgi_response response = {.status = status};
 
+	find_extra(channel, viewer, &extra);
+	response.extra = extra.field;
+	response.extras = extra.n;
 	frame_init(frame, write_whole, viewer);
 	cgi_respond(frame, &request, &response);
 	if (status == 200)
@@ -353,6 +373,7 @@ static void
 respond_all(struct channel *channel, int status)
 {
 	struct frame *frame = &channel->frame;
+	struct extra extra;
 	size_t i = 0;
 
 	while (i < channel->viewers.n) {
@@ -366,10 +387,10 @@ respond_all(struct channel *channel, int status)
 			respond(channel, viewer, status);
 			continue;
 		}
+		find_extra(channel, viewer, &extra);
 		frame_init(frame, write_whole, viewer);
 		header_write(&channel->header, frame,
-		    (viewer->flags & VIEWER_NPH) != 0, channel->setup->extra,
-		    channel->setup->extras);
+		    (viewer->flags & VIEWER_NPH) != 0, extra.field, extra.n);
 		frame_raw(frame, channel->answer, channel->answer_n);
 		(void)frame_flush(frame); /* it is over either way */
 		viewers_remove(&channel->viewers, viewer);
@@ -778,6 +799,7 @@ pass_on(void *to, const struct viewer *viewer)
 
 	if (viewer->flags & VIEWER_NPH)
 		message.flags |= HAND_NPH;
+	message.flags |= viewer->flags & HAND_ORIGIN;
 	if (!(viewer->flags & VIEWER_WAITS))
 		message.flags |= HAND_GREETED;
 	hand_set_id(&message, channel->last_id, channel->last_id_n);
@@ -995,6 +1017,7 @@ take_viewer(struct channel *channel, int guest,
 		new.flags |= VIEWER_NPH;
 	if (message->flags & HAND_FURTHER)
 		new.flags |= VIEWER_FURTHER;
+	new.flags |= message->flags &HAND_ORIGIN;
 	if (viewers_add(viewers, &new) == -1) {
 		(void)hand_answer(guest, HAND_FULL);
 		return;
@@ -1231,6 +1254,13 @@ never_began(const struct channel *channel)
 	       channel->viewers.n > 0;
 }
 
+static int
+write_beat(void *to, const char *bytes, size_t n)
+{
+	viewers_beat(to, bytes, n);
+	return 0;
+}
+
 /* What is due. False: the channel has ended. */
 static bool
 keep_time(struct channel *channel)
@@ -1259,7 +1289,9 @@ keep_time(struct channel *channel)
 	if (is_due(exit_due(channel), now_ns) || never_began(channel))
 		end_program(channel);
 	if (is_due(beat_due(channel), now_ns)) {
-		viewers_beat(viewers, ":\n\n", 3);
+		frame_init(&channel->frame, write_beat, viewers);
+		frame_beat(&channel->frame, &channel->setup->beat);
+		(void)frame_flush(&channel->frame); /* it cannot fail */
 		channel->sent_ns = now_ns;
 	}
 	if (viewers->n > 0)

@@ -11,10 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frame.h"
 #include "meet.h"
+#include "origin.h"
 
 #define CHANNEL_RING_MIN 4096
 #define CHANNEL_RING_MAX (1 << 30)
+#define CHANNEL_EXTRA_MAX 32
 
 struct channel_setup {
 	char *const *command; /* the program with its arguments */
@@ -35,11 +38,13 @@ struct channel_setup {
 
 	size_t ring_size;  /* bytes, from CHANNEL_RING_MIN */
 	int64_t linger_ns; /* after the last viewer, or the stream's end */
-	int64_t beat_ns;   /* silence before a comment; 0 for never */
+	int64_t beat_ns;   /* silence before beat; 0 for never */
+	struct event beat; /* for frame_beat; at most PIPE_BUF bytes */
 	int64_t limit_ns;  /* of a viewer's stream; 0 for none */
 	int64_t retry_ms;  /* first to each viewer; -1 for the program's */
-	const char *const *extra; /* header fields */
+	const char *const *extra; /* header fields, CHANNEL_EXTRA_MAX at most */
 	size_t extras;
+	const struct origins *origins; /* what HAND_ORIGIN counts */
 
 	bool keep_stderr; /* the program's goes there, else through say */
 	void (*say)(const char *text); /* one line, which may hold anything */

@@ -9,6 +9,9 @@
 
 #include "util.h"
 
+#define AHEAD_MIN 128 /* see check */
+#define AHEAD_MAX 8192
+
 void
 frame_init(struct frame *frame, frame_sink *sink, void *to)
 {
@@ -51,16 +54,39 @@ frame_raw(struct frame *frame, const char *bytes, size_t n)
 	}
 }
 
+static bool
+is_utf8(struct bytes text)
+{
+	return text.n == 0 ||
+	       util_utf8_end(text.at, text.at + text.n) == text.at + text.n;
+}
+
+/* As UTF-8: U+FFFD in the place of each part that is none. */
+static void
+put_text(struct frame *frame, const char *at, size_t n)
+{
+	const char *end = at + n, *wrong;
+	bool whole;
+
+	while ((wrong = util_utf8_end(at, end)) < end) {
+		frame_raw(frame, at, (size_t)(wrong - at));
+		frame_raw(frame, "\xef\xbf\xbd", 3);
+		at = util_character_end(wrong, end, &whole);
+	}
+	frame_raw(frame, at, (size_t)(end - at));
+}
+
 /* One line: a name with its colon and space, a value, LF. */
 static void
 put_field(struct frame *frame, const char *name, size_t name_n,
-    const char *value, size_t value_n)
+    const char *value, size_t value_n, bool utf8)
 {
 	char *to;
 
-	if (name_n + value_n + 1 >= sizeof(frame->buffer) - frame->used) {
+	if (name_n + value_n + 1 >= sizeof(frame->buffer) - frame->used ||
+	    !utf8) {
 		frame_raw(frame, name, name_n);
-		frame_raw(frame, value, value_n);
+		put_text(frame, value, value_n);
 		frame_raw(frame, "\n", 1);
 		return;
 	}
@@ -77,7 +103,7 @@ frame_retry(struct frame *frame, uint64_t ms)
 {
 	char digits[UTIL_DIGITS_MAX];
 
-	put_field(frame, "retry: ", 7, digits, util_digits(digits, ms));
+	put_field(frame, "retry: ", 7, digits, util_digits(digits, ms), true);
 	frame_raw(frame, "\n", 1);
 }
 
@@ -101,10 +127,12 @@ static void
 put_data(struct frame *frame, struct bytes data)
 {
 	const char *at = data.at, *end = data.at + data.n, *line_end;
+	bool utf8 = is_utf8(data);
 
 	for (;;) {
 		line_end = util_line_end(at, end);
-		put_field(frame, "data: ", 6, at, (size_t)(line_end - at));
+		put_field(
+		    frame, "data: ", 6, at, (size_t)(line_end - at), utf8);
 		if (line_end == end)
 			return;
 		at = line_end + 1;
@@ -117,9 +145,11 @@ void
 frame_fields(struct frame *frame, const struct event *event)
 {
 	if (event->id.n > 0 && frame_field_ok(event->id))
-		put_field(frame, "id: ", 4, event->id.at, event->id.n);
+		put_field(frame, "id: ", 4, event->id.at, event->id.n,
+		    is_utf8(event->id));
 	if (event->event.n > 0 && frame_field_ok(event->event))
-		put_field(frame, "event: ", 7, event->event.at, event->event.n);
+		put_field(frame, "event: ", 7, event->event.at, event->event.n,
+		    is_utf8(event->event));
 }
 
 void
@@ -129,8 +159,17 @@ frame_event(struct frame *frame, const struct event *event)
 	if (event->data.n > 0)
 		put_data(frame, event->data);
 	else
-		put_field(frame, "data: ", 6, NULL, 0);
+		put_field(frame, "data: ", 6, "", 0, true);
 	frame_raw(frame, "\n", 1);
+}
+
+void
+frame_beat(struct frame *frame, const struct event *beat)
+{
+	if (beat->event.n > 0)
+		frame_event(frame, beat);
+	else
+		frame_comment(frame);
 }
 
 /* Copies one after the other; returns the end of both. */
@@ -149,7 +188,9 @@ frame_line(struct frame *frame, const struct event *event)
 		      event->event.n + event->data.n;
 	char *to = frame->buffer + frame->used;
 
-	if (most > sizeof(frame->buffer) - frame->used || event->data.n == 0) {
+	if (most > sizeof(frame->buffer) - frame->used || event->data.n == 0 ||
+	    !is_utf8(event->data) || !is_utf8(event->event) ||
+	    !is_utf8(event->id)) {
 		frame_event(frame, event);
 		return;
 	}
@@ -181,16 +222,34 @@ copy_prefix(char *to, struct bytes type)
 	return to + 6;
 }
 
+/*
+ * How far the text of lines is UTF-8: the first one, and more of them at
+ * once, which is faster, but no more than twice what was taken.
+ */
+static const char *
+check(const char *at, const char *end, size_t line, size_t *ahead)
+{
+	size_t n = line + *ahead;
+
+	if (n > (size_t)(end - at))
+		n = (size_t)(end - at);
+	if (*ahead < AHEAD_MAX)
+		*ahead *= 2;
+	return util_utf8_end(at, at + n);
+}
+
 size_t
 frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
     size_t line_max)
 {
 	const size_t fixed = (type.n > 0 ? 7 + type.n + 1 : 0) + 6 + 2;
-	const char *from = at, *end = at + n;
-	size_t room, most, line;
+	const char *from = at, *end = at + n, *checked = at;
+	size_t room, most, line, ahead = AHEAD_MIN;
+	bool ascii = false;
 	char *to;
 
-	if (fixed >= sizeof(frame->buffer) || !frame_field_ok(type))
+	if (fixed >= sizeof(frame->buffer) || !frame_field_ok(type) ||
+	    !is_utf8(type))
 		return 0;
 	while (at < end && frame->error == 0) {
 		room = sizeof(frame->buffer) - frame->used;
@@ -201,7 +260,7 @@ frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
 		line = most;
 		if (most > 0) {
 			to = copy_prefix(to, type);
-			line = util_copy_line(to, at, most);
+			line = util_copy_line(to, at, most, &ascii);
 		}
 		if (line == most && frame->used > 0 &&
 		    most < (size_t)(end - at)) {
@@ -210,6 +269,11 @@ frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
 		}
 		if (line == most || at[line] == '\r' || line > line_max)
 			break;
+		if (at + line > checked && !ascii) {
+			checked = check(at, end, line, &ahead);
+			if (at + line > checked)
+				break;
+		}
 		to[line] = '\n';
 		to[line + 1] = '\n';
 		frame->used += fixed + line;

@@ -2,7 +2,9 @@
  * frame: the encoder of the event stream format (WHATWG HTML, section 9.2.5).
  * It turns fields into frames, each ended by an empty line, in a buffer of
  * its own; a full or flushed buffer goes to the caller's sink. It does no
- * I/O, and no byte of a value can end a line, a field or a frame early.
+ * I/O, and no byte of a value can end a line, a field or a frame early. The
+ * format is UTF-8: of id, type and data, each part that is none becomes U+FFFD
+ * (as the decoder of WHATWG Encoding does it).
  */
 #ifndef FRAME_H
 #define FRAME_H
@@ -64,6 +66,9 @@ void frame_retry(struct frame *frame, uint64_t ms);
 /* An empty comment: a sign of life that no viewer sees. */
 void frame_comment(struct frame *frame);
 
+/* A sign of life that viewers see, if beat has a type; else a comment. */
+void frame_beat(struct frame *frame, const struct event *beat);
+
 /*
  * One event: id, event, data. An id or an event type that frame_field_ok
  * refuses is left out; the caller asks first if it wants to say so.
@@ -82,7 +87,8 @@ void frame_line(struct frame *frame, const struct event *event);
 /*
  * An event of that type (none where type.n is 0) for each line of n bytes
  * that ends with LF, holds no CR and is line_max bytes long at the most.
- * Stops before the first line that is otherwise, or too long for the buffer.
+ * Stops before the first line that is otherwise, no UTF-8, or too long for the
+ * buffer.
  * Returns how many bytes it took: whole lines. The fast way of filters.
  */
 size_t frame_lines(struct frame *frame, struct bytes type, const char *at,

@@ -23,6 +23,10 @@ enum hand_flags {
 	HAND_QUIT = 32,   /* no viewer: the channel ends; that is the answer */
 };
 
+/* In these bits, the number that origin_find gave to the viewer's origin. */
+#define HAND_ORIGIN_SHIFT 24
+#define HAND_ORIGIN (UINT32_C(0xff) << HAND_ORIGIN_SHIFT)
+
 enum hand_answer {
 	HAND_LOST,    /* there was none: the channel has ended */
 	HAND_LATE,    /* none came in time */

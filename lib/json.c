@@ -62,58 +62,15 @@ put_escape(struct frame *frame, unsigned char byte)
 	frame_raw(frame, escape, 2);
 }
 
-/* How many bytes follow a first one, and the range of the second. */
-static int
-follow(unsigned char first, unsigned char *low, unsigned char *high)
-{
-	*low = 0x80;
-	*high = 0xbf;
-	switch (first) {
-	case 0xe0: *low = 0xa0; break;
-	case 0xed: *high = 0x9f; break;
-	case 0xf0: *low = 0x90; break;
-	case 0xf4: *high = 0x8f; break;
-	default: break;
-	}
-	if (first >= 0xc2 && first <= 0xdf)
-		return 1;
-	if (first >= 0xe0 && first <= 0xef)
-		return 2;
-	return first >= 0xf0 && first <= 0xf4 ? 3 : 0;
-}
-
-/*
- * The character at at, which is not ASCII, or the longest part of one: the
- * end of it, and whether it is whole.
- */
-static const char *
-character_end(const char *at, const char *end, int *whole)
-{
-	unsigned char low, high;
-	int left = follow((unsigned char)*at++, &low, &high);
-
-	*whole = left > 0;
-	for (; left > 0; left--, at++) {
-		if (at == end || (unsigned char)*at < low ||
-		    (unsigned char)*at > high) {
-			*whole = 0;
-			break;
-		}
-		low = 0x80;
-		high = 0xbf;
-	}
-	return at;
-}
-
 /* Characters beyond ASCII, as many as follow each other. */
 static const char *
 put_beyond(struct frame *frame, const char *at, const char *end)
 {
 	const char *from = at, *next;
-	int whole;
+	bool whole;
 
 	while (at < end && (unsigned char)*at >= 0x80) {
-		next = character_end(at, end, &whole);
+		next = util_character_end(at, end, &whole);
 		if (!whole) {
 			frame_raw(frame, from, (size_t)(at - from));
 			frame_raw(frame, replacement, 3);

@@ -15,24 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "help.h"
 #include "util.h"
-
-#ifndef VERSION
-#error "VERSION comes from the Makefile"
-#endif
-
-static const char event_help[] =
-    "  -e, --event NAME         event type (none: message)\n";
-
-static const char common_help[] =
-    "  -r, --retry MS           reconnection time, sent once, first\n"
-    "  -k, --keepalive SECONDS  a comment after a silence (15; 0: never)\n"
-    "  -m, --max-time SECONDS   close between two events (0: never)\n"
-    "  -H, --header FIELD       one more response header field, Name: value\n"
-    "Seconds are decimal (0.25).\n";
-
-static const char last_help[] = "  -h, --help               this text\n"
-				"  -V, --version            the version\n";
 
 static void
 warn_list(const struct stream *stream, const char *format, va_list list)
@@ -66,13 +50,19 @@ stream_warn(const struct stream *stream, const char *format, ...)
 static void
 respond(struct stream *stream, int status)
 {
+	const char *extra[STREAM_HEADERS_MAX + ORIGIN_FIELDS];
 	struct cgi_response response = {
 	    .status = status,
 	    .methods = stream->program->methods,
-	    .extra = stream->header,
-	    .extras = stream->headers,
+	    .extra = extra,
 	};
 
+	if (stream->origins.n > 0)
+		response.methods |= CGI_OPTIONS;
+	memcpy(extra, stream->header, sizeof(stream->header));
+	response.extras = origin_fields(&stream->origins,
+	    origin_find(&stream->origins, stream->request.origin), extra,
+	    stream->headers);
 	cgi_respond(&stream->frame, &stream->request, &response);
 }
 
@@ -272,11 +262,12 @@ stream_init(struct stream *stream, const struct program *program, int argc,
 	stream->event = NULL;
 	stream->retry_ms = -1;
 	stream->beat_ns = 15 * UTIL_SECOND_NS;
+	stream->beat = (struct event){.data = {"15", 2}};
 	stream->limit_ns = 0;
-	stream->headers = 0;
+	stream->headers = stream->origins.n = 0;
 	stream->failed = 0;
 	frame_init(&stream->frame, loop_write, &stream->loop);
-	stream->request = (struct cgi_request){.method = CGI_GET};
+	stream->request = (struct cgi_request){.method = CGI_GET, .origin = ""};
 	if (!program->shell_only && getenv("REQUEST_METHOD") != NULL)
 		loop_close_inherited(program->inherits);
 	if ((!program->shell_only &&
@@ -286,34 +277,22 @@ stream_init(struct stream *stream, const struct program *program, int argc,
 	return program->shell_only ? argc : own_args(program, argc, argv);
 }
 
-/* Prints to stdout and exits: 0, or 1 where it could not be written. */
-static _Noreturn void
-print(struct stream *stream, const char *const text[], size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		frame_raw(&stream->frame, text[i], strlen(text[i]));
-	exit(stream_close(stream));
-}
-
+/* To stdout; the exit status is 1 where it could not be written. */
 static _Noreturn void
 print_help(struct stream *stream)
 {
 	const struct program *program = stream->program;
-	bool common = !program->shell_only;
-	bool event = common && strstr(program->usage, "[-e NAME]") != NULL;
-	const char *const text[] = {"usage: ", stream->name, " ",
-	    program->usage, "\n", program->help, event ? event_help : "",
-	    common ? common_help : "", last_help};
 
-	print(stream, text, sizeof(text) / sizeof(*text));
+	help_write(&stream->frame, stream->name, program->usage, program->help,
+	    !program->shell_only);
+	exit(stream_close(stream));
 }
 
 static _Noreturn void
 print_version(struct stream *stream)
 {
-	const char *const text[] = {stream->name, " ", VERSION, "\n"};
-
-	print(stream, text, sizeof(text) / sizeof(*text));
+	help_write_version(&stream->frame, stream->name);
+	exit(stream_close(stream));
 }
 
 uint64_t
@@ -343,10 +322,16 @@ stream_seconds(struct stream *stream, int letter, bool zero_ok)
 	return ns;
 }
 
+static struct bytes
+bytes_of(const char *text)
+{
+	return (struct bytes){text, strlen(text)};
+}
+
 const char *
 stream_event_type(struct stream *stream, int letter)
 {
-	if (!frame_field_ok((struct bytes){optarg, strlen(optarg)}))
+	if (!frame_field_ok(bytes_of(optarg)))
 		stream_refuse(stream, 500, STREAM_USAGE,
 		    "-%c '%.100s': an event type is one line", letter, optarg);
 	return optarg;
@@ -366,6 +351,15 @@ refuse_option(struct stream *stream, int option, char *const argv[])
 }
 
 static void
+set_alive(struct stream *stream)
+{
+	stream->beat.event = bytes_of(stream_event_type(stream, 'A'));
+	if (stream->beat.event.n > STREAM_ALIVE_MAX)
+		stream_refuse(stream, 500, STREAM_USAGE,
+		    "-A: its type is longer than %d bytes", STREAM_ALIVE_MAX);
+}
+
+static void
 add_header(struct stream *stream)
 {
 	if (!cgi_field_ok(optarg))
@@ -377,6 +371,17 @@ add_header(struct stream *stream)
 		stream_refuse(stream, 500, STREAM_USAGE,
 		    "-H: more than %d header fields", STREAM_HEADERS_MAX);
 	stream->header[stream->headers++] = optarg;
+}
+
+static void
+add_origin(struct stream *stream)
+{
+	if (origin_add(&stream->origins, optarg) == -1)
+		stream_refuse(stream, 500, STREAM_USAGE, "-O '%.100s': %s",
+		    optarg,
+		    errno == EINVAL ? "not scheme://host[:port] in lower case, "
+				      "null or *"
+				    : strerror(errno));
 }
 
 int
@@ -395,11 +400,14 @@ stream_option(struct stream *stream, int argc, char *argv[])
 			break;
 		case 'k':
 			stream->beat_ns = stream_seconds(stream, 'k', true);
+			stream->beat.data = bytes_of(optarg);
 			break;
+		case 'A': set_alive(stream); break;
 		case 'm':
 			stream->limit_ns = stream_seconds(stream, 'm', true);
 			break;
 		case 'H': add_header(stream); break;
+		case 'O': add_origin(stream); break;
 		case 'h': print_help(stream);
 		case 'V': print_version(stream);
 		case ':':
@@ -426,6 +434,13 @@ stream_request(struct stream *stream)
 		if (cgi_request(request, stream->name) == -1)
 			stream_fail(stream, STREAM_FAILURE, "request");
 	}
+	if (stream->origins.n > 0 && *request->origin != '\0' &&
+	    origin_find(&stream->origins, request->origin) == 0)
+		stream_refuse(stream, 403, EXIT_SUCCESS,
+		    "request refused: -O names no origin '%.100s'",
+		    request->origin);
+	if (stream->origins.n > 0 && request->method == CGI_OPTIONS)
+		exit(stream_no_content(stream));
 	if (request->served && !(stream->program->methods & request->method))
 		stream_refuse(stream, 405, EXIT_SUCCESS,
 		    "request refused: its method is none of those allowed");
@@ -471,7 +486,7 @@ stream_wait(struct stream *stream)
 		}
 		if (reason != LOOP_BEAT)
 			return reason;
-		frame_comment(&stream->frame);
+		frame_beat(&stream->frame, &stream->beat);
 	}
 }
 

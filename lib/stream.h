@@ -13,6 +13,7 @@
 #include "cgi.h"
 #include "frame.h"
 #include "loop.h"
+#include "origin.h"
 
 #define STREAM_FAILURE 1
 #define STREAM_USAGE 2
@@ -20,6 +21,7 @@
 #define STREAM_SECONDS_MAX INT64_C(1000000000)
 #define STREAM_INTERVAL_MIN_NS INT64_C(1000000) /* shorter would only spin */
 #define STREAM_RETRY_MAX INT32_MAX /* what timers in browsers can hold */
+#define STREAM_ALIVE_MAX 200       /* bytes of -A */
 #define STREAM_HEADERS_MAX 32
 #define STREAM_DRAIN_MAX 16777216 /* bytes of a body that nobody reads */
 #define STREAM_DRAIN_MS 5000
@@ -27,13 +29,15 @@
 #define STREAM_BACK_MAX_MS 15000
 
 /* The options that mean the same everywhere; letters and long names. */
-#define STREAM_LETTERS "+:e:r:k:m:H:hV"
+#define STREAM_LETTERS "+:e:r:k:A:m:H:O:hV"
 #define STREAM_LONG_OPTIONS                              \
 	{"event", required_argument, NULL, 'e'},         \
 	    {"retry", required_argument, NULL, 'r'},     \
 	    {"keepalive", required_argument, NULL, 'k'}, \
+	    {"alive", required_argument, NULL, 'A'},     \
 	    {"max-time", required_argument, NULL, 'm'},  \
 	    {"header", required_argument, NULL, 'H'},    \
+	    {"origin", required_argument, NULL, 'O'},    \
 	    {"help", no_argument, NULL, 'h'},            \
 	{                                                \
 		"version", no_argument, NULL, 'V'        \
@@ -58,9 +62,11 @@ struct stream {
 	const char *event; /* -e, or NULL */
 	int64_t retry_ms;  /* -r, or -1 */
 	int64_t beat_ns;   /* -k, 0 for never */
+	struct event beat; /* -A, or a comment where it has no type */
 	int64_t limit_ns;  /* -m, 0 for never */
 	const char *header[STREAM_HEADERS_MAX];
 	size_t headers;
+	struct origins origins; /* -O */
 
 	struct cgi_request request;
 	struct loop loop;
@@ -94,8 +100,9 @@ const char *stream_event_type(struct stream *stream, int letter);
 
 /*
  * After the options: an HTTP request is read where there is none in the
- * environment of an nph- program, and a method that the program does not
- * answer is refused, which exits with 0.
+ * environment of an nph- program. An origin that -O does not name is refused,
+ * and so is a method that the program does not answer; a preflight is
+ * answered: these exit with 0.
  */
 void stream_request(struct stream *stream);
 

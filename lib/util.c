@@ -10,6 +10,7 @@
 
 #ifdef __SSE2__
 #include <emmintrin.h>
+#define STRETCH 256 /* see skip_utf8 */
 #endif
 
 int
@@ -147,23 +148,195 @@ util_line_end(const char *at, const char *end)
 }
 
 size_t
-util_copy_line(char *to, const char *at, size_t n)
+util_copy_line(char *to, const char *at, size_t n, bool *ascii)
 {
 	const char *from = at, *end = at + n, *line_end;
-
 #ifdef __SSE2__
+	__m128i all = _mm_setzero_si128();
+
 	/* one pass: what was copied is searched while it is in a register */
 	for (; end - at >= (ptrdiff_t)sizeof(__m128i); at += sizeof(__m128i)) {
 		__m128i sixteen = _mm_loadu_si128((const void *)at);
 		int found = line_ends(sixteen);
 
 		_mm_storeu_si128((void *)(to + (at - from)), sixteen);
-		if (found != 0)
+		all = _mm_or_si128(all, sixteen);
+		if (found != 0) {
+			*ascii = _mm_movemask_epi8(all) == 0;
 			return (size_t)(at - from) +
 			       (size_t)__builtin_ctz((unsigned int)found);
+		}
 	}
 #endif
+	*ascii = false;
 	line_end = util_line_end(at, end);
 	memcpy(to + (at - from), at, (size_t)(line_end - at));
 	return (size_t)(line_end - from);
+}
+
+/* How many bytes follow a first one, and the range of the second. */
+static int
+follow(unsigned char first, unsigned char *low, unsigned char *high)
+{
+	*low = 0x80;
+	*high = 0xbf;
+	switch (first) {
+	case 0xe0: *low = 0xa0; break;
+	case 0xed: *high = 0x9f; break;
+	case 0xf0: *low = 0x90; break;
+	case 0xf4: *high = 0x8f; break;
+	default: break;
+	}
+	if (first >= 0xc2 && first <= 0xdf)
+		return 1;
+	if (first >= 0xe0 && first <= 0xef)
+		return 2;
+	return first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+}
+
+const char *
+util_character_end(const char *at, const char *end, bool *whole)
+{
+	unsigned char low, high;
+	int left = follow((unsigned char)*at++, &low, &high);
+
+	*whole = left > 0;
+	for (; left > 0; left--, at++) {
+		if (at == end || (unsigned char)*at < low ||
+		    (unsigned char)*at > high) {
+			*whole = false;
+			break;
+		}
+		low = 0x80;
+		high = 0xbf;
+	}
+	return at;
+}
+
+#ifdef __SSE2__
+/* A bit for each of the sixteen bytes that is byte, from 0x80, or above. */
+static unsigned int
+from_on(__m128i sixteen, int byte)
+{
+	return (unsigned int)_mm_movemask_epi8(
+	    _mm_subs_epu8(sixteen, _mm_set1_epi8((char)(byte - 0x80))));
+}
+
+/* A bit for each of the sixteen bytes that is byte. */
+static unsigned int
+equal(__m128i sixteen, int byte)
+{
+	return (unsigned int)_mm_movemask_epi8(
+	    _mm_cmpeq_epi8(sixteen, _mm_set1_epi8((char)byte)));
+}
+
+static __m128i
+load(const char *at)
+{
+	return _mm_loadu_si128((const void *)at);
+}
+
+/*
+ * Whether the sixteen bytes at at, and the next one, are UTF-8. *more has a
+ * bit for each that must belong to a character before; those of the next.
+ */
+static bool
+are_utf8(const char *at, unsigned int *more)
+{
+	__m128i v = load(at), next = load(at + 1);
+	unsigned int first = from_on(v, 0xc0), three = from_on(v, 0xe0);
+	unsigned int wrong = first & ~from_on(v, 0xc2);
+	unsigned int inner = *more | first << 1 | three << 2;
+
+	if (three != 0) {
+		inner |= from_on(v, 0xf0) << 3;
+		wrong |= from_on(v, 0xf5) |
+			 (equal(v, 0xe0) & ~from_on(next, 0xa0)) |
+			 (equal(v, 0xed) & from_on(next, 0xa0)) |
+			 (equal(v, 0xf0) & ~from_on(next, 0x90)) |
+			 (equal(v, 0xf4) & from_on(next, 0x90));
+	}
+	*more = inner >> 16;
+	return (wrong | ((inner ^ from_on(v, 0x80) ^ first) & 0xffff)) == 0;
+}
+
+static bool
+are_ascii(const char *at)
+{
+	return from_on(_mm_or_si128(_mm_or_si128(load(at), load(at + 16)),
+			   _mm_or_si128(load(at + 32), load(at + 48))),
+		   0x80) == 0;
+}
+
+/* Back to the beginning of a character if more must follow at at. */
+static const char *
+back(const char *at, unsigned int more)
+{
+	if (more != 0)
+		while (((unsigned char)*--at & 0xc0) == 0x80)
+			;
+	return at;
+}
+
+/*
+ * The beginning of a character up to which all is UTF-8. What is wrong, or
+ * the end, is sixteen bytes and a character away at the most. Where one
+ * character is not ASCII, others follow: nothing else is tried for a while.
+ */
+static const char *
+skip_utf8(const char *at, const char *end)
+{
+	unsigned int more = 0, before;
+	const char *stop;
+
+	while (end - at > 16) {
+		if (more == 0 && end - at >= 64 && are_ascii(at)) {
+			at += 64;
+			continue;
+		}
+		stop = end - at > STRETCH ? at + STRETCH : end - 16;
+		for (; at < stop; at += 16) {
+			before = more;
+			if (!are_utf8(at, &more))
+				return back(at, before);
+		}
+	}
+	return back(at, more);
+}
+#endif
+
+/* Whether eight bytes are ASCII. */
+static bool
+are_eight_ascii(const char *at)
+{
+	uint64_t eight;
+
+	memcpy(&eight, at, sizeof(eight));
+	return (eight & UINT64_C(0x8080808080808080)) == 0;
+}
+
+const char *
+util_utf8_end(const char *at, const char *end)
+{
+	const char *from = at, *next;
+	bool whole = true;
+
+#ifdef __SSE2__
+	at = skip_utf8(at, end);
+#endif
+	while (at < end) {
+		/* the last eight may have been looked at in part */
+		next = end - at >= 8 ? at : end - 8;
+		if (end - from >= 8 && are_eight_ascii(next)) {
+			at = next + 8;
+			continue;
+		}
+		next = at + 1;
+		if ((unsigned char)*at >= 0x80)
+			next = util_character_end(at, end, &whole);
+		if (!whole)
+			break;
+		at = next;
+	}
+	return at;
 }

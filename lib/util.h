@@ -1,6 +1,6 @@
 /*
- * util: numbers from text and back, the monotonic clock, the end of a line,
- * what has run out.
+ * util: numbers from text and back, the monotonic clock, the end of a line
+ * and of UTF-8, what has run out.
  * Pure functions: they allocate nothing, print nothing and never block.
  */
 #ifndef UTIL_H
@@ -44,7 +44,18 @@ const char *util_line_end(const char *at, const char *end);
 /*
  * Copies n bytes at the most to to, up to the first CR or LF, which is left
  * out; returns how many. Bytes of to after these, up to n, may change too.
+ * *ascii: all of them are known to be ASCII, which costs no look of its own.
  */
-size_t util_copy_line(char *to, const char *at, size_t n);
+size_t util_copy_line(char *to, const char *at, size_t n, bool *ascii);
+
+/* The first byte from at on that is not part of UTF-8, or end. */
+const char *util_utf8_end(const char *at, const char *end);
+
+/*
+ * The end of the character at at, a byte above 0x7f. If it is none, *whole is
+ * false, and what ends there is one wrong part, to be replaced by one U+FFFD
+ * (WHATWG Encoding, the UTF-8 decoder).
+ */
+const char *util_character_end(const char *at, const char *end, bool *whole);
 
 #endif

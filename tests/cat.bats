@@ -164,14 +164,14 @@ message() {
 	[ "$(cat printed)" = x ]
 }
 
-@test "sse-pipe < FILE | sse-cat gives every text file back" {
+@test "sse-pipe < FILE | sse-cat gives every text file of UTF-8 back" {
 	{
 		printf 'data: x\n\n\nid: 1\n:\n \n\t\n  two\n\xef\xbb\xbfmark\n'
-		printf '\xff\xfe latin\x01\x7f\n'
+		printf 'ä€😀\ue000 latin\x01\x7f\n'
 		seq 1 5000
 		head -c 1000000 /dev/zero | tr '\0' x
 		echo
-		head -c 300000 /dev/urandom | tr -d '\0\r'
+		head -c 300000 /dev/urandom | tr -d '\0\r\200-\377'
 		echo
 	} >file
 	sse-pipe <file | sse-cat >back

@@ -70,6 +70,136 @@ nph() {
 		echo 'retry: 10000')" ]
 }
 
+@test "-H can give the stream's Content-Type parameters, and nothing else" {
+	local type='content-type: text/event-stream; charset=utf-8'
+
+	run -0 sse-counter -n 0 -H "$type"
+	[ "$output" = "$(printf '%s\r\n' 'Cache-Control: no-cache' \
+		'Connection: keep-alive' 'X-Accel-Buffering: no' "$type" ''
+		echo 'retry: 10000')" ]
+	run -0 sse-share -l 0 -- sse-counter -n 0 -H "$type"
+	[ "$(grep -i ^content-type <<<"$output")" = "$type"$'\r' ]
+	# an error's body is no stream
+	REQUEST_METHOD=PUT run -0 --separate-stderr sse-counter -H "$type"
+	[ "$(grep -i ^content-type <<<"$output")" = \
+		$'Content-Type: text/plain\r' ]
+	REQUEST_METHOD=GET HTTP_LAST_EVENT_ID=1 run -0 sse-counter -n 1 \
+		-H "$type"
+	refute grep -qi ^content-type <<<"$output"
+}
+
+# What the programs say to a request of METHOD ORIGIN, without CR.
+asked() {
+	local method=$1 origin=$2
+
+	shift 2
+	REQUEST_METHOD=$method HTTP_ORIGIN=$origin "$@" 2>/dev/null |
+		tr -d '\r' >"$BATS_TEST_TMPDIR/out"
+}
+
+said() {
+	grep -qxF -e "$1" "$BATS_TEST_TMPDIR/out"
+}
+
+@test "-O lets pages of the origins read that it names, and refuses others" {
+	local origin program
+
+	set -- -O https://a.example --origin http://b:8080 -O null
+	for program in 'sse-counter -n 0' 'sse-pipe echo x' \
+		'sse-tail -m 0.1 /etc/hostname' \
+		'sse-share -l 0 -- sse-pipe echo x'; do
+		for origin in https://a.example http://b:8080 null; do
+			# shellcheck disable=SC2086 # words
+			asked GET "$origin" ${program%% *} "$@" ${program#* }
+			said 'Content-Type: text/event-stream'
+			said "Access-Control-Allow-Origin: $origin"
+			said 'Vary: Origin'
+		done
+		for origin in https://a.example.evil https://a.example:443 \
+			http://a.example https://b https://a.example/ \
+			'https://a.example, http://b:8080' '*'; do
+			# shellcheck disable=SC2086 # words
+			asked GET "$origin" ${program%% *} "$@" ${program#* }
+			said 'Status: 403 Forbidden'
+			said 'Vary: Origin'
+			refute grep -q ^Access "$BATS_TEST_TMPDIR/out"
+		done
+		# no page of another site: curl, or a page of this one
+		# shellcheck disable=SC2086 # words
+		asked GET '' ${program%% *} "$@" ${program#* }
+		said 'Content-Type: text/event-stream'
+		said 'Vary: Origin'
+		refute grep -q ^Access "$BATS_TEST_TMPDIR/out"
+	done
+	asked GET http://x sse-counter -n 0 -O '*'
+	said 'Access-Control-Allow-Origin: *'
+	asked GET null sse-counter -n 0
+	refute grep -q -e ^Access -e ^Vary "$BATS_TEST_TMPDIR/out"
+	# -H takes the place of a field here too
+	asked GET https://a sse-counter -n 0 -O https://a -H 'vary: Accept'
+	said 'vary: Accept'
+	refute said 'Vary: Origin'
+}
+
+@test "-O answers a preflight, and errors say who may read them" {
+	export HTTP_ACCESS_CONTROL_REQUEST_HEADERS='last-event-id, x-a'
+	local program
+
+	for program in sse-counter 'sse-share -l 0 -- sse-counter'; do
+		# shellcheck disable=SC2086 # words
+		asked OPTIONS https://a ${program%% *} -O https://a \
+			${program#sse-counter}
+		[ "$(head -n 1 "$BATS_TEST_TMPDIR/out")" = \
+			'Status: 204 No Content' ]
+		said 'Access-Control-Allow-Origin: https://a'
+		said 'Access-Control-Allow-Methods: GET, HEAD, OPTIONS'
+		said 'Access-Control-Allow-Headers: last-event-id, x-a'
+		said 'Access-Control-Max-Age: 86400'
+	done
+	asked OPTIONS https://a sse-pipe -O '*' -- touch "$BATS_TEST_TMPDIR/ran"
+	said 'Access-Control-Allow-Methods: GET, HEAD, POST, OPTIONS'
+	[ ! -e "$BATS_TEST_TMPDIR/ran" ]
+	asked OPTIONS https://b sse-counter -O https://a
+	said 'Status: 403 Forbidden'
+	asked OPTIONS https://a sse-counter
+	said 'Status: 405 Method Not Allowed'
+	asked DELETE https://a sse-counter -O https://a
+	said 'Status: 405 Method Not Allowed'
+	said 'Allow: GET, HEAD, OPTIONS'
+	said 'Access-Control-Allow-Origin: https://a'
+	asked GET https://a sse-counter -O https://a -n x || :
+	said 'Status: 500 Internal Server Error'
+	said 'Access-Control-Allow-Origin: https://a'
+	# only names of fields are repeated, and not without end
+	for HTTP_ACCESS_CONTROL_REQUEST_HEADERS in $'a\r\nX-B: c' 'a: b' ä '' \
+		"$(printf '%2000s' '' | tr ' ' x)"; do
+		asked OPTIONS https://a sse-counter -O https://a
+		said 'Access-Control-Max-Age: 86400'
+		refute grep -q -e X-B -e Allow-Headers "$BATS_TEST_TMPDIR/out"
+	done
+}
+
+@test "viewers of one channel have their own origins" {
+	local key=origins.$$ origin
+
+	for origin in http://a http://b ''; do
+		REQUEST_METHOD=GET HTTP_ORIGIN=$origin spawn sse-share \
+			-K "$key" -O http://a -O http://b -n 1 -- \
+			sse-counter -i 0.05 >"$BATS_TEST_TMPDIR/viewer${origin: -1}"
+		eventually grep -q ^data: "$BATS_TEST_TMPDIR/viewer${origin: -1}"
+	done
+	for origin in a b; do
+		[ "$(grep ^Access "$BATS_TEST_TMPDIR/viewer$origin")" = \
+			"Access-Control-Allow-Origin: http://$origin"$'\r' ]
+	done
+	refute grep -q ^Access "$BATS_TEST_TMPDIR/viewer"
+	# and the channel's own answers
+	HTTP_LAST_EVENT_ID=end asked GET http://b sse-share -K "$key" \
+		-O http://a -O http://b -- sse-counter
+	said 'Status: 204 No Content'
+	said 'Access-Control-Allow-Origin: http://b'
+}
+
 @test "lastEventId in the query counts where there is no Last-Event-ID" {
 	local query
 
@@ -122,6 +252,31 @@ nph() {
 	sse-pipe -k 0 -- sleep 0.5 >"$BATS_TEST_TMPDIR/out"
 	comments 1
 	refute comments 2
+}
+
+@test "-A sends an event of this type in place of the comment of -k" {
+	local program
+
+	for program in 'sse-pipe -k 0.05 -A alive -- sleep 1000' \
+		'sse-share -l 0 -k 0.05 --alive alive -- sse-pipe sleep 1000'; do
+		# shellcheck disable=SC2086 # words
+		spawn $program >"$BATS_TEST_TMPDIR/out"
+		eventually alive 5
+		tr -d '\r' <"$BATS_TEST_TMPDIR/out" >"$BATS_TEST_TMPDIR/lines"
+		[ "$(sed '1,/^:$/d' "$BATS_TEST_TMPDIR/lines" | head -n 4)" = \
+			$'\nevent: alive\ndata: 0.05' ]
+		refute grep -q ^id: "$BATS_TEST_TMPDIR/lines"
+		kill $!
+		wait $!
+	done
+	sse-pipe -k 0 -A alive sleep 0.3 >"$BATS_TEST_TMPDIR/out"
+	refute alive 1
+	sse-counter -i 0.01 -n 1 -A alive -m 0.1 >"$BATS_TEST_TMPDIR/out"
+	refute alive 1
+}
+
+alive() {
+	[ "$(grep -c '^event: alive$' "$BATS_TEST_TMPDIR/out")" -ge "$1" ]
 }
 
 comments() {
@@ -267,6 +422,17 @@ No space left on device" ]
 	[ "${lines[0]}" = $'HTTP/1.1 405 Method Not Allowed\r' ]
 }
 
+@test "an nph- program answers a preflight, and refuses an origin" {
+	run -0 nph 'OPTIONS / HTTP/1.1\r\nOrigin: https://a\r\nAccess-Control-Request-Headers: last-event-id\r\n\r\n' \
+		sse-counter -O https://a
+	[ "${lines[0]}" = $'HTTP/1.1 204 No Content\r' ]
+	grep -q '^Access-Control-Allow-Origin: https://a' <<<"$output"
+	grep -q '^Access-Control-Allow-Headers: last-event-id' <<<"$output"
+	run -0 --separate-stderr nph 'GET / HTTP/1.1\r\nOrigin: https://b\r\n\r\n' \
+		sse-counter -O https://a
+	[ "${lines[0]}" = $'HTTP/1.1 403 Forbidden\r' ]
+}
+
 @test "a request that an nph- program reads becomes its command's environment" {
 	run -0 nph 'POST /p?q=1#f HTTP/1.1\r\nProxy: http://evil\r\nX-A: b \r\nX_B: c\r\nContent-Type: text/x\r\nContent-Length: 5\r\n\r\nhello' \
 		sse-pipe sh -c 'env; cat'
@@ -343,4 +509,19 @@ caught() {
 
 	mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status")
 	((0x$mask & 1 << 14))
+}
+
+@test "only UTF-8 goes out: what is none becomes U+FFFD, as decoders do it" {
+	local seed
+
+	printf 'a\xff\xe2\x82z\n' | sse-pipe >"$BATS_TEST_TMPDIR/out"
+	grep -qax 'data: a��z' "$BATS_TEST_TMPDIR/out"
+	for seed in 1 "$RANDOM"; do
+		echo "seed $seed"
+		"$TOP/tests/utf8.py" "$seed" 2000 sse-pipe
+		"$TOP/tests/utf8.py" "$seed" 2000 sse-pipe -0
+		"$TOP/tests/utf8.py" "$seed" 2000 sse-pipe -c id,event,data
+		"$TOP/tests/utf8.py" "$seed" 2000 \
+			sse-tail -m 1 -n 2000 FILE
+	done
 }

@@ -161,3 +161,19 @@ data: 2
 	eventually grep -q '^event: load' "$OUT.load"
 	eventually grep -q '^data: *5 %' "$OUT.job"
 }
+
+@test "through a server a preflight is answered, and an origin refused" {
+	script counter sse-counter -O http://page.example -n 1 -i 0.01
+	start_lighttpd
+	[ "$(status -X OPTIONS -H 'Origin: http://page.example' \
+		-H 'Access-Control-Request-Method: GET' \
+		-H 'Access-Control-Request-Headers: last-event-id' \
+		-D "$OUT.header" "$URL/cgi-bin/counter")" = 204 ]
+	tr -d '\r' <"$OUT.header" >"$OUT.lines"
+	grep -qx 'Access-Control-Allow-Origin: http://page.example' "$OUT.lines"
+	grep -qx 'Access-Control-Allow-Headers: last-event-id' "$OUT.lines"
+	[ "$(status -H 'Origin: http://x' "$URL/cgi-bin/counter")" = 403 ]
+	[ "$(status -H 'Origin: http://page.example' \
+		"$URL/cgi-bin/counter")" = 200 ]
+	[ "$(status "$URL/cgi-bin/counter")" = 200 ]
+}

@@ -75,6 +75,7 @@ refused() {
 		refused sse-counter -H "X-A: b${break}X-C: d"
 		refused sse-pipe -e "x${break}"
 		refused sse-pipe -x "${break}id: 1"
+		refused sse-pipe -A "x${break}id: 1"
 		refused sse-pipe -E "x${break}y" -- true
 	done
 }
@@ -85,12 +86,28 @@ refused() {
 	for field in '' X-A 'X A: b' ': b' 'X-A : b' $'X-A: b\x01' $'X\xc3: y' \
 		$'X-A: \x7f' 'Status: 500' 'content-type: text/html' \
 		'Content-Length: 1' 'transfer-encoding: chunked' \
-		'Location: /'; do
+		'Location: /' 'Content-Type: text/event-streams' \
+		'Content-Type: text/event-stream, text/html' 'Content-Type:'; do
 		refused sse-counter -H "$field"
 	done
 	# thirty-two are enough
 	for _ in {1..33}; do
 		set -- "$@" -H 'X-A: b'
+	done
+	refused sse-counter "$@"
+}
+
+@test "only an origin as browsers send it is accepted" {
+	local origin
+
+	for origin in '' a.example https:a https:// https://a/ https://a/x \
+		HTTPS://a https://A 'https://a b' $'https://a\r\nX: y' \
+		'https://*.a' '**' Null 'https://a,https://b'; do
+		refused sse-counter -O "$origin"
+	done
+	set --
+	for _ in {1..33}; do
+		set -- "$@" -O 'http://[::1]:8080'
 	done
 	refused sse-counter "$@"
 }

@@ -1,0 +1,76 @@
+/*
+ * origin: see origin.h.
+ */
+#include "origin.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgi.h"
+
+static const char allow[] = "Access-Control-Allow-Origin: ";
+
+static bool
+is_origin(const char *text)
+{
+	static const char scheme[] = "abcdefghijklmnopqrstuvwxyz0123456789+-.";
+	static const char host[] = "abcdefghijklmnopqrstuvwxyz0123456789-._:[]";
+	size_t n = strspn(text, scheme);
+
+	if (strcmp(text, "*") == 0 || strcmp(text, "null") == 0)
+		return true;
+	if (n == 0 || strncmp(text + n, "://", 3) != 0)
+		return false;
+	text += n + 3;
+	return *text != '\0' && text[strspn(text, host)] == '\0';
+}
+
+int
+origin_add(struct origins *origins, const char *origin)
+{
+	size_t n = strlen(origin) + 1;
+	char *field;
+
+	errno = EINVAL;
+	if (!is_origin(origin))
+		return -1;
+	errno = E2BIG;
+	if (origins->n == ORIGINS_MAX)
+		return -1;
+	field = malloc(sizeof(allow) - 1 + n);
+	if (field == NULL)
+		return -1;
+	memcpy(field, allow, sizeof(allow) - 1);
+	memcpy(field + sizeof(allow) - 1, origin, n);
+	origins->field[origins->n++] = field;
+	return 0;
+}
+
+size_t
+origin_find(const struct origins *origins, const char *origin)
+{
+	const char *named;
+
+	for (size_t i = 0; i < origins->n; i++) {
+		named = origins->field[i] + sizeof(allow) - 1;
+		if (strcmp(named, "*") == 0 || strcmp(named, origin) == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+size_t
+origin_fields(const struct origins *origins, size_t found, const char *extra[],
+    size_t extras)
+{
+	static const char vary[] = "Vary: Origin";
+
+	if (found > 0 && found <= origins->n &&
+	    !cgi_has_field(extra, extras, allow))
+		extra[extras++] = origins->field[found - 1];
+	if (origins->n > 0 && !cgi_has_field(extra, extras, vary))
+		extra[extras++] = vary;
+	return extras;
+}
