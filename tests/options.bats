@@ -172,7 +172,12 @@ accepts() {
 
 	shift
 	case $program in
-	sse-pipe | sse-share) operands=(-- true) ;;
+	sse-pipe)
+		# a window is a terminal's
+		[[ $1 != -w && $1 != --window ]] || set -- -t "$@"
+		operands=(-- true)
+		;;
+	sse-share) operands=(-- true) ;;
 	sse-tail) operands=(lines) ;;
 	sse-redis) operands=(stream) ;;
 	esac
