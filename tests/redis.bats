@@ -581,10 +581,10 @@ make_certificates() {
 	# within the ring it is sse-share that replays, with Redis' own ids
 	spawn curl -sN -H 'Last-Event-ID: 2-0' "$URL/cgi-bin/stream" >again
 	eventually grep -q '^:' again
-	# before the ring it is Redis, for this viewer alone
+	# before the ring it is Redis, until it has come to what the ring has
 	spawn curl -sN -H 'Last-Event-ID: 0-0' "$URL/cgi-bin/stream" >further
 	eventually has further 'data: two'
-	eventually waiting 2
+	eventually waiting 1
 	cli xadd s 3-0 data three
 	eventually has again 'data: three'
 	eventually has further 'data: three'
