@@ -90,11 +90,13 @@ teardown() {
 
 # bats test_tags=all
 @test "h2o streams" {
+	needs_h2o
 	run_rows h2o
 }
 
 # bats test_tags=all
 @test "h2o with HTTP/2 streams" {
+	needs_h2o
 	run_rows h2o_h2c
 }
 
