@@ -329,8 +329,10 @@ cgi_own_args(int argc, char *const argv[])
 	bool same;
 
 	if (getenv("REQUEST_METHOD") == NULL || query == NULL ||
-	    *query == '\0' || strchr(query, '=') != NULL || argc < 2)
+	    strchr(query, '=') != NULL || argc < 2)
 		return argc;
+	if (*query == '\0') /* Python's http.server: an empty word for none */
+		return argc - (argc == 2 && *argv[1] == '\0');
 	if (ends_with_words(argc, argv, query, &first))
 		return first;
 	whole = decode(query, strlen(query), &n);

@@ -66,7 +66,8 @@ int cgi_read(void);
 
 /*
  * How many of argv are the operator's own. Servers may hand the words of a
- * query without "=" over as last arguments (RFC 3875 section 4.4).
+ * query without "=" over as last arguments (RFC 3875 section 4.4), and an empty
+ * argument where there is no query.
  */
 int cgi_own_args(int argc, char *const argv[]);
 

@@ -233,6 +233,8 @@ said() {
 	QUERY_STRING='-h+x' run -0 sse-counter -n 0 -h+x
 	QUERY_STRING='--help' run -0 sse-counter -n 0 --help
 	refute grep -q usage <<<"$output"
+	# an empty one where there is no query
+	REQUEST_METHOD=HEAD QUERY_STRING='' run -0 sse-counter ''
 	# an operator's own arguments stay, also if a query repeats them
 	QUERY_STRING='yes' run -0 sse-pipe echo yes
 	grep -qx 'data: yes' <<<"$output"

@@ -187,3 +187,14 @@ programs() {
 	[ "$(find "$root" -name 'sse-*' | grep -c redis)" -eq 0 ]
 	"$root/usr/local/bin/sse-counter" -n 1 -i 0.01 | grep -qx 'data: 1'
 }
+
+@test "bench/run runs the comparisons, and nothing that they share" {
+	local name
+
+	for name in bench/*.bash; do
+		sed -i "2i echo \"ran ${name#bench/}\"; exit" "$name"
+	done
+	bench/run >../out
+	printf '%s\n' '== filter' 'ran filter.bash' '== start' \
+		'ran start.bash' '== tail' 'ran tail.bash' | diff ../out -
+}

@@ -217,8 +217,11 @@ start_apache_proxy_http() {
 }
 
 start_h2o() {
+	local user=()
+
+	[ "$(id -u)" = 0 ] || user=(-e '/^user:/d')
 	SUFFIX=.cgi
-	conf h2o.conf -e "s/io: 60000/io: ${IDLE:-60}000/"
+	conf h2o.conf -e "s/io: 60000/io: ${IDLE:-60}000/" "${user[@]}"
 	server h2o -c "$SSE_RUN/h2o.conf"
 }
 
@@ -753,7 +756,78 @@ filter_buffering_of_nginx() {
 	row_live
 }
 
+# --- reloads, and bodies that are still being written ---
+
+# A stream is open when the server is told to reload.
+reload_under_a_stream() {
+	view counter
+	see '^data: 1$'
+	kill "-$1" "$2"
+}
+
+reload_of_nginx() {
+	start_fcgiwrap
+	conf nginx.conf -e 's/shutdown_timeout 60s/shutdown_timeout 1s/'
+	server nginx -p "$SSE_RUN" -c "$SSE_RUN/nginx.conf"
+	reload_under_a_stream HUP "$!"
+	eventually ended "$VIEWER"
+	row_live
+}
+
+# Whether Apache's newest processes are there: it has said so $1 times.
+resumed() {
+	[ "$(grep -c 'resuming normal operations' "$SSE_RUN/error.log")" = "$1" ]
+}
+
+reload_of_apache() {
+	local n
+
+	start_apache
+	for n in {1..12}; do
+		eventually resumed "$n"
+		reload_under_a_stream USR1 "$(cat "$SSE_RUN/apache.pid")"
+	done
+	eventually resumed 13
+	row_live
+}
+
+# Begins to POST lines to the program "post", with a field of the header:
+# descriptor $BODY takes the body, and SEEN gets the answer.
+post() {
+	SEEN=$BATS_TEST_TMPDIR/seen.$((++VIEWS))
+	exec {BODY}<>"/dev/tcp/127.0.0.1/$PORT"
+	spawn bash -c "exec cat <&$BODY" >"$SEEN"
+	printf 'POST /cgi-bin/post HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n' \
+		"$1" >&"$BODY"
+}
+
+body_under_lighttpd() {
+	program post <<<'exec @sse-pipe -k 0'
+	conf lighttpd.conf -e 's/^#\(server.stream-request-body\)/\1/'
+	server lighttpd -D -f "$SSE_RUN/lighttpd.conf"
+	post 'Content-Length: 4'
+	echo a >&"$BODY"
+	see '^data: a'
+	echo b >&"$BODY"
+	see '^data: b'
+	exec {BODY}>&-
+	post 'Transfer-Encoding: chunked'
+	see '^HTTP/1.1 411 '
+	exec {BODY}>&-
+}
+
 # --- the test ---
+
+# Debian 13 and later have no h2o; wherever else it is missing, its rows fail.
+needs_h2o() {
+	local version
+
+	! command -v h2o >/dev/null || return 0
+	# shellcheck disable=SC2016 # dpkg-query expands it
+	version=$(dpkg-query -W -f '${Version}' base-files 2>/dev/null) || :
+	version=${version%%[!0-9]*}
+	((${version:-0} < 13)) || skip "Debian $version has no h2o"
+}
 
 ROWS='header live id busy silent head 405 204 query fifty tail share idle'
 
@@ -786,12 +860,17 @@ run_rows() {
 	ROW=
 }
 
-run_filter() {
-	SERVER=$1
-	ROW=filter
+# Runs another function: run_filter NAME runs filter_NAME.
+run_other() {
+	SERVER=$2
+	ROW=$1
 	make_server_site
-	"filter_$1"
+	"$1_$2"
 	ROW=
+}
+
+run_filter() {
+	run_other filter "$1"
 }
 
 show_failure() {

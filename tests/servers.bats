@@ -90,11 +90,13 @@ teardown() {
 
 # bats test_tags=all
 @test "h2o streams" {
+	needs_h2o
 	run_rows h2o
 }
 
 # bats test_tags=all
 @test "h2o with HTTP/2 streams" {
+	needs_h2o
 	run_rows h2o_h2c
 }
 
@@ -168,4 +170,16 @@ teardown() {
 # bats test_tags=all
 @test "proxy_buffering of nginx holds events back, unless the header says no" {
 	run_filter buffering_of_nginx
+}
+
+@test "nginx ends its old workers' streams after a reload" {
+	run_other reload of_nginx
+}
+
+@test "Apache answers after twelve reloads, a stream open at each" {
+	run_other reload of_apache
+}
+
+@test "lighttpd passes a body on while it is written, if told to" {
+	run_other body under_lighttpd
 }
