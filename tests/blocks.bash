@@ -109,6 +109,8 @@ make_sources() {
 		print("Content-Type: text/event-stream\n\ndata: one\n", flush=True)
 		time.sleep(60)
 	X
+	printf '#!/bin/sh\nexec sed "s/^/You said: /"\n' >/usr/local/bin/llm
+	chmod +x /usr/local/bin/llm
 	mkdir /run/redis /etc/ssl/certs 2>/dev/null || :
 	mount -t tmpfs tmpfs /etc/ssl/certs
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
@@ -143,12 +145,15 @@ failed() {
 
 # Each script is dropped into /usr/lib/cgi-bin and asked until an event came.
 run_script() {
-	local block name
+	local block name post
 
 	for block in ../blocks/script/*; do
 		name=${block##*/}
 		install -m 755 "$block" "/usr/lib/cgi-bin/$name"
-		curl -isN "http://localhost/cgi-bin/$name" >"/run/$name" &
+		post=()
+		! grep -q -e '-M POST' "$block" || post=(-d 'hello')
+		curl -isN "${post[@]}" "http://localhost/cgi-bin/$name" \
+			>"/run/$name" &
 	done
 	for block in ../blocks/script/*; do
 		name=${block##*/}
