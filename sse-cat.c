@@ -89,10 +89,21 @@ type_of(struct bytes type)
 	return type.n > 0 ? type : bytes_of("message");
 }
 
-/*
- * Whether an event is printed. The mark with which sse-pipe says that its
- * stream is finished is no data: it shows with -j or by its type alone.
- */
+/* A place to come back to, without data; or the end, with an exit status. */
+static bool
+is_mark(const struct cat *cat)
+{
+	const struct event *event = &cat->decoder.event;
+
+	if (!cat->decoder.has_id)
+		return false;
+	if (equal(event->id, bytes_of("end")))
+		return equal(event->event, bytes_of("end")) ||
+		       equal(event->data, bytes_of("0"));
+	return equal(event->event, bytes_of("start")) && event->data.n == 0;
+}
+
+/* Marks are no data: they show with -j, or by their type alone. */
 static bool
 is_wanted(const struct cat *cat)
 {
@@ -101,9 +112,7 @@ is_wanted(const struct cat *cat)
 	if (cat->stream.event != NULL)
 		return equal(type_of(event->event),
 		    type_of(bytes_of(cat->stream.event)));
-	return cat->json || !cat->decoder.has_id ||
-	       !equal(event->id, bytes_of("end")) ||
-	       !equal(event->data, bytes_of("0"));
+	return cat->json || !is_mark(cat);
 }
 
 static void

@@ -184,12 +184,17 @@ message() {
 	: | sse-pipe | sse-cat | cmp - /dev/null
 }
 
-@test "the mark of a finished stream shows with -j or by its type" {
+@test "the marks of a beginning and an end show with -j or by their type" {
 	echo x | sse-pipe >stream
 	[ "$(sse-cat <stream)" = x ]
 	[ "$(sse-cat -e end <stream)" = 0 ]
 	[ "$(sse-cat -j <stream | tail -1)" = \
 		'{"event":"end","id":"end","data":"0"}' ]
+	printf 'id: end\nevent: end\ndata: 3\n\n' >stream
+	[ -z "$(sse-cat <stream)" ]
+	printf 'id: 7\nevent: start\ndata:\n\n' >stream
+	[ -z "$(sse-cat <stream)" ]
+	sse-cat -j <stream | grep -q '"id":"7"'
 	printf 'id: end\ndata: 1\n\ndata: 0\n\n' >stream
 	[ "$(sse-cat <stream)" = $'1\n0' ]
 }
