@@ -2,7 +2,7 @@
  * sse-share: one process for all viewers. Each request hands its stdout over
  * to the channel, a process that runs PROGRAM once, and is done; the first
  * one starts it. What the channel does stands in lib/channel.c, where they
- * meet in lib/meet.c.
+ * meet in lib/sockdir.c.
  */
 #define _GNU_SOURCE /* NSIG, _PATH_LOG */
 #include <errno.h>
@@ -18,29 +18,29 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "lib/channel.h"
-#include "lib/hand.h"
-#include "lib/meet.h"
-#include "lib/source.h"
+#include "lib/share/channel.h"
+#include "lib/share/environment.h"
+#include "lib/share/handover.h"
+#include "lib/share/sockdir.h"
 #include "lib/stream.h"
 #include "lib/util.h"
 
 #define RING_DEFAULT (1 << 20)
 #define LINGER_DEFAULT_NS (10 * UTIL_SECOND_NS)
 #define REPLAY_MAX UINT64_C(1000000000)
-#define MEET_MS 10000  /* for the lock, and for a channel's answer */
-#define LIST_MS 2000   /* likewise, with -L */
-#define VISIT_MS 20000 /* for one channel after the other that ends */
-#define STARTS_MAX 3   /* of channels by one viewer */
-#define FURTHER_MAX 32 /* channels of -f beside one */
+#define SOCKDIR_MS 10000 /* for the lock, and for a channel's answer */
+#define LIST_MS 2000     /* likewise, with -L */
+#define VISIT_MS 20000   /* for one channel after the other that ends */
+#define STARTS_MAX 3     /* of channels by one viewer */
+#define FURTHER_MAX 32   /* channels of -f beside one */
 #define FURTHER_NS (60 * UTIL_SECOND_NS) /* a viewer's time there */
 #define PUMP_SIZE 16384
 
 struct share {
 	struct stream stream;
-	struct meet meet;
+	struct sockdir sockdir;
 	struct channel_setup setup;
-	char key[MEET_KEY_MAX + 1];
+	char key[SOCKDIR_KEY_MAX + 1];
 	uint64_t replay;
 	bool further;  /* -f */
 	bool list;     /* -L */
@@ -128,20 +128,21 @@ make_key(struct share *share)
 	struct channel_setup *setup = &share->setup;
 	const char *slash = strrchr(setup->command[0], '/');
 	const char *name = slash != NULL ? slash + 1 : setup->command[0];
-	char digest[SOURCE_DIGEST_N + 1];
+	char digest[ENVIRONMENT_DIGEST_N + 1];
 	size_t n;
 
-	setup->environment = source_environment();
+	setup->environment = environment_environment();
 	if (setup->environment == NULL)
 		return -1;
 	if (setup->key != NULL)
 		return 0; /* -K */
-	if (source_digest(setup->command, setup->environment, digest) == -1)
+	if (environment_digest(setup->command, setup->environment, digest) ==
+	    -1)
 		return -1;
 	name += strspn(name, ".");
-	n = strspn(name, MEET_KEY_BYTES);
-	if (n > MEET_KEY_MAX - SOURCE_DIGEST_N - 1)
-		n = MEET_KEY_MAX - SOURCE_DIGEST_N - 1;
+	n = strspn(name, SOCKDIR_KEY_BYTES);
+	if (n > SOCKDIR_KEY_MAX - ENVIRONMENT_DIGEST_N - 1)
+		n = SOCKDIR_KEY_MAX - ENVIRONMENT_DIGEST_N - 1;
 	(void)snprintf(share->key, sizeof(share->key), "%.*s-%s", (int)n, name,
 	    digest); /* it fits */
 	setup->key = share->key;
@@ -169,11 +170,11 @@ parse_options(struct share *share, int argc, char *argv[])
 			setup->linger_ns = stream_seconds(stream, 'l', true);
 			break;
 		case 'K':
-			if (!meet_key_ok(optarg))
+			if (!sockdir_key_ok(optarg))
 				stream_refuse(stream, 500, STREAM_USAGE,
 				    "-K '%.100s': not up to %d of 0-9 A-Z a-z "
 				    ". - _ without a dot first",
-				    optarg, MEET_KEY_MAX);
+				    optarg, SOCKDIR_KEY_MAX);
 			setup->key = optarg;
 			break;
 		case 'f': share->further = true; break;
@@ -205,7 +206,7 @@ complete_setup(struct share *share)
 	if (stream_set_path() == -1 || make_key(share) == -1)
 		stream_send_back(
 		    stream, STREAM_FAILURE, "start: %s", strerror(errno));
-	setup->meet = &share->meet;
+	setup->sockdir = &share->sockdir;
 	setup->beat_ns = stream->beat_ns;
 	setup->beat = stream->beat;
 	setup->limit_ns = stream->limit_ns;
@@ -230,12 +231,12 @@ refuse_meeting(struct share *share)
 {
 	static const char *const format = "socket directory %s: %s";
 	struct stream *stream = &share->stream;
-	const char *path = share->meet.path, *why = strerror(errno);
+	const char *path = share->sockdir.path, *why = strerror(errno);
 
-	if (errno == MEET_UNFIT)
+	if (errno == SOCKDIR_UNFIT)
 		why = "it must be a directory of mode 0700 that belongs to "
 		      "this user; SSE_CGI_DIR names another one";
-	else if (errno == MEET_STRANGER)
+	else if (errno == SOCKDIR_STRANGER)
 		why = "a process of another user answers at a socket in it";
 	if (share->list || share->quit)
 		stream_refuse(stream, 500, STREAM_FAILURE, format, path, why);
@@ -244,16 +245,17 @@ refuse_meeting(struct share *share)
 
 /* -L: a line of each channel that answers. */
 static void
-list_channel(const struct meet *meet, const char *key, void *to)
+list_channel(const struct sockdir *sockdir, const char *key, void *to)
 {
 	struct share *share = to;
-	struct hand_message message = {.flags = HAND_LIST};
-	char line[HAND_LINE_MAX];
-	int fd = meet_connect(meet, key, LIST_MS);
+	struct handover_message message = {.flags = HANDOVER_LIST};
+	char line[HANDOVER_LINE_MAX];
+	int fd = sockdir_connect(sockdir, key, LIST_MS);
 
 	if (fd == -1)
 		return;
-	if (hand_send(fd, &message, -1) == 0 && hand_wait_line(fd, line) == 0)
+	if (handover_send(fd, &message, -1) == 0 &&
+	    handover_wait_line(fd, line) == 0)
 		frame_raw(&share->stream.frame, line, strlen(line));
 	(void)close(fd);
 }
@@ -261,27 +263,27 @@ list_channel(const struct meet *meet, const char *key, void *to)
 static int
 list_channels(struct share *share)
 {
-	if (meet_each(&share->meet, list_channel, share) == -1)
+	if (sockdir_each(&share->sockdir, list_channel, share) == -1)
 		refuse_meeting(share);
 	return stream_close(&share->stream);
 }
 
 /* -Q: returns when the channel has ended, or does not answer. */
 static void
-quit_channel(const struct meet *meet, const char *key, void *to)
+quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 {
 	struct share *share = to;
-	struct hand_message message = {.flags = HAND_QUIT};
-	int fd = meet_connect(meet, key, MEET_MS);
+	struct handover_message message = {.flags = HANDOVER_QUIT};
+	int fd = sockdir_connect(sockdir, key, SOCKDIR_MS);
 
 	/* what the folder has may be dead; what was named must be there */
 	if (fd == -1 && errno == ENOENT && *share->setup.command == NULL)
 		return;
-	if (fd == -1 || hand_send(fd, &message, -1) == -1) {
+	if (fd == -1 || handover_send(fd, &message, -1) == -1) {
 		share->stream.failed = 1;
 		stream_warn(
 		    &share->stream, "channel %s: %s", key, strerror(errno));
-	} else if (hand_wait(fd) != HAND_LOST) {
+	} else if (handover_wait(fd) != HANDOVER_LOST) {
 		share->stream.failed = 1;
 		stream_warn(&share->stream, "channel %s: no answer", key);
 	}
@@ -294,11 +296,12 @@ quit_channels(struct share *share)
 {
 	char *const *key = share->setup.command;
 
-	if (*key == NULL && meet_each(&share->meet, quit_channel, share) == -1)
+	if (*key == NULL &&
+	    sockdir_each(&share->sockdir, quit_channel, share) == -1)
 		refuse_meeting(share);
 	for (; *key != NULL; key++)
-		if (meet_key_ok(*key))
-			quit_channel(&share->meet, *key, share);
+		if (sockdir_key_ok(*key))
+			quit_channel(&share->sockdir, *key, share);
 		else
 			stream_refuse(&share->stream, 500, STREAM_USAGE,
 			    "-Q '%.100s': that is no key", *key);
@@ -337,10 +340,10 @@ open_viewer(struct share *share)
  * digest. Returns 0, or -1 with errno.
  */
 static int
-make_further_key(const struct share *share, char key[MEET_KEY_MAX + 1])
+make_further_key(const struct share *share, char key[SOCKDIR_KEY_MAX + 1])
 {
-	char tries[UTIL_DIGITS_MAX + 1] = {0}, id[HAND_ID_MAX + 1];
-	char home[MEET_KEY_MAX + 1], digest[SOURCE_DIGEST_N + 1];
+	char tries[UTIL_DIGITS_MAX + 1] = {0}, id[HANDOVER_ID_MAX + 1];
+	char home[SOCKDIR_KEY_MAX + 1], digest[ENVIRONMENT_DIGEST_N + 1];
 	char *words[] = {home, id, tries, NULL}, *none[] = {NULL};
 
 	(void)snprintf(home, sizeof(home), "%s", share->setup.key);
@@ -348,10 +351,10 @@ make_further_key(const struct share *share, char key[MEET_KEY_MAX + 1])
 	    id, sizeof(id), "%s", share->stream.request.last_event_id);
 	/* an earlier one of it may be past the id already */
 	(void)util_digits(tries, (uint64_t)share->further_n);
-	if (source_digest(words, none, digest) == -1)
+	if (environment_digest(words, none, digest) == -1)
 		return -1;
-	(void)snprintf(key, MEET_KEY_MAX + 1, "%.*s.%s",
-	    MEET_KEY_MAX - SOURCE_DIGEST_N - 1, home, digest);
+	(void)snprintf(key, SOCKDIR_KEY_MAX + 1, "%.*s.%s",
+	    SOCKDIR_KEY_MAX - ENVIRONMENT_DIGEST_N - 1, home, digest);
 	return 0;
 }
 
@@ -361,14 +364,14 @@ struct count {
 };
 
 static void
-count_further(const struct meet *meet, const char *key, void *to)
+count_further(const struct sockdir *sockdir, const char *key, void *to)
 {
 	struct count *count = to;
 	size_t n = strlen(count->key);
 
-	(void)meet;
+	(void)sockdir;
 	count->n += strlen(key) == n &&
-		    strncmp(key, count->key, n - SOURCE_DIGEST_N) == 0;
+		    strncmp(key, count->key, n - ENVIRONMENT_DIGEST_N) == 0;
 }
 
 /* Whether there are more than max channels of -f, dead ones too. */
@@ -378,7 +381,7 @@ too_many(const struct share *share, const struct channel_setup *setup, int max)
 	struct count count = {setup->key, 0};
 
 	return setup->after != NULL &&
-	       (meet_each(&share->meet, count_further, &count) == -1 ||
+	       (sockdir_each(&share->sockdir, count_further, &count) == -1 ||
 		   count.n > max);
 }
 
@@ -395,11 +398,11 @@ start_channel(struct share *share, struct channel_setup *setup)
 		errno = EAGAIN; /* they cannot begin */
 		return -1;
 	}
-	if (meet_listen(&share->meet, setup->key, &setup->socket) == -1)
+	if (sockdir_listen(&share->sockdir, setup->key, &setup->socket) == -1)
 		return -1;
 	/* the dead ones are gone now */
 	if (too_many(share, setup, FURTHER_MAX)) {
-		meet_leave(&share->meet, setup->key, &setup->socket);
+		sockdir_leave(&share->sockdir, setup->key, &setup->socket);
 		(void)close(setup->socket.fd);
 		errno = EBUSY;
 		return -1;
@@ -423,8 +426,8 @@ start_channel(struct share *share, struct channel_setup *setup)
 static int
 find_channel(struct share *share, struct channel_setup *setup, bool only_old)
 {
-	const struct meet *meet = &share->meet;
-	int fd = meet_connect(meet, setup->key, MEET_MS), lock, error;
+	const struct sockdir *sockdir = &share->sockdir;
+	int fd = sockdir_connect(sockdir, setup->key, SOCKDIR_MS), lock, error;
 
 	if (fd != -1 || errno != ENOENT || only_old)
 		return fd;
@@ -434,51 +437,52 @@ find_channel(struct share *share, struct channel_setup *setup, bool only_old)
 		errno = EBUSY;
 		return -1;
 	}
-	lock = meet_lock(meet, MEET_MS);
+	lock = sockdir_lock(sockdir, SOCKDIR_MS);
 	if (lock == -1)
 		return -1;
-	fd = meet_connect(meet, setup->key, MEET_MS);
+	fd = sockdir_connect(sockdir, setup->key, SOCKDIR_MS);
 	if (fd == -1 && errno == ENOENT && start_channel(share, setup) == 0) {
-		fd = meet_connect(meet, setup->key, MEET_MS);
+		fd = sockdir_connect(sockdir, setup->key, SOCKDIR_MS);
 		if (fd == -1 && errno == ENOENT)
 			errno = EBUSY; /* it has ended already */
 	}
 	error = errno;
-	meet_unlock(lock);
+	sockdir_unlock(lock);
 	errno = error;
 	return fd;
 }
 
-/* Brings the viewer to the channel. The answer, or HAND_LOST. */
-static enum hand_answer
+/* Brings the viewer to the channel. The answer, or HANDOVER_LOST. */
+static enum handover_answer
 hand_over(struct share *share, int fd)
 {
 	const char *id = share->stream.request.last_event_id;
-	struct hand_message message = {.replay = share->replay};
+	struct handover_message message = {.replay = share->replay};
 
 	message.flags = (uint32_t)origin_find(&share->stream.origins,
 			    share->stream.request.origin)
-			<< HAND_ORIGIN_SHIFT;
+			<< HANDOVER_ORIGIN_SHIFT;
 	if (share->stream.request.nph)
-		message.flags |= HAND_NPH;
+		message.flags |= HANDOVER_NPH;
 	if (share->further)
-		message.flags |= HAND_FURTHER;
-	hand_set_id(&message, id, strlen(id));
-	if (hand_send(fd, &message, share->viewer) == -1)
-		return errno == EAGAIN ? HAND_LATE : HAND_LOST;
-	return hand_wait(fd);
+		message.flags |= HANDOVER_FURTHER;
+	handover_set_id(&message, id, strlen(id));
+	if (handover_send(fd, &message, share->viewer) == -1)
+		return errno == EAGAIN ? HANDOVER_LATE : HANDOVER_LOST;
+	return handover_wait(fd);
 }
 
 /*
  * -f, and the channel does not know the id: to one that goes on after it, until
- * it has come to what the other has. HAND_LOST where the first is asked again.
+ * it has come to what the other has. HANDOVER_LOST where the first is asked
+ * again.
  */
-static enum hand_answer
+static enum handover_answer
 go_further(struct share *share)
 {
 	struct channel_setup setup = share->setup;
-	char key[MEET_KEY_MAX + 1];
-	enum hand_answer answer;
+	char key[SOCKDIR_KEY_MAX + 1];
+	enum handover_answer answer;
 	int fd;
 
 	if (make_further_key(share, key) == -1)
@@ -492,16 +496,16 @@ go_further(struct share *share)
 		setup.limit_ns = FURTHER_NS;
 	fd = find_channel(share, &setup, false);
 	if (fd == -1 && errno == EBUSY)
-		return HAND_LOST;
+		return HANDOVER_LOST;
 	if (fd == -1 && errno == EAGAIN)
-		return HAND_LATE;
+		return HANDOVER_LATE;
 	if (fd == -1)
 		refuse_meeting(share);
 	answer = hand_over(share, fd);
 	(void)close(fd);
-	if (answer == HAND_UNKNOWN)
+	if (answer == HANDOVER_UNKNOWN)
 		share->further_n++;
-	return answer == HAND_UNKNOWN ? HAND_LOST : answer;
+	return answer == HANDOVER_UNKNOWN ? HANDOVER_LOST : answer;
 }
 
 /* Passes on what the channel sends, as long as somebody wants it. */
@@ -537,14 +541,14 @@ visit(struct share *share)
 	struct stream *stream = &share->stream;
 	int64_t until_ns = util_now_ns() + VISIT_MS * INT64_C(1000000);
 	bool ended = strcmp(stream->request.last_event_id, "end") == 0;
-	enum hand_answer answer = HAND_LOST;
+	enum handover_answer answer = HANDOVER_LOST;
 	int wait_ms = 1, fd;
 
 	/* until then there is nothing that a signal could spoil */
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGHUP, SIG_DFL);
-	while (answer == HAND_LOST && util_now_ns() < until_ns) {
+	while (answer == HANDOVER_LOST && util_now_ns() < until_ns) {
 		fd = find_channel(share, &share->setup, ended);
 		if (fd == -1 && errno == ENOENT && ended)
 			return stream_no_content(stream);
@@ -556,20 +560,21 @@ visit(struct share *share)
 			answer = hand_over(share, fd);
 			(void)close(fd);
 		}
-		if (answer == HAND_UNKNOWN)
+		if (answer == HANDOVER_UNKNOWN)
 			answer = go_further(share);
-		if (answer != HAND_LOST)
+		if (answer != HANDOVER_LOST)
 			break;
 		(void)poll(NULL, 0, wait_ms);
 		if (wait_ms < 64)
 			wait_ms *= 2;
 	}
 	switch (answer) {
-	case HAND_TAKEN: return share->pump == -1 ? EXIT_SUCCESS : pump(share);
+	case HANDOVER_TAKEN:
+		return share->pump == -1 ? EXIT_SUCCESS : pump(share);
 	default:
 		stream_send_back(stream, STREAM_FAILURE, "channel %s: %s",
 		    share->setup.key,
-		    answer == HAND_FULL ? "it has no room" : "no answer");
+		    answer == HANDOVER_FULL ? "it has no room" : "no answer");
 	}
 }
 
@@ -593,7 +598,7 @@ main(int argc, char *argv[])
 	}
 
 	/* Meeting place. */
-	if (meet_open(&share.meet) == -1)
+	if (sockdir_open(&share.sockdir) == -1)
 		refuse_meeting(&share);
 	if (share.list)
 		return list_channels(&share);

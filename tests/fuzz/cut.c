@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/cut.h"
-#include "../../lib/header.h"
+#include "../../lib/share/cut.h"
+#include "../../lib/share/response.h"
 
 #define LONG_MAX_BYTES 64
 
@@ -81,7 +81,7 @@ cut_all(
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct header header;
+	static struct response response;
 	const char *text = (const char *)data;
 	struct bytes input = {text, size};
 	struct seen *whole, *bytes;
@@ -103,8 +103,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(bytes);
 	(void)cut_all(text, size, 7, LONG_MAX_BYTES, NULL);
 
-	header_init(&header);
-	(void)header_take(&header, &input);
+	response_init(&response);
+	(void)response_take(&response, &input);
 	expect(input.n <= size);
 	return 0;
 }

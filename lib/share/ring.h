@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "frame.h"
+#include "../frame.h"
 
 struct ring_frame {
 	uint64_t start; /* its place */

@@ -27,7 +27,7 @@ enum viewer_flags {
 	VIEWER_NEW = 64,      /* the caller's: it has no id of a place yet */
 	VIEWER_GREETED = 128, /* the caller's: it has had its header */
 	VIEWER_FURTHER = 256, /* the caller's: the program knows its ids */
-			      /* bits from 24 on: likewise (HAND_ORIGIN) */
+			      /* bits from 24 on: likewise (HANDOVER_ORIGIN) */
 };
 
 /*

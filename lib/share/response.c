@@ -1,19 +1,19 @@
 /*
- * header: see header.h. Its lines may end with CRLF or LF, and go out with
+ * response: see response.h. Its lines may end with CRLF or LF, and go out with
  * the ends that they had.
  */
-#include "header.h"
+#include "response.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
 
 void
-header_init(struct header *header)
+response_init(struct response *response)
 {
-	header->status = 200;
-	header->stream = false;
-	header->n = 0;
+	response->status = 200;
+	response->stream = false;
+	response->n = 0;
 }
 
 /* The value of a line if its field has this name (with the colon). */
@@ -54,67 +54,67 @@ is_status_line(const char *line, size_t n)
 
 /* One line without its end, n bytes. Returns 0, or -1 with errno EBADMSG. */
 static int
-take_line(struct header *header, const char *line, size_t n, bool first)
+take_line(struct response *response, const char *line, size_t n, bool first)
 {
 	static const char stream[] = "text/event-stream";
 	const char *value;
 	size_t value_n;
 
 	if (first && is_status_line(line, n)) {
-		header->status = parse_status(line + 9, n - 9);
+		response->status = parse_status(line + 9, n - 9);
 	} else if ((value = value_of(line, n, "Status:", &value_n)) != NULL) {
-		header->status = parse_status(value, value_n);
+		response->status = parse_status(value, value_n);
 	} else if ((value = value_of(line, n, "Content-Type:", &value_n)) !=
 		   NULL) {
-		header->stream =
+		response->stream =
 		    value_n >= sizeof(stream) - 1 &&
 		    strncasecmp(value, stream, sizeof(stream) - 1) == 0 &&
 		    (value_n == sizeof(stream) - 1 ||
 			strchr(" \t;", value[sizeof(stream) - 1]) != NULL);
 	} else if (value_of(line, n, "Location:", &value_n) != NULL) {
-		if (header->status == 200)
-			header->status = 302; /* RFC 3875, section 6.2.3 */
+		if (response->status == 200)
+			response->status = 302; /* RFC 3875, section 6.2.3 */
 	} else if (memchr(line, ':', n) == NULL || line[0] == ':' ||
 		   line[0] == ' ' || line[0] == '\t') { /* no folded lines */
-		header->status = -1;
+		response->status = -1;
 	}
-	if (header->status != -1 && memchr(line, '\0', n) == NULL)
+	if (response->status != -1 && memchr(line, '\0', n) == NULL)
 		return 0;
 	errno = EBADMSG;
 	return -1;
 }
 
 int
-header_take(struct header *header, struct bytes *input)
+response_take(struct response *response, struct bytes *input)
 {
-	char *line = header->bytes + header->n, *end;
+	char *line = response->bytes + response->n, *end;
 	size_t n;
 
 	/* the last line may have come in part: it is looked for again */
-	while (line > header->bytes && line[-1] != '\n')
+	while (line > response->bytes && line[-1] != '\n')
 		line--;
 	while (input->n > 0) {
-		if (header->n == sizeof(header->bytes)) {
+		if (response->n == sizeof(response->bytes)) {
 			errno = EMSGSIZE;
 			return -1;
 		}
-		end = header->bytes + header->n;
+		end = response->bytes + response->n;
 		*end = *input->at++;
 		input->n--;
-		header->n++;
+		response->n++;
 		if (*end != '\n')
 			continue;
 		n = (size_t)(end - line);
 		if (n > 0 && line[n - 1] == '\r')
 			n--;
 		if (n == 0) {
-			header->n = (size_t)(line - header->bytes);
-			if (header->n > 0)
+			response->n = (size_t)(line - response->bytes);
+			if (response->n > 0)
 				return 1;
 			errno = EBADMSG;
 			return -1;
 		}
-		if (take_line(header, line, n, line == header->bytes) == -1)
+		if (take_line(response, line, n, line == response->bytes) == -1)
 			return -1;
 		line = end + 1;
 	}
@@ -147,48 +147,48 @@ is_replaced(const char *line, size_t n, bool nph, bool first)
 
 /* An answer that is no stream keeps its own type. */
 static bool
-is_left_out(const struct header *header, const char *extra)
+is_left_out(const struct response *response, const char *extra)
 {
 	size_t value_n;
 
-	return !header->stream && value_of(extra, strlen(extra),
-				      "Content-Type:", &value_n) != NULL;
+	return !response->stream && value_of(extra, strlen(extra),
+					"Content-Type:", &value_n) != NULL;
 }
 
 /* Whether one of extra takes the place of a line. */
 static bool
-is_overruled(const struct header *header, const char *line, size_t n,
+is_overruled(const struct response *response, const char *line, size_t n,
     const char *const extra[], size_t extras)
 {
 	for (size_t i = 0; i < extras; i++) {
 		size_t name_n = strcspn(extra[i], ":") + 1;
 
 		if (name_n <= n && strncasecmp(line, extra[i], name_n) == 0 &&
-		    !is_left_out(header, extra[i]))
+		    !is_left_out(response, extra[i]))
 			return true;
 	}
 	return false;
 }
 
 void
-header_write(const struct header *header, struct frame *frame, bool nph,
+response_write(const struct response *response, struct frame *frame, bool nph,
     const char *const extra[], size_t extras)
 {
-	const char *line = header->bytes, *end = line + header->n, *next;
+	const char *line = response->bytes, *end = line + response->n, *next;
 	const char *line_end =
 	    end - line > 1 && end[-2] == '\r' ? "\r\n" : "\n";
 
 	if (nph)
-		write_status_line(frame, header->status);
+		write_status_line(frame, response->status);
 	for (; line < end; line = next) {
 		next = memchr(line, '\n', (size_t)(end - line));
 		next = next == NULL ? end : next + 1;
 		if (is_overruled(
-			header, line, (size_t)(next - line), extra, extras))
+			response, line, (size_t)(next - line), extra, extras))
 			continue;
 		if (is_replaced(line, (size_t)(next - line), nph,
-			line == header->bytes)) {
-			if (nph || line != header->bytes)
+			line == response->bytes)) {
+			if (nph || line != response->bytes)
 				continue;
 			/* a status line is Status where nph is not so */
 			frame_raw(frame, "Status: ", 8);
@@ -198,12 +198,12 @@ header_write(const struct header *header, struct frame *frame, bool nph,
 		frame_raw(frame, line, (size_t)(next - line));
 	}
 	for (size_t i = 0; i < extras; i++) {
-		if (is_left_out(header, extra[i]))
+		if (is_left_out(response, extra[i]))
 			continue;
 		frame_raw(frame, extra[i], strlen(extra[i]));
 		frame_raw(frame, line_end, strlen(line_end));
 	}
-	if (nph && !is_overruled(header, "Connection:", 11, extra, extras))
+	if (nph && !is_overruled(response, "Connection:", 11, extra, extras))
 		frame_raw(frame, "Connection: close\r\n", 19);
 	frame_raw(frame, line_end, strlen(line_end));
 }

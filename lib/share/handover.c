@@ -1,8 +1,8 @@
 /*
- * hand: see hand.h.
+ * handover: see hand.h.
  */
 #define _GNU_SOURCE /* MSG_CMSG_CLOEXEC */
-#include "hand.h"
+#include "handover.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,21 +19,21 @@ union control {
 };
 
 static size_t
-message_size(const struct hand_message *message)
+message_size(const struct handover_message *message)
 {
-	return offsetof(struct hand_message, id) + message->id_n;
+	return offsetof(struct handover_message, id) + message->id_n;
 }
 
 void
-hand_set_id(struct hand_message *message, const char *id, size_t n)
+handover_set_id(struct handover_message *message, const char *id, size_t n)
 {
 	/* too long for an id that is known, but an id all the same */
-	message->id_n = (uint32_t)(n < HAND_ID_MAX ? n : HAND_ID_MAX);
+	message->id_n = (uint32_t)(n < HANDOVER_ID_MAX ? n : HANDOVER_ID_MAX);
 	memcpy(message->id, id, message->id_n);
 }
 
 int
-hand_send(int fd, struct hand_message *message, int viewer)
+handover_send(int fd, struct handover_message *message, int viewer)
 {
 	struct iovec part = {message, message_size(message)};
 	struct msghdr all = {.msg_iov = &part, .msg_iovlen = 1};
@@ -56,7 +56,7 @@ hand_send(int fd, struct hand_message *message, int viewer)
 }
 
 int
-hand_receive(int fd, struct hand_message *message, int *viewer)
+handover_receive(int fd, struct handover_message *message, int *viewer)
 {
 	struct iovec part = {.iov_len = sizeof(*message)};
 	union control control;
@@ -80,9 +80,9 @@ hand_receive(int fd, struct hand_message *message, int *viewer)
 		memcpy(viewer, CMSG_DATA(header), sizeof(int));
 	if (n == 0) {
 		errno = EPIPE;
-	} else if ((size_t)n < offsetof(struct hand_message, id) ||
+	} else if ((size_t)n < offsetof(struct handover_message, id) ||
 		   message->version != VERSION_OF_THIS ||
-		   message->id_n > HAND_ID_MAX ||
+		   message->id_n > HANDOVER_ID_MAX ||
 		   (size_t)n != message_size(message)) {
 		errno = EBADMSG;
 	} else {
@@ -95,15 +95,15 @@ hand_receive(int fd, struct hand_message *message, int *viewer)
 }
 
 int
-hand_answer(int fd, enum hand_answer answer)
+handover_answer(int fd, enum handover_answer answer)
 {
 	unsigned char byte = (unsigned char)answer;
 
 	return send(fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
-enum hand_answer
-hand_wait(int fd)
+enum handover_answer
+handover_wait(int fd)
 {
 	unsigned char byte;
 	ssize_t n;
@@ -112,27 +112,27 @@ hand_wait(int fd)
 		n = recv(fd, &byte, 1, 0);
 	} while (n == -1 && errno == EINTR);
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return HAND_LATE;
-	if (n != 1 || byte <= HAND_LATE || byte > HAND_FULL)
-		return HAND_LOST;
-	return (enum hand_answer)byte;
+		return HANDOVER_LATE;
+	if (n != 1 || byte <= HANDOVER_LATE || byte > HANDOVER_FULL)
+		return HANDOVER_LOST;
+	return (enum handover_answer)byte;
 }
 
 int
-hand_answer_line(int fd, const char *line)
+handover_answer_line(int fd, const char *line)
 {
-	size_t n = strnlen(line, HAND_LINE_MAX - 1);
+	size_t n = strnlen(line, HANDOVER_LINE_MAX - 1);
 
 	return send(fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1 : 0;
 }
 
 int
-hand_wait_line(int fd, char line[HAND_LINE_MAX])
+handover_wait_line(int fd, char line[HANDOVER_LINE_MAX])
 {
 	ssize_t n;
 
 	do {
-		n = recv(fd, line, HAND_LINE_MAX - 1, 0);
+		n = recv(fd, line, HANDOVER_LINE_MAX - 1, 0);
 	} while (n == -1 && errno == EINTR);
 	if (n <= 0)
 		return -1;

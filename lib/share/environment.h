@@ -2,10 +2,10 @@
  * source: what a program that serves everybody gets. What a request says is
  * not part of its environment; what the operator and the server set is.
  */
-#ifndef SOURCE_H
-#define SOURCE_H
+#ifndef ENVIRONMENT_H
+#define ENVIRONMENT_H
 
-#define SOURCE_DIGEST_N 32 /* hexadecimal digits */
+#define ENVIRONMENT_DIGEST_N 32 /* hexadecimal digits */
 
 /*
  * The environment of a plain GET (RFC 3875) without query, header fields, body,
@@ -14,14 +14,14 @@
  * is not known stays. The strings are those of the environment; the list is
  * the caller's to free. NULL with errno ENOMEM.
  */
-char **source_environment(void);
+char **environment_environment(void);
 
 /*
  * Writes a digest (of SHA-256) of all that command gets if it is started here:
  * its words, the working directory, and environment. Returns 0, or -1 with
  * errno if there is no working directory.
  */
-int source_digest(char *const command[], char *const environment[],
-    char digest[SOURCE_DIGEST_N + 1]);
+int environment_digest(char *const command[], char *const environment[],
+    char digest[ENVIRONMENT_DIGEST_N + 1]);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * meet: see meet.h. Socket paths are short in the kernel's eyes, 108 bytes,
- * so the folder is the working directory for as long as one call takes.
+ * sockdir: see sockdir.h. Socket paths are short in the kernel's eyes, 108
+ * bytes, so the folder is the working directory for as long as one call takes.
  */
 #define _GNU_SOURCE /* struct ucred, O_PATH */
-#include "meet.h"
+#include "sockdir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "util.h"
+#include "../util.h"
 
 #define SUFFIX ".sock"
 #define LOCK "lock"
@@ -74,48 +74,49 @@ make_folder(const char *path)
 }
 
 int
-meet_open(struct meet *meet)
+sockdir_open(struct sockdir *sockdir)
 {
 	struct stat is;
 
-	meet->folder = -1;
-	if (find_path(meet->path) == -1 || make_folder(meet->path) == -1)
+	sockdir->folder = -1;
+	if (find_path(sockdir->path) == -1 || make_folder(sockdir->path) == -1)
 		return -1;
-	meet->folder =
-	    open(meet->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (meet->folder == -1) {
+	sockdir->folder = open(
+	    sockdir->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (sockdir->folder == -1) {
 		if (errno == ELOOP || errno == EACCES)
-			errno = MEET_UNFIT;
+			errno = SOCKDIR_UNFIT;
 		return -1;
 	}
-	if (fstat(meet->folder, &is) == 0 && is.st_uid == geteuid() &&
+	if (fstat(sockdir->folder, &is) == 0 && is.st_uid == geteuid() &&
 	    (is.st_mode & 077) == 0 &&
-	    ((is.st_mode & 0700) == 0700 || fchmod(meet->folder, 0700) == 0)) {
+	    ((is.st_mode & 0700) == 0700 ||
+		fchmod(sockdir->folder, 0700) == 0)) {
 		/* if it fails, tmpfiles is at work and finds sticky files */
-		(void)flock(meet->folder, LOCK_SH | LOCK_NB);
+		(void)flock(sockdir->folder, LOCK_SH | LOCK_NB);
 		return 0;
 	}
-	(void)close(meet->folder);
-	meet->folder = -1;
-	errno = MEET_UNFIT;
+	(void)close(sockdir->folder);
+	sockdir->folder = -1;
+	errno = SOCKDIR_UNFIT;
 	return -1;
 }
 
 bool
-meet_key_ok(const char *key)
+sockdir_key_ok(const char *key)
 {
-	size_t n = strspn(key, MEET_KEY_BYTES);
+	size_t n = strspn(key, SOCKDIR_KEY_BYTES);
 
-	return n > 0 && n <= MEET_KEY_MAX && key[n] == '\0' && key[0] != '.';
+	return n > 0 && n <= SOCKDIR_KEY_MAX && key[n] == '\0' && key[0] != '.';
 }
 
 int
-meet_lock(const struct meet *meet, int ms)
+sockdir_lock(const struct sockdir *sockdir, int ms)
 {
 	int64_t until_ns = util_now_ns() + ms * INT64_C(1000000);
 	int wait_ms = 1, error;
 	mode_t mask = umask(0);
-	int lock = openat(meet->folder, LOCK,
+	int lock = openat(sockdir->folder, LOCK,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, FILE_MODE);
 
 	(void)umask(mask); /* cannot fail */
@@ -137,7 +138,7 @@ meet_lock(const struct meet *meet, int ms)
 }
 
 void
-meet_unlock(int lock)
+sockdir_unlock(int lock)
 {
 	(void)flock(lock, LOCK_UN); /* the lock is ours: it cannot fail */
 	(void)close(lock);
@@ -149,13 +150,13 @@ address_of(const char *key)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%.*s%s",
-	    MEET_KEY_MAX, key, SUFFIX);
+	    SOCKDIR_KEY_MAX, key, SUFFIX);
 	return address;
 }
 
 /* bind or connect, with the folder as the working directory meanwhile. */
 static int
-in_folder(const struct meet *meet,
+in_folder(const struct sockdir *sockdir,
     int (*call)(int, const struct sockaddr *, socklen_t), int fd,
     const char *key)
 {
@@ -165,7 +166,7 @@ in_folder(const struct meet *meet,
 
 	if (here == -1)
 		return -1;
-	if (fchdir(meet->folder) == 0)
+	if (fchdir(sockdir->folder) == 0)
 		result = call(fd, (struct sockaddr *)&address, sizeof(address));
 	error = errno;
 	if (fchdir(here) == -1) {
@@ -178,7 +179,7 @@ in_folder(const struct meet *meet,
 }
 
 bool
-meet_same_user(int fd)
+sockdir_same_user(int fd)
 {
 	struct ucred peer;
 	socklen_t n = sizeof(peer);
@@ -196,7 +197,7 @@ fail(int fd, int error)
 }
 
 int
-meet_connect(const struct meet *meet, const char *key, int ms)
+sockdir_connect(const struct sockdir *sockdir, const char *key, int ms)
 {
 	struct timeval limit = {ms / 1000, ms % 1000 * 1000L};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -208,16 +209,16 @@ meet_connect(const struct meet *meet, const char *key, int ms)
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ==
 		-1)
 		return fail(fd, errno);
-	if (in_folder(meet, connect, fd, key) == -1)
+	if (in_folder(sockdir, connect, fd, key) == -1)
 		return fail(fd, errno == ECONNREFUSED ? ENOENT : errno);
-	if (!meet_same_user(fd))
-		return fail(fd, MEET_STRANGER);
+	if (!sockdir_same_user(fd))
+		return fail(fd, SOCKDIR_STRANGER);
 	return fd;
 }
 
 /* A socket that nobody listens on is removed; the lock is ours. */
 static void
-sweep(const struct meet *meet, const char *key, void *to)
+sweep(const struct sockdir *sockdir, const char *key, void *to)
 {
 	int fd =
 	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -225,15 +226,15 @@ sweep(const struct meet *meet, const char *key, void *to)
 	(void)to;
 	if (fd == -1)
 		return;
-	if (in_folder(meet, connect, fd, key) == -1 && errno == ECONNREFUSED)
-		(void)unlinkat(
-		    meet->folder, address_of(key).sun_path, 0); /* or later */
+	if (in_folder(sockdir, connect, fd, key) == -1 && errno == ECONNREFUSED)
+		(void)unlinkat(sockdir->folder, address_of(key).sun_path,
+		    0); /* or later */
 	(void)close(fd);
 }
 
 int
-meet_listen(
-    const struct meet *meet, const char *key, struct meet_socket *socket_)
+sockdir_listen(const struct sockdir *sockdir, const char *key,
+    struct sockdir_socket *socket_)
 {
 	struct stat is;
 	mode_t mask;
@@ -242,25 +243,25 @@ meet_listen(
 
 	if (fd == -1)
 		return -1;
-	if (meet_each(meet, sweep, NULL) == -1)
+	if (sockdir_each(sockdir, sweep, NULL) == -1)
 		return fail(fd, errno);
 	mask = umask(0177); /* a connection needs the write bit */
-	bound = in_folder(meet, bind, fd, key);
+	bound = in_folder(sockdir, bind, fd, key);
 	(void)umask(mask); /* cannot fail */
 	if (bound == -1 ||
-	    fchmodat(meet->folder, address_of(key).sun_path, FILE_MODE, 0) ==
+	    fchmodat(sockdir->folder, address_of(key).sun_path, FILE_MODE, 0) ==
 		-1 ||
 	    listen(fd, BACKLOG) == -1 ||
-	    fstatat(meet->folder, address_of(key).sun_path, &is,
+	    fstatat(sockdir->folder, address_of(key).sun_path, &is,
 		AT_SYMLINK_NOFOLLOW) == -1)
 		return fail(fd, errno);
-	*socket_ = (struct meet_socket){fd, is.st_dev, is.st_ino};
+	*socket_ = (struct sockdir_socket){fd, is.st_dev, is.st_ino};
 	return 0;
 }
 
 void
-meet_leave(
-    const struct meet *meet, const char *key, const struct meet_socket *socket_)
+sockdir_leave(const struct sockdir *sockdir, const char *key,
+    const struct sockdir_socket *socket_)
 {
 	struct sockaddr_un address = address_of(key);
 	struct stat is;
@@ -269,18 +270,19 @@ meet_leave(
 	 * Nobody replaces a socket that listens, so what is found here
 	 * cannot change between the look and the unlink.
 	 */
-	if (fstatat(meet->folder, address.sun_path, &is, AT_SYMLINK_NOFOLLOW) ==
-		0 &&
+	if (fstatat(sockdir->folder, address.sun_path, &is,
+		AT_SYMLINK_NOFOLLOW) == 0 &&
 	    is.st_dev == socket_->device && is.st_ino == socket_->inode)
-		(void)unlinkat(meet->folder, address.sun_path, 0);
+		(void)unlinkat(sockdir->folder, address.sun_path, 0);
 }
 
 int
-meet_each(const struct meet *meet,
-    void (*each)(const struct meet *meet, const char *key, void *to), void *to)
+sockdir_each(const struct sockdir *sockdir,
+    void (*each)(const struct sockdir *sockdir, const char *key, void *to),
+    void *to)
 {
 	int again =
-	    openat(meet->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	    openat(sockdir->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *folder = again == -1 ? NULL : fdopendir(again);
 	struct dirent *entry;
 	size_t n;
@@ -296,8 +298,8 @@ meet_each(const struct meet *meet,
 		    strcmp(entry->d_name + n - strlen(SUFFIX), SUFFIX) != 0)
 			continue;
 		entry->d_name[n - strlen(SUFFIX)] = '\0';
-		if (meet_key_ok(entry->d_name))
-			each(meet, entry->d_name, to);
+		if (sockdir_key_ok(entry->d_name))
+			each(sockdir, entry->d_name, to);
 	}
 	(void)closedir(folder);
 	return 0;

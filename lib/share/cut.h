@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "decode.h"
-#include "frame.h"
+#include "../decode.h"
+#include "../frame.h"
 
 enum cut_result {
 	CUT_MORE,    /* the input is used up */

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "frame.h"
-#include "meet.h"
-#include "origin.h"
+#include "../frame.h"
+#include "../origin.h"
+#include "sockdir.h"
 
 #define CHANNEL_RING_MIN 4096
 #define CHANNEL_RING_MAX (1 << 30)
@@ -23,7 +23,7 @@ struct channel_setup {
 	char *const *command; /* the program with its arguments */
 	char **environment;   /* what it gets; and what the channel has */
 	const char *key;
-	const struct meet *meet;
+	const struct sockdir *sockdir;
 
 	/*
 	 * For viewers who come back with an id that the channel with the key
@@ -34,7 +34,7 @@ struct channel_setup {
 	const char *after;
 	const char *home;
 
-	struct meet_socket socket; /* it listens already */
+	struct sockdir_socket socket; /* it listens already */
 
 	size_t ring_size;  /* bytes, from CHANNEL_RING_MIN */
 	int64_t linger_ns; /* after the last viewer, or the stream's end */
@@ -44,7 +44,7 @@ struct channel_setup {
 	int64_t retry_ms;  /* first to each viewer; -1 for the program's */
 	const char *const *extra; /* header fields, CHANNEL_EXTRA_MAX at most */
 	size_t extras;
-	const struct origins *origins; /* what HAND_ORIGIN counts */
+	const struct origins *origins; /* what HANDOVER_ORIGIN counts */
 
 	bool keep_stderr; /* the program's goes there, else through say */
 	void (*say)(const char *text); /* one line, which may hold anything */

@@ -21,14 +21,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cgi.h"
-#include "child.h"
+#include "../cgi.h"
+#include "../child.h"
+#include "../record.h"
+#include "../util.h"
 #include "cut.h"
-#include "hand.h"
-#include "header.h"
-#include "record.h"
+#include "handover.h"
+#include "response.h"
 #include "ring.h"
-#include "util.h"
 #include "viewers.h"
 
 extern char **environ;
@@ -58,7 +58,7 @@ extern char **environ;
 #define FRAME_ROOM (ID_MAX + 8) /* for such an id, in front of a frame */
 
 enum kind { SIGNALS = 1, SOCKET, OUT, ERR, EXIT, GUEST, ANSWERED, VIEWER };
-#define NO_VIEWER (HAND_LIST | HAND_ASK | HAND_QUIT)
+#define NO_VIEWER (HANDOVER_LIST | HANDOVER_ASK | HANDOVER_QUIT)
 #define TAG(kind) ((uint64_t)(kind) << 32)
 
 enum state {
@@ -83,7 +83,7 @@ struct channel {
 
 	struct child child;
 	struct splitter err;
-	struct header header;
+	struct response response;
 	struct cut cut;
 	struct ring ring;
 	struct viewers viewers;
@@ -94,7 +94,7 @@ struct channel {
 	uint64_t number;        /* of the last id that was made */
 	bool made;              /* the last id was made; else it is: */
 	size_t last_id_n;
-	char last_id[HAND_ID_MAX];
+	char last_id[HANDOVER_ID_MAX];
 	uint64_t events;
 	bool scarce;   /* something ran out where the program was to be run */
 	bool end_seen; /* the last event's id is "end" */
@@ -306,7 +306,8 @@ find_extra(const struct channel *channel, const struct viewer *viewer,
 	for (size_t i = 0; i < setup->extras; i++)
 		extra->field[i] = setup->extra[i];
 	extra->n = origin_fields(setup->origins,
-	    viewer->flags >> HAND_ORIGIN_SHIFT, extra->field, setup->extras);
+	    viewer->flags >> HANDOVER_ORIGIN_SHIFT, extra->field,
+	    setup->extras);
 }
 
 /* Header, retry field or comment, gap; then the ring. It may be gone then. */
@@ -321,7 +322,7 @@ greet(struct channel *channel, struct viewer *viewer)
 	find_extra(channel, viewer, &extra);
 	frame_init(frame, write_greeting, &door);
 	if (!(viewer->flags & VIEWER_GREETED)) {
-		header_write(&channel->header, frame,
+		response_write(&channel->response, frame,
 		    (viewer->flags & VIEWER_NPH) != 0, extra.field, extra.n);
 		if (retry >= 0)
 			frame_retry(frame, (uint64_t)retry);
@@ -389,7 +390,7 @@ respond_all(struct channel *channel, int status)
 		}
 		find_extra(channel, viewer, &extra);
 		frame_init(frame, write_whole, viewer);
-		header_write(&channel->header, frame,
+		response_write(&channel->response, frame,
 		    (viewer->flags & VIEWER_NPH) != 0, extra.field, extra.n);
 		frame_raw(frame, channel->answer, channel->answer_n);
 		(void)frame_flush(frame); /* it is over either way */
@@ -483,7 +484,7 @@ leave(struct channel *channel)
 	channel->state = LEAVING;
 	channel->ended_ns = util_now_ns();
 	channel->shut_ns = NEVER;
-	meet_leave(setup->meet, setup->key, &setup->socket);
+	sockdir_leave(setup->sockdir, setup->key, &setup->socket);
 	while ((fd = accept4(setup->socket.fd, NULL, NULL, SOCK_CLOEXEC)) != -1)
 		(void)close(fd);
 	unwatch(channel, setup->socket.fd);
@@ -667,14 +668,14 @@ take_answer(struct channel *channel, struct bytes input)
 static void
 take_header(struct channel *channel, struct bytes *input)
 {
-	int complete = header_take(&channel->header, input);
+	int complete = response_take(&channel->response, input);
 
 	if (complete == -1) {
 		fail(channel, "its response header is none, or too long");
 	} else if (complete == 1) {
-		if (channel->header.status != 200) {
+		if (channel->response.status != 200) {
 			channel->state = ANSWER;
-		} else if (!channel->header.stream) {
+		} else if (!channel->response.stream) {
 			fail(channel, "its Content-Type is not "
 				      "text/event-stream");
 		} else {
@@ -765,7 +766,7 @@ static void
 ask(struct channel *channel)
 {
 	const struct channel_setup *setup = channel->setup;
-	struct hand_message message = {.flags = HAND_ASK};
+	struct handover_message message = {.flags = HANDOVER_ASK};
 	int fd;
 
 	channel->ask_ns = util_now_ns() + ASK_MIN_NS;
@@ -774,15 +775,15 @@ ask(struct channel *channel)
 	channel->ask_ns = NEVER;
 	if (channel->no_id || channel->end_seen || channel->last_id_n == 0)
 		return; /* there is no place to go on from */
-	hand_set_id(&message, channel->last_id, channel->last_id_n);
-	fd = meet_connect(setup->meet, setup->home, 1);
+	handover_set_id(&message, channel->last_id, channel->last_id_n);
+	fd = sockdir_connect(setup->sockdir, setup->home, 1);
 	if (fd == -1 && errno == ENOENT) {
 		channel->quits = true;
 		return;
 	}
 	channel->question = fd;
 	channel->ask_ns = util_now_ns() + ASK_NS;
-	if (fd != -1 && (hand_send(fd, &message, -1) == -1 ||
+	if (fd != -1 && (handover_send(fd, &message, -1) == -1 ||
 			    watch(channel, fd, ANSWERED) == -1))
 		drop_question(channel);
 }
@@ -793,17 +794,17 @@ pass_on(void *to, const struct viewer *viewer)
 {
 	const struct channel *channel = to;
 	const struct channel_setup *setup = channel->setup;
-	struct hand_message message = {.flags = HAND_FURTHER};
-	int fd = meet_connect(setup->meet, setup->home, 1);
+	struct handover_message message = {.flags = HANDOVER_FURTHER};
+	int fd = sockdir_connect(setup->sockdir, setup->home, 1);
 	bool done;
 
 	if (viewer->flags & VIEWER_NPH)
-		message.flags |= HAND_NPH;
-	message.flags |= viewer->flags & HAND_ORIGIN;
+		message.flags |= HANDOVER_NPH;
+	message.flags |= viewer->flags & HANDOVER_ORIGIN;
 	if (!(viewer->flags & VIEWER_WAITS))
-		message.flags |= HAND_GREETED;
-	hand_set_id(&message, channel->last_id, channel->last_id_n);
-	done = fd != -1 && hand_send(fd, &message, viewer->fd) == 0;
+		message.flags |= HANDOVER_GREETED;
+	handover_set_id(&message, channel->last_id, channel->last_id_n);
+	done = fd != -1 && handover_send(fd, &message, viewer->fd) == 0;
 	if (fd != -1)
 		(void)close(fd);
 	return done;
@@ -833,10 +834,10 @@ go_home(struct channel *channel)
 static void
 hear_home(struct channel *channel)
 {
-	enum hand_answer answer = hand_wait(channel->question);
+	enum handover_answer answer = handover_wait(channel->question);
 
 	drop_question(channel);
-	if (answer == HAND_TAKEN)
+	if (answer == HANDOVER_TAKEN)
 		go_home(channel);
 }
 
@@ -920,7 +921,7 @@ read_err(struct channel *channel)
 static void
 answer_list(const struct channel *channel, int guest)
 {
-	char line[HAND_LINE_MAX], command[256] = "";
+	char line[HANDOVER_LINE_MAX], command[256] = "";
 	char *const *word = channel->setup->command;
 	size_t n = 0;
 
@@ -937,7 +938,7 @@ answer_list(const struct channel *channel, int guest)
 	    channel->setup->key, command, channel->viewers.n,
 	    (uintmax_t)channel->events, (uintmax_t)channel->ring.head,
 	    (intmax_t)((util_now_ns() - channel->born_ns) / UTIL_SECOND_NS));
-	(void)hand_answer_line(guest, line); /* or nobody asks any more */
+	(void)handover_answer_line(guest, line); /* or nobody asks any more */
 }
 
 /* What a viewer's Last-Event-ID makes of it. */
@@ -949,8 +950,8 @@ enum arrival {
 };
 
 static enum arrival
-find_place(const struct channel *channel, const struct hand_message *message,
-    struct viewer *viewer)
+find_place(const struct channel *channel,
+    const struct handover_message *message, struct viewer *viewer)
 {
 	const struct ring *ring = &channel->ring;
 	struct bytes id = {message->id, message->id_n};
@@ -973,7 +974,7 @@ find_place(const struct channel *channel, const struct hand_message *message,
 	if (channel->state == ENDED && viewer->place == ring->head)
 		return FINISHED;
 	/* where ids are made here, the program cannot know them */
-	if (message->flags & HAND_FURTHER && channel->number == 0)
+	if (message->flags & HANDOVER_FURTHER && channel->number == 0)
 		return channel->events == 0 && channel->setup->after == NULL &&
 			       util_now_ns() < channel->born_ns + EARLY_NS
 			   ? EARLY
@@ -995,12 +996,12 @@ expect(struct channel *channel)
 
 static void
 take_viewer(struct channel *channel, int guest,
-    const struct hand_message *message, int fd)
+    const struct handover_message *message, int fd)
 {
 	struct viewers *viewers = &channel->viewers;
 	struct viewer new = {.fd = fd, .flags = VIEWER_WAITS, .over_ns = NEVER};
 	enum arrival arrival = find_place(channel, message, &new);
-	bool greeted = (message->flags & HAND_GREETED) != 0;
+	bool greeted = (message->flags & HANDOVER_GREETED) != 0;
 	struct viewer *viewer;
 
 	if (arrival == UNKNOWN || arrival == EARLY ||
@@ -1008,24 +1009,24 @@ take_viewer(struct channel *channel, int guest,
 		expect(channel);
 		(void)close(fd); /* nothing was written there by us */
 		if (arrival == UNKNOWN)
-			(void)hand_answer(guest, HAND_UNKNOWN);
+			(void)handover_answer(guest, HANDOVER_UNKNOWN);
 		return;
 	}
 	if (greeted)
 		new.flags |= VIEWER_GREETED;
-	if (message->flags & HAND_NPH)
+	if (message->flags & HANDOVER_NPH)
 		new.flags |= VIEWER_NPH;
-	if (message->flags & HAND_FURTHER)
+	if (message->flags & HANDOVER_FURTHER)
 		new.flags |= VIEWER_FURTHER;
-	new.flags |= message->flags &HAND_ORIGIN;
+	new.flags |= message->flags &HANDOVER_ORIGIN;
 	if (viewers_add(viewers, &new) == -1) {
-		(void)hand_answer(guest, HAND_FULL);
+		(void)handover_answer(guest, HANDOVER_FULL);
 		return;
 	}
 	viewer = viewers->all + viewers->n - 1;
 	channel->had_viewer = true;
 	channel->expected_ns = 0;
-	if (hand_answer(guest, HAND_TAKEN) == -1 && !greeted)
+	if (handover_answer(guest, HANDOVER_TAKEN) == -1 && !greeted)
 		viewers_remove(viewers, viewer);
 	else if (arrival == FINISHED)
 		respond(channel, viewer, 204);
@@ -1036,39 +1037,40 @@ take_viewer(struct channel *channel, int guest,
 /* Whether a viewer with this id could go on here. */
 static void
 answer_question(
-    struct channel *channel, int guest, const struct hand_message *message)
+    struct channel *channel, int guest, const struct handover_message *message)
 {
 	struct bytes id = {message->id, message->id_n};
 	uint64_t place;
 
 	expect(channel);
-	(void)hand_answer(guest,
-	    ring_after(&channel->ring, ring_digest(id), &place) ? HAND_TAKEN
-								: HAND_UNKNOWN);
+	(void)handover_answer(
+	    guest, ring_after(&channel->ring, ring_digest(id), &place)
+		       ? HANDOVER_TAKEN
+		       : HANDOVER_UNKNOWN);
 }
 
 /* What a guest says. True: it is done with. */
 static bool
 hear(struct channel *channel, int guest)
 {
-	struct hand_message message;
+	struct handover_message message;
 	int viewer;
 
-	if (hand_receive(guest, &message, &viewer) == -1)
+	if (handover_receive(guest, &message, &viewer) == -1)
 		return errno != EAGAIN && errno != EWOULDBLOCK;
 	if (viewer != -1 && message.flags & NO_VIEWER)
 		(void)close(viewer); /* it has no business there */
-	if (message.flags & HAND_QUIT)
+	if (message.flags & HANDOVER_QUIT)
 		channel->quits = true; /* what answers is leave */
-	else if (message.flags & HAND_LIST)
+	else if (message.flags & HANDOVER_LIST)
 		answer_list(channel, guest);
-	else if (message.flags & HAND_ASK)
+	else if (message.flags & HANDOVER_ASK)
 		answer_question(channel, guest, &message);
 	else if (viewer == -1)
-		(void)hand_answer(guest, HAND_FULL);
+		(void)handover_answer(guest, HANDOVER_FULL);
 	else
 		take_viewer(channel, guest, &message, viewer);
-	return !(message.flags & HAND_QUIT);
+	return !(message.flags & HANDOVER_QUIT);
 }
 
 static void
@@ -1089,7 +1091,7 @@ add_guest(struct channel *channel, int fd, int64_t patience_ns)
 {
 	struct guest *guest = channel->guests;
 
-	if (!meet_same_user(fd) || hear(channel, fd)) {
+	if (!sockdir_same_user(fd) || hear(channel, fd)) {
 		(void)close(fd);
 		return;
 	}
@@ -1507,14 +1509,14 @@ put_origin(struct channel *channel)
 {
 	const char *after = channel->setup->after;
 	struct bytes none = {NULL, 0}, id;
-	struct hand_message first;
+	struct handover_message first;
 	char made[ID_MAX];
 
 	if (after == NULL) {
 		channel->made = true;
 		id = make_id(channel, made);
 	} else {
-		hand_set_id(&first, after, strlen(after));
+		handover_set_id(&first, after, strlen(after));
 		id = (struct bytes){first.id, first.id_n};
 		set_last_id(channel, id);
 		channel->ask_ns = channel->born_ns + ASK_MIN_NS;
@@ -1527,8 +1529,9 @@ begin(struct channel *channel)
 {
 	const struct channel_setup *setup = channel->setup;
 
-	if (setsid() == -1 || keep_only(setup->socket.fd, setup->meet->folder,
-				  setup->keep_stderr) == -1)
+	if (setsid() == -1 ||
+	    keep_only(setup->socket.fd, setup->sockdir->folder,
+		setup->keep_stderr) == -1)
 		return -1;
 	channel->signals = open_signals();
 	channel->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -1538,7 +1541,7 @@ begin(struct channel *channel)
 	    watch(channel, channel->signals, SIGNALS) == -1 ||
 	    watch(channel, setup->socket.fd, SOCKET) == -1)
 		return -1;
-	header_init(&channel->header);
+	response_init(&channel->response);
 	cut_init(&channel->cut, setup->ring_size - FRAME_ROOM);
 	viewers_init(
 	    &channel->viewers, &channel->ring, channel->epoll, TAG(VIEWER));

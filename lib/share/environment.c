@@ -4,7 +4,7 @@
  * than are known here, and those are in the digest. Starts nothing: that is
  * channel's and child's business.
  */
-#include "source.h"
+#include "environment.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -101,7 +101,7 @@ insert(char **list, size_t n, char *variable)
 }
 
 char **
-source_environment(void)
+environment_environment(void)
 {
 	char **list;
 	size_t all = 0, n = 0;
@@ -195,7 +195,7 @@ take_text(struct sha256 *sha, const char *text)
 }
 
 static void
-finish(struct sha256 *sha, char digest[SOURCE_DIGEST_N + 1])
+finish(struct sha256 *sha, char digest[ENVIRONMENT_DIGEST_N + 1])
 {
 	uint64_t bits = sha->n * 8;
 
@@ -204,14 +204,14 @@ finish(struct sha256 *sha, char digest[SOURCE_DIGEST_N + 1])
 		take_byte(sha, 0);
 	for (int shift = 56; shift >= 0; shift -= 8)
 		take_byte(sha, (unsigned char)(bits >> shift));
-	for (size_t i = 0; i < SOURCE_DIGEST_N / 8; i++)
+	for (size_t i = 0; i < ENVIRONMENT_DIGEST_N / 8; i++)
 		(void)snprintf(digest + 8 * i, 9, "%08jx",
 		    (uintmax_t)sha->state[i]); /* it fits */
 }
 
 int
-source_digest(char *const command[], char *const environment[],
-    char digest[SOURCE_DIGEST_N + 1])
+environment_digest(char *const command[], char *const environment[],
+    char digest[ENVIRONMENT_DIGEST_N + 1])
 {
 	struct sha256 sha = {
 	    .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
