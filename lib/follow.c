@@ -1,13 +1,15 @@
 /*
- * follow: see follow.h. What was read once is read no more: each file that
- * had the name comes in its turn, is read to its end, and left only when the
- * next one has something to read: its writer has moved on then.
+ * follow: what was read once is read no more: each file that had the name
+ * comes in its turn, is read to its end, and left only when the next one has
+ * something to read: its writer has moved on then. Which one comes next is
+ * rotation's to say.
  */
-#define _GNU_SOURCE /* preadv */
+#define _GNU_SOURCE /* preadv, SEEK_DATA, O_PATH */
 #include "follow.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -60,6 +62,13 @@ keep_head(struct follow *follow, const char *bytes, size_t n)
 		follow->head_hash = mark_hash(0, follow->head, MARK_HEAD);
 }
 
+/* The offset in the file after the last line that was taken. */
+static uint64_t
+place(const struct follow *follow)
+{
+	return follow->start + follow->splitter.offset;
+}
+
 /* The bytes around position, which is offset, to recognise the file by. */
 static int
 load(struct follow *follow, uint64_t offset)
@@ -87,9 +96,15 @@ load(struct follow *follow, uint64_t offset)
 static int
 adopt(struct follow *follow, int fd, uint64_t offset)
 {
-	close_fd(&follow->fd);
+	bool same = fd == follow->fd;
+
+	if (!same) {
+		close_fd(&follow->fd);
+		follow->hole = 0;
+	}
 	follow->fd = fd;
 	follow->opened++;
+	close_fd(&follow->home);
 	follow->marked = false;
 	follow->ended = false;
 	follow->doubt_ns = 0;
@@ -98,17 +113,12 @@ adopt(struct follow *follow, int fd, uint64_t offset)
 	if (file_of(fd, &follow->file) == -1 || load(follow, offset) == -1 ||
 	    record_init(&follow->splitter, RECORD_LINE, follow->line_max) == -1)
 		return -1;
-	follow->seen[follow->seen_n++ % FOLLOW_SEEN] = follow->file.id;
+	if (!same)
+		follow->seen[follow->seen_n++ % FOLLOW_SEEN] = follow->file.id;
 	follow->mark.file = follow->file.id;
 	if (follow->tails > 0 && follow->tail[follow->tails - 1] == '\r')
 		record_after_cr(&follow->splitter);
 	return 0;
-}
-
-static enum follow_result
-read_from(struct follow *follow, int fd, uint64_t offset)
-{
-	return adopt(follow, fd, offset) == -1 ? FOLLOW_FAILED : FOLLOW_LINES;
 }
 
 /*
@@ -127,14 +137,16 @@ in_doubt(struct follow *follow)
 	return follow->doubt;
 }
 
-/* Opens what has the name. Sets *fd, to -1 where there is none to wait for. */
+/*
+ * Opens what has the name. Sets *fd, to -1 where there is none to be had yet:
+ * it may get its owner and mode a little later.
+ */
 static enum follow_result
 open_name(struct follow *follow, int *fd)
 {
 	*fd = file_open(AT_FDCWD, follow->path);
-	if (*fd != -1 || errno == ENOENT)
+	if (*fd != -1 || errno == ENOENT || errno == EACCES || errno == EPERM)
 		return FOLLOW_LINES;
-	/* a new file may get its owner and mode a little later */
 	return in_doubt(follow) ? FOLLOW_IDLE : FOLLOW_FAILED;
 }
 
@@ -158,6 +170,22 @@ start_back(struct follow *follow, int fd, uint64_t lines)
 	return 0;
 }
 
+/*
+ * There is no file yet. What comes is what comes after the last of its rotated
+ * files, or after none.
+ */
+static void
+start_absent(struct follow *follow)
+{
+	int fd = rotation_last(follow->path);
+	struct file file;
+
+	follow->marked = fd == -1 && errno == ENOENT;
+	if (fd != -1 && (file_of(fd, &file) == -1 ||
+			    adopt(follow, fd, (uint64_t)file.size) == -1))
+		close_fd(&follow->fd); /* its place is not known */
+}
+
 int
 follow_init(struct follow *follow, const char *path, size_t line_max,
     uint64_t lines, const struct mark *mark)
@@ -167,6 +195,7 @@ follow_init(struct follow *follow, const char *path, size_t line_max,
 	*follow = (struct follow){.path = path,
 	    .line_max = line_max,
 	    .fd = -1,
+	    .home = -1,
 	    .next = -1,
 	    .after = -1};
 	if (fd == -1 && errno != ENOENT)
@@ -175,10 +204,10 @@ follow_init(struct follow *follow, const char *path, size_t line_max,
 		follow->mark = *mark;
 		follow->marked = true;
 		close_fd(&fd);
+	} else if (fd == -1) {
+		start_absent(follow);
 	}
-	if (fd == -1)
-		return 0;
-	return start_back(follow, fd, lines);
+	return fd == -1 ? 0 : start_back(follow, fd, lines);
 }
 
 void
@@ -187,6 +216,7 @@ follow_free(struct follow *follow)
 	close_fd(&follow->fd);
 	close_fd(&follow->next);
 	close_fd(&follow->after);
+	close_fd(&follow->home);
 	record_free(&follow->splitter);
 }
 
@@ -205,6 +235,34 @@ give_up(struct follow *follow, const char *gap)
 	return FOLLOW_GAP;
 }
 
+static enum follow_result
+read_from(struct follow *follow, int fd, uint64_t offset)
+{
+	if (adopt(follow, fd, offset) == 0)
+		return FOLLOW_LINES;
+	/* just now */
+	return errno == ENODATA ? give_up(follow, "truncated") : FOLLOW_FAILED;
+}
+
+/* There was no file at the mark: what has come since? fd as in resume. */
+static enum follow_result
+resume_first(struct follow *follow, int fd)
+{
+	struct rotation_seen seen = {.n = 0};
+	enum rotation_next result;
+	int first = -1;
+
+	result = rotation_next(follow->path, -1, fd, false, &seen, &first);
+	if (result == ROTATION_CURRENT)
+		return fd == -1 ? FOLLOW_IDLE : read_from(follow, fd, 0);
+	close_fd(&fd);
+	if (result == ROTATION_BETWEEN)
+		return read_from(follow, first, 0);
+	if (in_doubt(follow))
+		return FOLLOW_IDLE;
+	return give_up(follow, result == ROTATION_LOST ? "rotated" : "unknown");
+}
+
 /* Where a viewer that comes back goes on: fd has the name, or is -1. */
 static enum follow_result
 resume(struct follow *follow, int fd)
@@ -212,6 +270,8 @@ resume(struct follow *follow, int fd)
 	struct file file;
 	int found, error;
 
+	if (follow->mark.file == 0)
+		return resume_first(follow, fd);
 	if (fd != -1 && file_of(fd, &file) == 0 &&
 	    file.id == follow->mark.file) {
 		if (mark_holds(&follow->mark, fd))
@@ -281,6 +341,33 @@ begins_the_same(const struct follow *follow)
 	       memcmp(head, follow->head, follow->heads) == 0;
 }
 
+/*
+ * n bytes were read at the start of the file. If it was truncated, but its
+ * writer went on where it was, a hole is there: skips it. True if so.
+ */
+static bool
+skip_hole(struct follow *follow, const char *bytes, size_t n)
+{
+	uint64_t at = follow->position;
+	off_t data;
+	size_t zeros = 0;
+
+	if (follow->position != follow->hole)
+		return false;
+	while (zeros < n && bytes[zeros] == '\0')
+		zeros++;
+	if (zeros == 0)
+		return false;
+	at += zeros;
+	data = lseek(follow->fd, (off_t)at, SEEK_DATA);
+	if (data == -1 && errno == ENXIO)
+		data = (off_t)follow->file.size; /* a hole to the end */
+	if (zeros == n && data > (off_t)at)
+		at = (uint64_t)data;
+	follow->hole = at;
+	return true;
+}
+
 /* One read; FOLLOW_IDLE at the end of the file. */
 static enum follow_result
 read_on(struct follow *follow)
@@ -307,6 +394,8 @@ read_on(struct follow *follow)
 		return give_up(follow, "truncated");
 	if (n == 0)
 		return FOLLOW_IDLE;
+	if (skip_hole(follow, to, (size_t)n))
+		return read_from(follow, follow->fd, follow->hole);
 	keep_head(follow, to, (size_t)n);
 	keep_tail(follow->tail, &follow->tails, to, (size_t)n);
 	record_filled(&follow->splitter, (size_t)n);
@@ -349,6 +438,68 @@ choose_between(struct follow *follow, int between)
 }
 
 /*
+ * Whether fd, which has lost its name to no rotated file, was replaced by a
+ * longer copy of itself, as by an editor or rsync: all that was read stands
+ * there.
+ */
+static bool
+is_copied(const struct follow *follow, int copy)
+{
+	static char ours[READ_MAX], its[READ_MAX];
+	uint64_t at = 0;
+	size_t n;
+
+	for (; at < follow->position; at += n) {
+		n = sizeof(ours);
+		if (follow->position - at < n)
+			n = (size_t)(follow->position - at);
+		if (mark_read(follow->fd, ours, n, at) == -1 ||
+		    mark_read(copy, its, n, at) == -1 ||
+		    memcmp(ours, its, n) != 0)
+			return false;
+	}
+	return at > 0;
+}
+
+/* copy is fd's: goes on there after the last line. */
+static enum follow_result
+go_on(struct follow *follow, int copy)
+{
+	if (copy == follow->next)
+		follow->next = -1;
+	return read_from(follow, copy, place(follow));
+}
+
+/* fd has the name now: where is it, if path holds symbolic links? */
+static void
+remember_home(struct follow *follow)
+{
+	char real[PATH_MAX];
+	char *slash;
+
+	if (realpath(follow->path, real) == NULL)
+		return;
+	slash = strrchr(real, '/');
+	(void)strcpy(follow->base, slash + 1);
+	slash[1] = '\0';
+	follow->home = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/*
+ * Whether fd had the name, and was not renamed since: its directory was, or a
+ * symbolic link leads elsewhere.
+ */
+static bool
+is_at_home(const struct follow *follow)
+{
+	struct file file;
+
+	return follow->home != -1 &&
+	       file_at(follow->home, follow->base, &file) == 0 &&
+	       file.id == follow->file.id;
+}
+
+/*
  * Another file has the name, open as next: which comes after fd? An empty one
  * has time: the writer may still have the old one open.
  */
@@ -356,26 +507,29 @@ static enum follow_result
 choose_next(struct follow *follow)
 {
 	struct rotation_seen seen = {follow->seen, follow->seen_n};
+	enum rotation_next result;
 	struct file file;
-	int between = -1;
+	int after = -1;
 
 	if (seen.n > FOLLOW_SEEN)
 		seen.n = FOLLOW_SEEN;
-	switch (rotation_next(
-	    follow->path, follow->fd, follow->next, &seen, &between)) {
-	case ROTATION_BETWEEN: return choose_between(follow, between);
-	case ROTATION_CURRENT: follow->doubt_ns = 0; break;
-	case ROTATION_LOST:
-		if (in_doubt(follow))
-			return FOLLOW_IDLE;
-		follow->lost = "rotated";
-		break;
-	case ROTATION_FAILED:
-		if (in_doubt(follow))
-			return FOLLOW_IDLE;
-		follow->lost = "unknown";
-		break;
-	}
+	result = rotation_next(follow->path, follow->fd, follow->next,
+	    is_at_home(follow), &seen, &after);
+	if (after == -1)
+		after = follow->next;
+	if (file_of(follow->fd, &file) == 0 &&
+	    (file.deleted || result == ROTATION_STRANGE) &&
+	    is_copied(follow, after))
+		return go_on(follow, after);
+	if (result == ROTATION_BETWEEN)
+		return choose_between(follow, after);
+	if (result == ROTATION_CURRENT)
+		follow->doubt_ns = 0;
+	else if (in_doubt(follow))
+		return FOLLOW_IDLE;
+	else
+		follow->lost =
+		    result == ROTATION_FAILED ? "unknown" : "rotated";
 	if (file_of(follow->next, &file) == -1)
 		return FOLLOW_FAILED;
 	if (file.size == 0) {
@@ -402,9 +556,10 @@ look(struct follow *follow)
 	if (file_is_at(follow->path, &follow->file)) {
 		close_fd(&follow->next);
 		follow->doubt_ns = 0;
+		if (follow->home == -1)
+			remember_home(follow);
 		return FOLLOW_IDLE;
 	}
-	follow->moved = true;
 	if (follow->next == -1) {
 		result = open_name(follow, &follow->next);
 		if (result != FOLLOW_LINES)
@@ -432,7 +587,6 @@ follow_read(struct follow *follow)
 	enum follow_result result;
 
 	follow->doubt = false;
-	follow->moved = false;
 	if (follow->fd == -1)
 		return begin(follow);
 	if (follow->ended)
@@ -443,23 +597,33 @@ follow_read(struct follow *follow)
 
 /* The check of the place after the last line. */
 static uint64_t
-check(const struct follow *follow)
+check(const struct follow *follow, uint64_t offset)
 {
 	char tail[MARK_TAIL];
 	const char *end;
-	size_t n = record_behind(&follow->splitter, &end), heads, tails;
+	size_t n = record_behind(&follow->splitter, &end), tails;
 	uint64_t hash = follow->head_hash;
 
-	if (follow->mark.offset < MARK_HEAD) {
-		heads = (size_t)follow->mark.offset;
-		hash = mark_hash(0, follow->head, heads);
-	}
+	if (offset < MARK_HEAD)
+		hash = mark_hash(0, follow->head, (size_t)offset);
 	if (n >= MARK_TAIL)
 		return mark_check(hash, end - MARK_TAIL, MARK_TAIL);
 	tails = follow->behinds;
 	memcpy(tail, follow->behind, tails);
 	keep_tail(tail, &tails, end - n, n);
 	return mark_check(hash, tail, tails);
+}
+
+bool
+follow_place(const struct follow *follow, struct mark *mark)
+{
+	*mark = (struct mark){.check = MARK_NONE};
+	if (follow->fd == -1)
+		return follow->marked && follow->mark.file == 0;
+	mark->file = follow->file.id;
+	mark->offset = place(follow);
+	mark->check = check(follow, mark->offset);
+	return true;
 }
 
 /* A line that ends with LF, the fast way; false where it is not so plain. */
@@ -492,8 +656,8 @@ follow_line(struct follow *follow, struct follow_line *line)
 			return false;
 		line->bytes = record.bytes;
 	}
-	follow->mark.offset = follow->start + follow->splitter.offset;
-	follow->mark.check = check(follow);
+	follow->mark.offset = place(follow);
+	follow->mark.check = check(follow, follow->mark.offset);
 	line->mark = follow->mark;
 	return true;
 }

@@ -105,7 +105,7 @@ mark_parse(struct mark *mark, const char *text)
 	text = get_number(text, '.', &mark->file);
 	if (text != NULL)
 		text = get_number(text, '.', &mark->offset);
-	if (text != NULL && mark->offset > 0 && mark->offset <= INT64_MAX &&
+	if (text != NULL && mark->offset <= INT64_MAX &&
 	    strspn(text, digits) == 8 && text[8] == '\0') {
 		mark->check = get_digits(text, 8);
 		return 0;

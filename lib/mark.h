@@ -18,8 +18,8 @@
 #define MARK_TAIL 32  /* bytes before the offset that are checked */
 
 struct mark {
-	uint64_t file;   /* id of struct file */
-	uint64_t offset; /* 1 to INT64_MAX */
+	uint64_t file;   /* id of struct file; 0: there was none */
+	uint64_t offset; /* 0 to INT64_MAX */
 	uint64_t check;  /* 40 bits, of mark_check */
 };
 
@@ -48,6 +48,9 @@ uint64_t mark_hash(uint64_t seed, const char *bytes, size_t n);
  * as there are before it.
  */
 uint64_t mark_check(uint64_t head_hash, const char *tail, size_t n);
+
+/* The check of the place where there was no file. */
+#define MARK_NONE 0
 
 /*
  * Whether mark is one of the file that is open as fd, whose id is not looked
