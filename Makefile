@@ -7,8 +7,8 @@ VERSION = 0.1.0
 sse-counter = stream cgi loop frame util
 sse-pipe = stream cgi loop frame util record child kin
 sse-cat = stream cgi loop frame util decode json
-sse-tail = stream cgi loop frame util record follow watch rotation back mark \
-	file
+sse-tail = stream cgi loop frame util record follow watch rotation \
+	rotated back mark file window
 sse-share = stream cgi loop frame util channel child cut decode guard hand \
 	header kin meet record ring source viewers
 

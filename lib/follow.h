@@ -6,13 +6,13 @@
 #ifndef FOLLOW_H
 #define FOLLOW_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "file.h"
 #include "mark.h"
 #include "record.h"
+#include "window.h"
 
 #define FOLLOW_ALL UINT64_MAX /* lines */
 #define FOLLOW_SEEN 16        /* files, of which none is read again */
@@ -44,9 +44,8 @@ struct follow {
 	bool marked;      /* mark is to be found yet; file 0: none was there */
 	struct mark mark; /* of the last line */
 	struct file file; /* that is open as fd */
-	int home; /* directory where fd was when it had the name, or -1 */
-	char base[NAME_MAX + 1]; /* its name there */
-	uint64_t hole;           /* up to where the file began with NULs */
+	struct file_home home; /* of fd, when it had the name */
+	uint64_t hole;         /* up to where the file began with NULs */
 	int after;        /* of the file that comes when fd is at its end */
 	const char *lost; /* a gap that comes before it */
 	bool ended;       /* fd is at its end: after is next */
@@ -56,13 +55,7 @@ struct follow {
 	struct splitter splitter;
 	uint64_t start;    /* offset in the file where splitter's input began */
 	uint64_t position; /* where to read on */
-	size_t heads;      /* bytes of head */
-	char head[MARK_HEAD]; /* the file's first bytes */
-	uint64_t head_hash;   /* of all of head, once it is full */
-	size_t tails;         /* bytes of tail and of behind */
-	char tail[MARK_TAIL]; /* the bytes before position */
-	size_t behinds;
-	char behind[MARK_TAIL]; /* those before splitter's buffer */
+	struct window window; /* bytes around position */
 };
 
 /* One line, or a piece of one that is longer than line_max. */

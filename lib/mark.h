@@ -58,6 +58,9 @@ uint64_t mark_check(uint64_t head_hash, const char *tail, size_t n);
  */
 bool mark_holds(const struct mark *mark, int fd);
 
+/* Whether the first size bytes of two files are the same. Reads all of them. */
+bool mark_same(int fd, int other, uint64_t size);
+
 /*
  * Reads n bytes at offset of fd, all of them. Returns 0, or -1 with errno:
  * ENODATA where there are less.
