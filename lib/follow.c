@@ -1,8 +1,7 @@
 /*
- * follow: what was read once is read no more: each file that had the name
- * comes in its turn, is read to its end, and left only when the next one has
- * something to read: its writer has moved on then. Which one comes next is
- * rotation's to say.
+ * follow: each file that had the name comes in its turn, is read to its end,
+ * and left only when the next one has something to read: its writer has moved
+ * on then. Which one comes next is rotation's to say.
  */
 #include "follow.h"
 
@@ -185,16 +184,20 @@ static enum follow_result
 resume_first(struct follow *follow, int fd)
 {
 	const struct rotation_seen none = {.n = 0};
+	struct file file;
 	int first = -1;
 	enum rotation_next result =
 	    rotation_next(follow->path, -1, fd, false, &none, &first);
 
-	if (result == ROTATION_CURRENT)
-		return fd == -1 ? FOLLOW_IDLE : read_from(follow, fd, 0);
-	file_close(&fd);
+	if (result == ROTATION_CURRENT && file_of(fd, &file) == 0 && file.size)
+		return read_from(follow, fd, 0);
+	/* the writer of an empty one may still have one before it open */
+	file_close(&follow->next);
+	follow->next = fd;
+	follow->opened++;
 	if (result == ROTATION_BETWEEN)
 		return read_from(follow, first, 0);
-	if (in_doubt(follow))
+	if (result == ROTATION_CURRENT || in_doubt(follow))
 		return FOLLOW_IDLE;
 	return give_up(follow, lost_by(result));
 }
@@ -353,13 +356,12 @@ go_on(struct follow *follow, int copy)
 static enum follow_result
 choose_next(struct follow *follow)
 {
-	struct rotation_seen seen = {follow->seen, follow->seen_n};
+	struct rotation_seen seen = {follow->seen,
+	    follow->seen_n < FOLLOW_SEEN ? follow->seen_n : FOLLOW_SEEN};
 	enum rotation_next result;
 	struct file file;
 	int after = -1;
 
-	if (seen.n > FOLLOW_SEEN)
-		seen.n = FOLLOW_SEEN;
 	result = rotation_next(follow->path, follow->fd, follow->next,
 	    file_is_home(&follow->home, &follow->file), &seen, &after);
 	if (after == -1)

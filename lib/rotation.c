@@ -231,7 +231,7 @@ enum rotation_next
 rotation_next(const char *path, int fd, int current, bool known,
     const struct rotation_seen *seen, int *next)
 {
-	struct rotated_list list = {.current = current};
+	struct rotated_list list = {.dir = -1, .current = current};
 	enum rotation_next result = ROTATION_FAILED;
 
 	if ((current == -1 || file_of(current, &list.now) == 0) &&
@@ -244,7 +244,7 @@ rotation_next(const char *path, int fd, int current, bool known,
 int
 rotation_last(const char *path)
 {
-	struct rotated_list list = {.current = -1};
+	struct rotated_list list = {.dir = -1, .current = -1};
 	int fd = -1;
 
 	if (rotated_list(&list, path) == 0) {
@@ -259,33 +259,33 @@ rotation_last(const char *path)
 }
 
 /*
- * The one file, of the log and its rotated files, that was the same up to the
- * mark: a copy of the mark's own. Returns as rotation_find; of two, which are
- * one as good as the other, it is none.
+ * The log, if it is a longer copy of mark's file, which is gone. Returns as
+ * rotation_find. If a rotated file is the same up to the mark, all logs begin
+ * like that, or the mark's file was copied and truncated: it is no copy then.
  */
 static int
 find_copy(const char *path, const struct mark *mark)
 {
-	struct rotated_list list = {.current = -1};
-	int fd, found = -1, n = 0;
+	struct rotated_list list;
+	int fd = mark->offset > 0 ? file_open(AT_FDCWD, path) : -1, other;
+	bool same;
 
-	if (mark->offset > 0 && rotated_list(&list, path) == -1)
-		list.n = 0;
-	for (size_t i = 0; mark->offset > 0 && i <= list.n && n < 2; i++) {
-		fd = i < list.n ? rotated_open(&list, list.old + i)
-				: file_open(AT_FDCWD, path);
-		if (fd != -1 && mark_holds(mark, fd) && ++n == 1)
-			found = fd;
-		else if (fd != -1)
-			(void)close(fd); /* nothing was written */
+	if (fd == -1) {
+		errno = ENOENT;
+		return -1;
+	}
+	list = (struct rotated_list){.dir = -1, .current = -1};
+	same = mark_holds(mark, fd) && rotated_list(&list, path) == 0;
+	for (size_t i = 0; same && i < list.n; i++) {
+		other = rotated_open(&list, list.old + i);
+		same = other == -1 || !mark_holds(mark, other);
+		file_close(&other);
 	}
 	rotated_free(&list);
-	if (n == 2) {
-		(void)close(found);
-		found = -1;
-	}
+	if (!same)
+		file_close(&fd);
 	errno = ENOENT;
-	return found;
+	return fd;
 }
 
 int

@@ -16,7 +16,7 @@
 /*
  * Finds the file of mark in the directory of path, or where path is a
  * symbolic link, in that of its target too; under any name. If it is gone: the
- * log, or the rotated file, that is a copy of it. Returns it open, the
+ * log, if it is a longer copy of it. Returns it open, the
  * caller's; or -1 with errno: ENOENT where it is not there, EBADMSG where it
  * is, but has changed before the mark; or of the directory.
  */

@@ -160,6 +160,7 @@ class Log:
             return
         name = self.name_old()
         self.chmod()  # it comes late, but it comes
+        self.losses += self.named.copied  # it is not found as that any more
         os.rename(self.path, name)
         self.old.append([name, self.named])
         self.named = None
