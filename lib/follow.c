@@ -170,7 +170,6 @@ read_from(struct follow *follow, int fd, uint64_t offset)
 	return errno == ENODATA ? give_up(follow, "truncated") : FOLLOW_FAILED;
 }
 
-/* The gap that a result of rotation_next is; NULL for none. */
 static const char *
 lost_by(enum rotation_next result)
 {
@@ -191,7 +190,7 @@ resume_first(struct follow *follow, int fd)
 
 	if (result == ROTATION_CURRENT && file_of(fd, &file) == 0 && file.size)
 		return read_from(follow, fd, 0);
-	/* the writer of an empty one may still have one before it open */
+	/* an empty one has time: the writer may still have another open */
 	file_close(&follow->next);
 	follow->next = fd;
 	follow->opened++;
