@@ -188,10 +188,10 @@ resume_first(struct follow *follow, int fd)
 	enum rotation_next result =
 	    rotation_next(follow->path, -1, fd, false, &none, &first);
 
+	file_close(&follow->next);
 	if (result == ROTATION_CURRENT && file_of(fd, &file) == 0 && file.size)
 		return read_from(follow, fd, 0);
 	/* an empty one has time: the writer may still have another open */
-	file_close(&follow->next);
 	follow->next = fd;
 	follow->opened++;
 	if (result == ROTATION_BETWEEN)
