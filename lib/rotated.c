@@ -239,7 +239,10 @@ sort(struct rotated_list *list)
 		if (high == NULL || old->number > high->number)
 			high = old;
 	}
-	list->down = low != NULL && low->file.mtime_ns >= high->file.mtime_ns;
+	list->down =
+	    low != NULL && rotated_compare(&low->file, &high->file) >= 0;
+	list->unclear =
+	    low != high && rotated_compare(&low->file, &high->file) == 0;
 	for (size_t i = 0; i < list->n; i++)
 		list->old[i].rank =
 		    list->down ? -list->old[i].number : list->old[i].number;

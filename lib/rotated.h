@@ -30,7 +30,8 @@ struct rotated_list {
 	size_t n;
 	size_t room; /* of old, for so many */
 	struct rotated *old;
-	bool down; /* the greatest number is the oldest */
+	bool down;    /* the greatest number is the oldest */
+	bool unclear; /* times do not tell whether it is */
 };
 
 /*

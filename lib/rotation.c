@@ -198,7 +198,8 @@ choose(const struct rotated_list *list, const struct rotated *self,
 		    !is_copy(list, at, fd))
 			*next = old;
 	}
-	if (is_hole(list, self, *next))
+	if (is_hole(list, self, *next) ||
+	    (list->unclear && self != NULL && self->number != -1))
 		return ROTATION_LOST;
 	if (*next == NULL || (*next)->file.id == list->now.id)
 		return ROTATION_CURRENT;

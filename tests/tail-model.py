@@ -103,8 +103,8 @@ class Log:
             self.lives.append(self.life)
 
     def tick(self):
-        """Only times tell that numbers count up: there must be some."""
-        if self.scheme.startswith('up'):
+        """Only times tell which way numbers count: there must be some."""
+        if self.scheme.startswith(('up', 'shift')):
             time.sleep(0.012)
 
     def chmod(self):

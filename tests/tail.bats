@@ -262,9 +262,12 @@ finds() {
 		sse-tail "work/$log" >first 3>&- &
 		eventually grep -q '^data: one' first
 		kill $!
+		# within a few milliseconds times do not tell their order
 		mv "work/$log" "work/$1"
+		touch -d '2 hours ago' "work/$1"
 		echo two >"work/$log"
 		mv "work/$log" "work/$2"
+		touch -d '1 hour ago' "work/$2"
 		echo three >"work/$log"
 		for other in "my$log" "${log%.log}2.log" "${log}ger" \
 			"other-$1" "${log%.log}lication.log" "$log.txt"; do
