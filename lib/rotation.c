@@ -77,7 +77,10 @@ is_monotonous(const char *bytes, size_t n)
 	return memcmp(bytes, bytes + line, n - line) == 0;
 }
 
-/* Whether old is a copy of what is open as fd, as far as it goes. */
+/*
+ * Whether old is a copy of what is open as fd, as far as it goes. One of the
+ * current file is younger than that, which tells as well.
+ */
 static bool
 begins_as(const struct rotated_list *list, const struct rotated *old, int fd)
 {
@@ -93,7 +96,7 @@ begins_as(const struct rotated_list *list, const struct rotated *old, int fd)
 	       file.size >= old->file.size &&
 	       mark_read(opened, ours, n, 0) == 0 &&
 	       mark_read(fd, its, n, 0) == 0 && memcmp(ours, its, n) == 0 &&
-	       !is_monotonous(ours, n);
+	       (fd == list->current || !is_monotonous(ours, n));
 	if (opened != -1)
 		(void)close(opened);
 	return same;
