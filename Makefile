@@ -8,8 +8,8 @@ core = stream help origin cgi loop frame util
 sse-counter = $(core)
 sse-pipe = $(core) record child guard kin json pipe/columns pipe/input
 sse-cat = $(core) decode json
-sse-tail = $(core) record follow watch rotation back mark \
-	file
+sse-tail = $(core) record follow watch rotation rotated back mark file \
+	window
 sse-share = $(core) child decode guard kin record $(addprefix share/,channel \
 	cut environment handover response ring sockdir viewers)
 

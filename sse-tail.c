@@ -13,22 +13,20 @@
 #include "lib/watch.h"
 
 #define LINES_DEFAULT 10
-#define EVENT_MAX_DEFAULT (1 << 20)
+#define EVENT_MAX_DEFAULT 60000 /* many clients hold 64 KiB a line */
 #define EVENT_MAX_LIMIT (1 << 30)
-
-/* Between two looks, where inotify sees to it that none is needed. */
-#define LOOK_SELDOM_NS (10 * UTIL_SECOND_NS)
 
 struct tail {
 	struct stream stream;
 	struct follow follow;
 	struct watch watch;
 	struct mark_text id; /* of the last event */
+	bool placed;         /* the viewer has an id */
 	const char *path;
 	uint64_t lines; /* back from the end */
 	size_t event_max;
 	bool stat_only;
-	int64_t look_ns; /* between two looks */
+	int64_t look_ns; /* between two looks at the most */
 };
 
 static const struct option options[] = {
@@ -47,9 +45,9 @@ static const struct program program = {
     .help =
 	"Makes an event of each line of FILE, as it grows and is rotated.\n"
 	"  -n, --lines LINES        begin so many lines back, or all (10)\n"
-	"  -s, --stat               look at times, do not use inotify\n"
-	"  -i, --interval SECONDS   between two looks without inotify (1)\n"
-	"  -b, --max-event BYTES    longer lines come in pieces (1048576)\n",
+	"  -s, --stat               only look at times, do not use inotify\n"
+	"  -i, --interval SECONDS   between two looks, 0.001 or more (1)\n"
+	"  -b, --max-event BYTES    longer lines come in pieces (60000)\n",
     .letters = STREAM_LETTERS "n:si:b:",
     .options = options,
     .methods = CGI_GET | CGI_HEAD,
@@ -74,8 +72,8 @@ parse_options(struct tail *tail, int argc, char *argv[])
 			tail->look_ns = stream_seconds(stream, 'i', false);
 			break;
 		case 'b':
-			tail->event_max =
-			    stream_number(stream, 'b', 1, EVENT_MAX_LIMIT);
+			tail->event_max = (size_t)stream_number(
+			    stream, 'b', 1, EVENT_MAX_LIMIT);
 			break;
 		}
 	}
@@ -89,22 +87,34 @@ parse_options(struct tail *tail, int argc, char *argv[])
 	tail->path = argv[optind];
 }
 
-/* Where to begin; exits where the file is none that can be followed. */
+/* Whether waiting cannot mend what is at the path. */
+static bool
+is_final(int error)
+{
+	return error == EISDIR || error == ENOTSUP || error == ENAMETOOLONG;
+}
+
+/* Where to begin; exits where the file is none that can be followed now. */
 static void
 start(struct tail *tail)
 {
 	const char *id = tail->stream.request.last_event_id;
 	struct mark mark, *known = NULL;
 
+	const char *why;
+
 	if (mark_parse(&mark, id) == 0)
 		known = &mark; /* else it is a new viewer */
+	tail->placed = known != NULL;
 	if (follow_init(&tail->follow, tail->path, tail->event_max, tail->lines,
 		known) == 0)
 		return;
-	stream_refuse(&tail->stream,
-	    errno == EACCES || errno == EPERM ? 403 : 500, STREAM_FAILURE,
-	    "%s: %s", tail->path,
-	    errno == ENOTSUP ? "Not a regular file" : strerror(errno));
+	why = errno == ENOTSUP ? "Not a regular file" : strerror(errno);
+	if (is_final(errno))
+		stream_refuse(&tail->stream, 500, STREAM_FAILURE, "%s: %s",
+		    tail->path, why);
+	stream_send_back(
+	    &tail->stream, STREAM_FAILURE, "%s: %s", tail->path, why);
 }
 
 static struct bytes
@@ -125,6 +135,7 @@ send_lines(struct tail *tail)
 		event.id.at = id->at;
 		event.data = line.bytes;
 		frame_line(&tail->stream.frame, &event);
+		tail->placed = true;
 	}
 }
 
@@ -143,18 +154,18 @@ send_gap(struct tail *tail)
 	frame_event(&tail->stream.frame, &event);
 }
 
-/* When to look again: at once, as time tells, or seldom. */
-static int64_t
-next_look(const struct tail *tail)
+/* Nothing was sent yet: who is cut off now comes back with an id. */
+static void
+send_start(struct tail *tail)
 {
-	int64_t wait_ns = tail->look_ns;
+	struct mark mark;
+	struct bytes id = {.at = tail->id.at};
 
-	if (tail->follow.doubt)
-		wait_ns = FOLLOW_AGAIN_MS * INT64_C(1000000);
-	else if (!tail->watch.blind && !tail->watch.linked &&
-		 !tail->follow.moved)
-		wait_ns = LOOK_SELDOM_NS;
-	return util_now_ns() + wait_ns;
+	tail->placed = true;
+	if (!follow_place(&tail->follow, &mark))
+		return;
+	id.n = mark_text(&tail->id, &mark);
+	stream_send_start(&tail->stream, id);
 }
 
 /* One step of the follower. Returns 0, or -1 with errno. */
@@ -171,9 +182,14 @@ step(struct tail *tail)
 	case FOLLOW_FAILED: return -1;
 	case FOLLOW_IDLE: break;
 	}
+	if (!tail->placed)
+		send_start(tail);
+	/* whatever inotify tells: some file systems do not tell it */
 	if (!watch_files(
 		&tail->watch, follow->fd, follow->next, follow->opened))
-		*tick_ns = next_look(tail);
+		*tick_ns = util_now_ns() +
+			   (follow->doubt ? FOLLOW_AGAIN_MS * INT64_C(1000000)
+					  : tail->look_ns);
 	return 0;
 }
 

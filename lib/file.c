@@ -1,11 +1,15 @@
 /*
- * file: see file.h.
+ * file: asks the system what a file is. What a change of that means is up to
+ * others.
  */
-#define _GNU_SOURCE /* syscall, for statx: musl 1.2.3 has no wrapper */
+/* syscall, for statx (musl 1.2.3 has no wrapper); O_PATH, SEEK_DATA */
+#define _GNU_SOURCE
 #include "file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -126,4 +130,49 @@ file_open(int dir, const char *name)
 	(void)close(fd); /* nothing was written */
 	errno = saved;
 	return -1;
+}
+
+void
+file_close(int *fd)
+{
+	if (*fd != -1)
+		(void)close(*fd); /* nothing was written */
+	*fd = -1;
+}
+
+void
+file_set_home(struct file_home *home, const char *path)
+{
+	char real[PATH_MAX];
+	char *base;
+
+	if (home->dir != -1 || realpath(path, real) == NULL)
+		return;
+	base = strrchr(real, '/') + 1;
+	memcpy(home->base, base, strlen(base) + 1);
+	*base = '\0';
+	home->dir = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+bool
+file_is_home(const struct file_home *home, const struct file *file)
+{
+	struct file now;
+
+	return home->dir != -1 && file_at(home->dir, home->base, &now) == 0 &&
+	       now.id == file->id;
+}
+
+uint64_t
+file_data(int fd, uint64_t offset)
+{
+	struct stat status;
+	off_t data;
+
+	if (fstat(fd, &status) == -1)
+		return offset;
+	data = lseek(fd, (off_t)offset, SEEK_DATA);
+	if (data == -1 && errno == ENXIO)
+		data = status.st_size; /* it was no more, before lseek */
+	return data > (off_t)offset ? (uint64_t)data : offset;
 }

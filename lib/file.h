@@ -5,6 +5,7 @@
 #ifndef FILE_H
 #define FILE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -43,5 +44,26 @@ bool file_is_at(const char *name, const struct file *file);
  * with errno EISDIR, ENOTSUP (neither file nor directory), or of open.
  */
 int file_open(int dir, const char *name);
+
+/* Closes *fd, unless it is -1, which it is then. For what was only read. */
+void file_close(int *fd);
+
+/* Where a file is, whatever links led there and are changed later. */
+struct file_home {
+	int dir; /* open, or -1: not known. The user's to close */
+	char base[NAME_MAX + 1];
+};
+
+/* path has the file: sets home, unless it is set. It stays -1 on failure. */
+void file_set_home(struct file_home *home, const char *path);
+
+/* Whether file is there still: it was not renamed, but its directory may be. */
+bool file_is_home(const struct file_home *home, const struct file *file);
+
+/*
+ * Where the data begins that follows offset, which may be in a hole: the end of
+ * the file where there is none, offset where it is not known.
+ */
+uint64_t file_data(int fd, uint64_t offset);
 
 #endif

@@ -1,16 +1,12 @@
 /*
- * follow: see follow.h. What was read once is read no more: each file that
- * had the name comes in its turn, is read to its end, and left only when the
- * next one has something to read: its writer has moved on then.
+ * follow: each file that had the name comes in its turn, is read to its end,
+ * and left only when the next one has something to read: its writer has moved
+ * on then. Which one comes next is rotation's to say.
  */
-#define _GNU_SOURCE /* preadv */
 #include "follow.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "back.h"
 #include "rotation.h"
@@ -19,96 +15,41 @@
 /* Bytes of one read: with ids and framing mostly one write (frame.h). */
 #define READ_MAX 28672
 
-static void
-close_fd(int *fd)
+/* The offset in the file after the last line that was taken. */
+static uint64_t
+place(const struct follow *follow)
 {
-	if (*fd != -1)
-		(void)close(*fd); /* nothing was written */
-	*fd = -1;
-}
-
-/* Keeps the last bytes, MARK_TAIL of them, of tail and of what follows it. */
-static void
-keep_tail(char tail[MARK_TAIL], size_t *n, const char *bytes, size_t more)
-{
-	size_t stay = MARK_TAIL;
-
-	if (more >= MARK_TAIL) {
-		memcpy(tail, bytes + more - MARK_TAIL, MARK_TAIL);
-		*n = MARK_TAIL;
-		return;
-	}
-	stay -= more;
-	if (stay > *n)
-		stay = *n;
-	memmove(tail, tail + *n - stay, stay);
-	memcpy(tail + stay, bytes, more);
-	*n = stay + more;
-}
-
-/* bytes come after those that are in head. */
-static void
-keep_head(struct follow *follow, const char *bytes, size_t n)
-{
-	if (n > MARK_HEAD - follow->heads)
-		n = MARK_HEAD - follow->heads;
-	if (n == 0)
-		return;
-	memcpy(follow->head + follow->heads, bytes, n);
-	follow->heads += n;
-	if (follow->heads == MARK_HEAD)
-		follow->head_hash = mark_hash(0, follow->head, MARK_HEAD);
-}
-
-/* The bytes around position, which is offset, to recognise the file by. */
-static int
-load(struct follow *follow, uint64_t offset)
-{
-	char head[MARK_HEAD];
-	size_t heads = sizeof(head);
-
-	if (offset < heads)
-		heads = (size_t)offset;
-	follow->heads = 0;
-	follow->tails = sizeof(follow->tail);
-	if (offset < follow->tails)
-		follow->tails = (size_t)offset;
-	if (mark_read(follow->fd, head, heads, 0) == -1 ||
-	    mark_read(follow->fd, follow->tail, follow->tails,
-		offset - follow->tails) == -1)
-		return -1;
-	keep_head(follow, head, heads);
-	follow->behinds = follow->tails;
-	memcpy(follow->behind, follow->tail, follow->tails);
-	return 0;
+	return follow->start + follow->splitter.offset;
 }
 
 /* Reads fd, which becomes the follower's, from offset on. */
 static int
 adopt(struct follow *follow, int fd, uint64_t offset)
 {
-	close_fd(&follow->fd);
+	bool same = fd == follow->fd;
+
+	if (!same) {
+		file_close(&follow->fd);
+		follow->hole = 0;
+	}
 	follow->fd = fd;
 	follow->opened++;
+	file_close(&follow->home.dir);
 	follow->marked = false;
 	follow->ended = false;
 	follow->doubt_ns = 0;
 	follow->start = follow->position = offset;
 	record_free(&follow->splitter);
-	if (file_of(fd, &follow->file) == -1 || load(follow, offset) == -1 ||
+	if (file_of(fd, &follow->file) == -1 ||
+	    window_load(&follow->window, fd, offset) == -1 ||
 	    record_init(&follow->splitter, RECORD_LINE, follow->line_max) == -1)
 		return -1;
-	follow->seen[follow->seen_n++ % FOLLOW_SEEN] = follow->file.id;
+	if (!same)
+		follow->seen[follow->seen_n++ % FOLLOW_SEEN] = follow->file.id;
 	follow->mark.file = follow->file.id;
-	if (follow->tails > 0 && follow->tail[follow->tails - 1] == '\r')
+	if (window_ends_with(&follow->window, '\r'))
 		record_after_cr(&follow->splitter);
 	return 0;
-}
-
-static enum follow_result
-read_from(struct follow *follow, int fd, uint64_t offset)
-{
-	return adopt(follow, fd, offset) == -1 ? FOLLOW_FAILED : FOLLOW_LINES;
 }
 
 /*
@@ -118,23 +59,23 @@ read_from(struct follow *follow, int fd, uint64_t offset)
 static bool
 in_doubt(struct follow *follow)
 {
-	int64_t now_ns = util_now_ns();
-
 	if (follow->doubt_ns == 0)
-		follow->doubt_ns = now_ns;
-	follow->doubt =
-	    now_ns - follow->doubt_ns < FOLLOW_DOUBT_MS * INT64_C(1000000);
+		follow->doubt_ns = util_now_ns();
+	follow->doubt = util_now_ns() - follow->doubt_ns <
+			FOLLOW_DOUBT_MS * INT64_C(1000000);
 	return follow->doubt;
 }
 
-/* Opens what has the name. Sets *fd, to -1 where there is none to wait for. */
+/*
+ * Opens what has the name. Sets *fd, to -1 where there is none to be had yet:
+ * it may get its owner and mode a little later.
+ */
 static enum follow_result
 open_name(struct follow *follow, int *fd)
 {
 	*fd = file_open(AT_FDCWD, follow->path);
-	if (*fd != -1 || errno == ENOENT)
+	if (*fd != -1 || errno == ENOENT || errno == EACCES || errno == EPERM)
 		return FOLLOW_LINES;
-	/* a new file may get its owner and mode a little later */
 	return in_doubt(follow) ? FOLLOW_IDLE : FOLLOW_FAILED;
 }
 
@@ -154,8 +95,24 @@ start_back(struct follow *follow, int fd, uint64_t lines)
 		return 0;
 	if (errno != ENODATA)
 		return -1;
-	close_fd(&follow->fd); /* likewise: it begins when it is read */
+	file_close(&follow->fd); /* likewise: it begins when it is read */
 	return 0;
+}
+
+/*
+ * There is no file yet. What comes is what comes after the last of its rotated
+ * files, or after none.
+ */
+static void
+start_absent(struct follow *follow)
+{
+	int fd = rotation_last(follow->path);
+	struct file file;
+
+	follow->marked = fd == -1 && errno == ENOENT;
+	if (fd != -1 && (file_of(fd, &file) == -1 ||
+			    adopt(follow, fd, (uint64_t)file.size) == -1))
+		file_close(&follow->fd); /* its place is not known */
 }
 
 int
@@ -167,6 +124,7 @@ follow_init(struct follow *follow, const char *path, size_t line_max,
 	*follow = (struct follow){.path = path,
 	    .line_max = line_max,
 	    .fd = -1,
+	    .home = {.dir = -1},
 	    .next = -1,
 	    .after = -1};
 	if (fd == -1 && errno != ENOENT)
@@ -174,19 +132,20 @@ follow_init(struct follow *follow, const char *path, size_t line_max,
 	if (mark != NULL) {
 		follow->mark = *mark;
 		follow->marked = true;
-		close_fd(&fd);
+		file_close(&fd);
+	} else if (fd == -1) {
+		start_absent(follow);
 	}
-	if (fd == -1)
-		return 0;
-	return start_back(follow, fd, lines);
+	return fd == -1 ? 0 : start_back(follow, fd, lines);
 }
 
 void
 follow_free(struct follow *follow)
 {
-	close_fd(&follow->fd);
-	close_fd(&follow->next);
-	close_fd(&follow->after);
+	file_close(&follow->fd);
+	file_close(&follow->next);
+	file_close(&follow->after);
+	file_close(&follow->home.dir);
 	record_free(&follow->splitter);
 }
 
@@ -194,15 +153,52 @@ follow_free(struct follow *follow)
 static enum follow_result
 give_up(struct follow *follow, const char *gap)
 {
-	close_fd(&follow->fd);
-	close_fd(&follow->next);
-	close_fd(&follow->after);
-	record_free(&follow->splitter);
+	follow_free(follow);
 	follow->marked = false;
 	follow->lost = NULL;
 	follow->doubt_ns = 0;
 	follow->gap = gap;
 	return FOLLOW_GAP;
+}
+
+static enum follow_result
+read_from(struct follow *follow, int fd, uint64_t offset)
+{
+	if (adopt(follow, fd, offset) == 0)
+		return FOLLOW_LINES;
+	/* just now */
+	return errno == ENODATA ? give_up(follow, "truncated") : FOLLOW_FAILED;
+}
+
+static const char *
+lost_by(enum rotation_next result)
+{
+	return result == ROTATION_CURRENT  ? NULL
+	       : result == ROTATION_FAILED ? "unknown"
+					   : "rotated";
+}
+
+/* There was no file at the mark: what has come since? fd as in resume. */
+static enum follow_result
+resume_first(struct follow *follow, int fd)
+{
+	const struct rotation_seen none = {.n = 0};
+	struct file file;
+	int first = -1;
+	enum rotation_next result =
+	    rotation_next(follow->path, -1, fd, false, &none, &first);
+
+	file_close(&follow->next);
+	if (result == ROTATION_CURRENT && file_of(fd, &file) == 0 && file.size)
+		return read_from(follow, fd, 0);
+	/* an empty one has time: the writer may still have another open */
+	follow->next = fd;
+	follow->opened++;
+	if (result == ROTATION_BETWEEN)
+		return read_from(follow, first, 0);
+	if (result == ROTATION_CURRENT || in_doubt(follow))
+		return FOLLOW_IDLE;
+	return give_up(follow, lost_by(result));
 }
 
 /* Where a viewer that comes back goes on: fd has the name, or is -1. */
@@ -212,11 +208,13 @@ resume(struct follow *follow, int fd)
 	struct file file;
 	int found, error;
 
+	if (follow->mark.file == 0)
+		return resume_first(follow, fd);
 	if (fd != -1 && file_of(fd, &file) == 0 &&
 	    file.id == follow->mark.file) {
 		if (mark_holds(&follow->mark, fd))
 			return read_from(follow, fd, follow->mark.offset);
-		close_fd(&fd);
+		file_close(&fd);
 		return give_up(follow, "truncated");
 	}
 	found = rotation_find(follow->path, &follow->mark);
@@ -224,10 +222,10 @@ resume(struct follow *follow, int fd)
 	if (found == -1 && (fd == -1 || in_doubt(follow))) {
 		/* without a current file there is nothing to begin with */
 		follow->doubt = fd != -1;
-		close_fd(&fd);
+		file_close(&fd);
 		return FOLLOW_IDLE;
 	}
-	close_fd(&fd);
+	file_close(&fd);
 	if (found == -1)
 		return give_up(follow, error == ENOENT    ? "rotated"
 				       : error == EBADMSG ? "truncated"
@@ -250,35 +248,22 @@ begin(struct follow *follow)
 }
 
 /*
- * Reads what follows position to to; and in the same call what is before it,
- * so that both are of the same file. Returns as read does; -1 with errno
- * ENODATA where what is before has changed.
+ * n bytes were read at the start of the file. If it was truncated, but its
+ * writer went on where it was, a hole is there: skips it. True if so.
  */
-static ssize_t
-read_after_tail(const struct follow *follow, char *to, size_t n)
-{
-	char tail[MARK_TAIL];
-	struct iovec parts[] = {{tail, follow->tails}, {to, n}};
-	ssize_t got = preadv(
-	    follow->fd, parts, 2, (off_t)(follow->position - follow->tails));
-
-	if (got == -1)
-		return -1;
-	if ((size_t)got >= follow->tails &&
-	    memcmp(tail, follow->tail, follow->tails) == 0)
-		return got - (ssize_t)follow->tails;
-	errno = ENODATA;
-	return -1;
-}
-
-/* Whether the file still begins as it did. */
 static bool
-begins_the_same(const struct follow *follow)
+skip_hole(struct follow *follow, const char *bytes, size_t n)
 {
-	char head[MARK_HEAD];
+	size_t zeros = 0;
 
-	return mark_read(follow->fd, head, follow->heads, 0) == 0 &&
-	       memcmp(head, follow->head, follow->heads) == 0;
+	if (follow->position != follow->hole)
+		return false;
+	while (zeros < n && bytes[zeros] == '\0')
+		zeros++;
+	follow->hole += zeros;
+	if (zeros == n)
+		follow->hole = file_data(follow->fd, follow->hole);
+	return zeros > 0;
 }
 
 /* One read; FOLLOW_IDLE at the end of the file. */
@@ -290,25 +275,28 @@ read_on(struct follow *follow)
 	char *to;
 	ssize_t n;
 
-	keep_tail(follow->behind, &follow->behinds, end - behind, behind);
+	window_gave(&follow->window, end - behind, behind);
 	to = record_room(&follow->splitter, &room);
 	if (to == NULL)
 		return FOLLOW_FAILED;
 	if (room > READ_MAX)
 		room = READ_MAX;
-	n = read_after_tail(follow, to, room);
+	n = window_read(
+	    &follow->window, follow->fd, follow->position, to, room);
 	if (n == -1 && errno == EINTR)
 		return FOLLOW_LINES;
 	/* ESTALE is how NFS says that a file is gone */
 	if (n == -1 && errno != ENODATA)
 		return errno == ESTALE ? FOLLOW_IDLE : FOLLOW_FAILED;
 	/* who reads one full buffer after the other only looks at the tail */
-	if (n == -1 || ((size_t)n < room && !begins_the_same(follow)))
+	if (n == -1 ||
+	    ((size_t)n < room && !window_begins(&follow->window, follow->fd)))
 		return give_up(follow, "truncated");
 	if (n == 0)
 		return FOLLOW_IDLE;
-	keep_head(follow, to, (size_t)n);
-	keep_tail(follow->tail, &follow->tails, to, (size_t)n);
+	if (skip_hole(follow, to, (size_t)n))
+		return read_from(follow, follow->fd, follow->hole);
+	window_got(&follow->window, to, (size_t)n);
 	record_filled(&follow->splitter, (size_t)n);
 	follow->position += (uint64_t)n;
 	return FOLLOW_LINES;
@@ -336,16 +324,28 @@ choose_between(struct follow *follow, int between)
 
 	if (file_of(between, &file) == -1 ||
 	    file_of(follow->next, &next) == -1) {
-		close_fd(&between);
+		file_close(&between);
 		return FOLLOW_FAILED;
 	}
 	if (next.deleted && next.size > 0 && next.birth_ns < file.birth_ns) {
-		close_fd(&between);
+		file_close(&between);
 		return leave_for(follow, follow->next);
 	}
 	if (next.deleted ? next.size == 0 : !file_is_at(follow->path, &next))
-		close_fd(&follow->next);
+		file_close(&follow->next);
 	return leave_for(follow, between);
+}
+
+/*
+ * fd, which has lost its name to no rotated file, was replaced by a longer copy
+ * of itself, as by an editor or rsync: goes on there after the last line.
+ */
+static enum follow_result
+go_on(struct follow *follow, int copy)
+{
+	if (copy == follow->next)
+		follow->next = -1;
+	return read_from(follow, copy, place(follow));
 }
 
 /*
@@ -355,33 +355,34 @@ choose_between(struct follow *follow, int between)
 static enum follow_result
 choose_next(struct follow *follow)
 {
-	struct rotation_seen seen = {follow->seen, follow->seen_n};
+	struct rotation_seen seen = {follow->seen,
+	    follow->seen_n < FOLLOW_SEEN ? follow->seen_n : FOLLOW_SEEN};
+	enum rotation_next result;
 	struct file file;
-	int between = -1;
+	int after = -1;
 
-	if (seen.n > FOLLOW_SEEN)
-		seen.n = FOLLOW_SEEN;
-	switch (rotation_next(
-	    follow->path, follow->fd, follow->next, &seen, &between)) {
-	case ROTATION_BETWEEN: return choose_between(follow, between);
-	case ROTATION_CURRENT: follow->doubt_ns = 0; break;
-	case ROTATION_LOST:
-		if (in_doubt(follow))
-			return FOLLOW_IDLE;
-		follow->lost = "rotated";
-		break;
-	case ROTATION_FAILED:
-		if (in_doubt(follow))
-			return FOLLOW_IDLE;
-		follow->lost = "unknown";
-		break;
-	}
+	result = rotation_next(follow->path, follow->fd, follow->next,
+	    file_is_home(&follow->home, &follow->file), &seen, &after);
+	if (after == -1)
+		after = follow->next;
+	if (file_of(follow->fd, &file) == 0 &&
+	    (file.deleted || result == ROTATION_STRANGE) &&
+	    follow->position > 0 &&
+	    mark_same(follow->fd, after, follow->position))
+		return go_on(follow, after);
+	if (result == ROTATION_BETWEEN)
+		return choose_between(follow, after);
+	if (result == ROTATION_CURRENT)
+		follow->doubt_ns = 0;
+	else if (in_doubt(follow))
+		return FOLLOW_IDLE;
+	follow->lost = lost_by(result);
 	if (file_of(follow->next, &file) == -1)
 		return FOLLOW_FAILED;
 	if (file.size == 0) {
 		/* renamed in its turn: it comes between, once it has lines */
 		if (!file_is_at(follow->path, &file))
-			close_fd(&follow->next);
+			file_close(&follow->next);
 		follow->lost = NULL;
 		return follow->next == -1 ? FOLLOW_LINES : FOLLOW_IDLE;
 	}
@@ -400,11 +401,11 @@ look(struct follow *follow)
 		return FOLLOW_LINES;
 	}
 	if (file_is_at(follow->path, &follow->file)) {
-		close_fd(&follow->next);
+		file_close(&follow->next);
 		follow->doubt_ns = 0;
+		file_set_home(&follow->home, follow->path);
 		return FOLLOW_IDLE;
 	}
-	follow->moved = true;
 	if (follow->next == -1) {
 		result = open_name(follow, &follow->next);
 		if (result != FOLLOW_LINES)
@@ -432,7 +433,6 @@ follow_read(struct follow *follow)
 	enum follow_result result;
 
 	follow->doubt = false;
-	follow->moved = false;
 	if (follow->fd == -1)
 		return begin(follow);
 	if (follow->ended)
@@ -443,23 +443,24 @@ follow_read(struct follow *follow)
 
 /* The check of the place after the last line. */
 static uint64_t
-check(const struct follow *follow)
+check(const struct follow *follow, uint64_t offset)
 {
-	char tail[MARK_TAIL];
 	const char *end;
-	size_t n = record_behind(&follow->splitter, &end), heads, tails;
-	uint64_t hash = follow->head_hash;
+	size_t n = record_behind(&follow->splitter, &end);
 
-	if (follow->mark.offset < MARK_HEAD) {
-		heads = (size_t)follow->mark.offset;
-		hash = mark_hash(0, follow->head, heads);
-	}
-	if (n >= MARK_TAIL)
-		return mark_check(hash, end - MARK_TAIL, MARK_TAIL);
-	tails = follow->behinds;
-	memcpy(tail, follow->behind, tails);
-	keep_tail(tail, &tails, end - n, n);
-	return mark_check(hash, tail, tails);
+	return window_check(&follow->window, offset, end, n);
+}
+
+bool
+follow_place(const struct follow *follow, struct mark *mark)
+{
+	*mark = (struct mark){.check = MARK_NONE};
+	if (follow->fd == -1)
+		return follow->marked && follow->mark.file == 0;
+	mark->file = follow->file.id;
+	mark->offset = place(follow);
+	mark->check = check(follow, mark->offset);
+	return true;
 }
 
 /* A line that ends with LF, the fast way; false where it is not so plain. */
@@ -492,8 +493,8 @@ follow_line(struct follow *follow, struct follow_line *line)
 			return false;
 		line->bytes = record.bytes;
 	}
-	follow->mark.offset = follow->start + follow->splitter.offset;
-	follow->mark.check = check(follow);
+	follow->mark.offset = place(follow);
+	follow->mark.check = check(follow, follow->mark.offset);
 	line->mark = follow->mark;
 	return true;
 }

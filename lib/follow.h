@@ -12,6 +12,7 @@
 #include "file.h"
 #include "mark.h"
 #include "record.h"
+#include "window.h"
 
 #define FOLLOW_ALL UINT64_MAX /* lines */
 #define FOLLOW_SEEN 16        /* files, of which none is read again */
@@ -33,7 +34,6 @@ enum follow_result {
 struct follow {
 	const char *gap; /* with FOLLOW_GAP: rotated, truncated or unknown */
 	bool doubt;      /* with FOLLOW_IDLE: look again in FOLLOW_AGAIN_MS */
-	bool moved;      /* likewise: fd has lost its name, others may grow */
 	int fd;          /* of the file that is read, or -1 */
 	int next;        /* of the one that has its name now, or -1 */
 	unsigned int opened; /* how many files so far: fd or next is new */
@@ -41,9 +41,11 @@ struct follow {
 	/* the rest is the follower's own */
 	const char *path;
 	size_t line_max;
-	bool marked;      /* mark is to be found yet */
+	bool marked;      /* mark is to be found yet; file 0: none was there */
 	struct mark mark; /* of the last line */
 	struct file file; /* that is open as fd */
+	struct file_home home; /* of fd, when it had the name */
+	uint64_t hole;         /* up to where the file began with NULs */
 	int after;        /* of the file that comes when fd is at its end */
 	const char *lost; /* a gap that comes before it */
 	bool ended;       /* fd is at its end: after is next */
@@ -53,13 +55,7 @@ struct follow {
 	struct splitter splitter;
 	uint64_t start;    /* offset in the file where splitter's input began */
 	uint64_t position; /* where to read on */
-	size_t heads;      /* bytes of head */
-	char head[MARK_HEAD]; /* the file's first bytes */
-	uint64_t head_hash;   /* of all of head, once it is full */
-	size_t tails;         /* bytes of tail and of behind */
-	char tail[MARK_TAIL]; /* the bytes before position */
-	size_t behinds;
-	char behind[MARK_TAIL]; /* those before splitter's buffer */
+	struct window window; /* bytes around position */
 };
 
 /* One line, or a piece of one that is longer than line_max. */
@@ -72,7 +68,8 @@ struct follow_line {
  * Starts to follow path, which the caller keeps: lines back from its end, or
  * from its start if there is no such file yet. With a mark, the place after
  * that is searched for instead, by follow_read. Returns 0, or -1 with errno
- * of file_open where there is something at path that cannot be followed.
+ * of file_open where there is something at path that cannot be followed, or
+ * not now. NULs at the start of a file are a hole, and skipped.
  */
 int follow_init(struct follow *follow, const char *path, size_t line_max,
     uint64_t lines, const struct mark *mark);
@@ -86,6 +83,13 @@ void follow_free(struct follow *follow);
  * then when the file or its directory may have changed.
  */
 enum follow_result follow_read(struct follow *follow);
+
+/*
+ * The place where it is, for who has had no line yet. Where there is no file
+ * it is after the last one that there was, or before all that come. False
+ * where it is not known.
+ */
+bool follow_place(const struct follow *follow, struct mark *mark);
 
 /* Takes the next line out of what was read; false where there is none. */
 bool follow_line(struct follow *follow, struct follow_line *line);

@@ -1,5 +1,6 @@
 /*
- * mark: see mark.h.
+ * mark: writes and reads marks as text, and compares bytes of files with them.
+ * Where such a file is to be found is rotation's to say.
  */
 #include "mark.h"
 
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define BLOCK 32768
 #define DIGITS_MAX 13 /* of 64 bits, five a digit */
 
 static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
@@ -105,7 +107,7 @@ mark_parse(struct mark *mark, const char *text)
 	text = get_number(text, '.', &mark->file);
 	if (text != NULL)
 		text = get_number(text, '.', &mark->offset);
-	if (text != NULL && mark->offset > 0 && mark->offset <= INT64_MAX &&
+	if (text != NULL && mark->offset <= INT64_MAX &&
 	    strspn(text, digits) == 8 && text[8] == '\0') {
 		mark->check = get_digits(text, 8);
 		return 0;
@@ -161,6 +163,22 @@ mark_read(int fd, char *to, size_t n, uint64_t offset)
 		offset += (uint64_t)got;
 	}
 	return 0;
+}
+
+bool
+mark_same(int fd, int other, uint64_t size)
+{
+	static char ours[BLOCK], its[BLOCK];
+	size_t n;
+
+	for (uint64_t at = 0; at < size; at += n) {
+		n = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
+		if (mark_read(fd, ours, n, at) == -1 ||
+		    mark_read(other, its, n, at) == -1 ||
+		    memcmp(ours, its, n) != 0)
+			return false;
+	}
+	return true;
 }
 
 bool

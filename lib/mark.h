@@ -18,8 +18,8 @@
 #define MARK_TAIL 32  /* bytes before the offset that are checked */
 
 struct mark {
-	uint64_t file;   /* id of struct file */
-	uint64_t offset; /* 1 to INT64_MAX */
+	uint64_t file;   /* id of struct file; 0: there was none */
+	uint64_t offset; /* 0 to INT64_MAX */
 	uint64_t check;  /* 40 bits, of mark_check */
 };
 
@@ -49,11 +49,17 @@ uint64_t mark_hash(uint64_t seed, const char *bytes, size_t n);
  */
 uint64_t mark_check(uint64_t head_hash, const char *tail, size_t n);
 
+/* The check of the place where there was no file. */
+#define MARK_NONE 0
+
 /*
  * Whether mark is one of the file that is open as fd, whose id is not looked
  * at: it is long enough, and the bytes before the offset have the check.
  */
 bool mark_holds(const struct mark *mark, int fd);
+
+/* Whether the first size bytes of two files are the same. Reads all of them. */
+bool mark_same(int fd, int other, uint64_t size);
 
 /*
  * Reads n bytes at offset of fd, all of them. Returns 0, or -1 with errno:

@@ -1,5 +1,7 @@
 /*
- * watch: see watch.h.
+ * watch: adds to inotify what leads to a file and what is open, anew as often
+ * as that changes, and says which of its events matter. What has changed is
+ * the follower's to find out.
  */
 #define _GNU_SOURCE /* O_DIRECTORY, IN_* */
 #include "watch.h"
@@ -11,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define EVENTS 4096 /* bytes of a read */
@@ -41,69 +42,14 @@ dir_of(char dir[PATH_MAX], const char *path)
 	    dir, PATH_MAX, "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "." : path);
 }
 
-/* Whether others may write there without this kernel's knowledge. */
-static bool
-is_remote(const char *path)
-{
-	static const uint32_t remote[] = {
-	    0x00006969, /* NFS */
-	    0x0000517b, /* SMB */
-	    0xff534d42, /* CIFS */
-	    0xfe534d42, /* SMB2 */
-	    0x65735546, /* FUSE, which sshfs and others are */
-	    0x01021997, /* 9p */
-	    0x00c36400, /* Ceph */
-	    0x5346414f, /* AFS */
-	    0x73757245, /* Coda */
-	    0x47504653, /* GPFS */
-	    0x0bd00bd0, /* Lustre */
-	    0x786f4256, /* VirtualBox's shared folders */
-	};
-	struct statfs status;
-
-	if (statfs(path, &status) == -1)
-		return false;
-	for (size_t i = 0; i < sizeof(remote) / sizeof(*remote); i++)
-		if ((uint32_t)status.f_type == remote[i])
-			return true;
-	return false;
-}
-
-/* Where path leads, and whether by links: as it is spelt is no matter. */
-static void
-resolve(struct watch *watch)
-{
-	char here[PATH_MAX];
-	size_t n = 0;
-
-	watch->linked = false;
-	if (realpath(watch->path, watch->target) == NULL) {
-		watch->target[0] = '\0';
-		return;
-	}
-	if (watch->path[0] != '/' && getcwd(here, sizeof(here)) != NULL) {
-		n = strlen(here);
-		watch->linked = strncmp(watch->target, here, n) != 0 ||
-				watch->target[n] != '/';
-		n++;
-	}
-	if (!watch->linked)
-		watch->linked = strcmp(watch->target + n, watch->path) != 0;
-}
-
 void
 watch_init(struct watch *watch, const char *path, bool stat_only)
 {
-	char dir[PATH_MAX];
-
 	*watch = (struct watch){.path = path, .fd = -1, .stale = true};
 	for (int i = 0; i < WATCH_SLOTS; i++)
 		watch->slots[i] = -1;
-	resolve(watch);
-	dir_of(dir, path);
-	if (!stat_only && !is_remote(path) && !is_remote(dir))
+	if (!stat_only)
 		watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	watch->blind = watch->fd == -1;
 }
 
 void
@@ -114,7 +60,7 @@ watch_free(struct watch *watch)
 	watch->fd = -1;
 }
 
-/* Watches one path, "" for none; the place is blind where that fails. */
+/* Watches one path, "" for none; where that fails, it is tried again. */
 static int
 add(struct watch *watch, const char *path, uint32_t mask)
 {
@@ -123,8 +69,8 @@ add(struct watch *watch, const char *path, uint32_t mask)
 	if (path[0] == '\0')
 		return -1;
 	slot = inotify_add_watch(watch->fd, path, mask);
-	if (slot == -1 || is_remote(path))
-		watch->blind = true;
+	if (slot == -1)
+		watch->stale = true;
 	return slot;
 }
 
@@ -155,12 +101,12 @@ watch_files(struct watch *watch, int fd, int next, unsigned int opened)
 	int slots[WATCH_SLOTS];
 	bool more = false;
 
-	if (watch->fd == -1 ||
-	    (opened == watch->opened && !watch->stale && !watch->blind))
+	if (watch->fd == -1 || (opened == watch->opened && !watch->stale))
 		return false;
 	watch->opened = opened;
-	watch->stale = watch->blind = false;
-	resolve(watch);
+	watch->stale = false;
+	if (realpath(watch->path, watch->target) == NULL)
+		watch->target[0] = '\0';
 	dir_of(dir, watch->path);
 	slots[DIRECTORY] = add(watch, dir, IN_THE_DIRECTORY);
 	dir[0] = '\0';

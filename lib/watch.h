@@ -1,7 +1,7 @@
 /*
- * watch: tells when a file or its name may have changed, by inotify. Where
- * there is none to be had, or the file system is remote and others write to
- * it, it says so, and its user has to look from time to time.
+ * watch: tells when a file or its name may have changed, by inotify. That does
+ * not tell all (no descriptor to be had, a file system that others write to, a
+ * symbolic link on the way): its user has to look from time to time as well.
  */
 #ifndef WATCH_H
 #define WATCH_H
@@ -12,13 +12,11 @@
 #define WATCH_SLOTS 4 /* two directories and two files */
 
 struct watch {
-	int fd;      /* to poll for input; -1: there is nothing to wait for */
-	bool blind;  /* changes may go unseen: look each second or so */
-	bool linked; /* the path holds symbolic links: likewise for them */
+	int fd; /* to poll for input; -1: there is nothing to wait for */
 
 	/* the rest is the watch's own */
 	const char *path;
-	bool stale; /* a directory has moved */
+	bool stale; /* a directory has moved, or could not be watched */
 	unsigned int opened;
 	int slots[WATCH_SLOTS];
 	char target[PATH_MAX]; /* of path */

@@ -3,13 +3,16 @@
 
 usage: tail-model.py PROGRAM MODE SECONDS [SEED]
 
-Each run writes numbered lines to a log that is rotated, truncated and deleted
-at random, while a viewer comes and goes. Its lines must be those that were
-written, in their order, each once; where some are missing a gap must stand,
-and only where there was a reason for one. MODE is inotify or stat. A failure
-prints its seed, with which the run is repeated alone.
+Each run writes numbered lines to a log that is rotated by one of many naming
+schemes, compressed, truncated, copied over and deleted at random, whose mode
+comes late, while a viewer comes and goes, of which some came before the first
+line or the file. Its lines must be those that were written, in their order,
+each once; where some are missing a gap must stand, and only where there was a
+reason for one. MODE is inotify or stat. A failure prints its seed, with which
+the run is repeated alone.
 """
 
+import gzip
 import os
 import random
 import select
@@ -22,6 +25,25 @@ import threading
 import time
 
 DEADLINE = 60
+NOBODY = 65534  # to whom modes mean something
+
+# What a rotated file adds to the log's name, after it or before the extension.
+# Numbers that count down are renamed at each rotation.
+SCHEMES = {
+    'shift': 'app.log.%d',
+    'shift before': 'app.%d.log',
+    'up': 'app.log.%d',
+    'up before': 'app-%d.log',
+    'date': 'app.log-2026%04d',
+    'date before': 'app-2026%04d.log',
+    'date and number': 'app.2026-11-29.%d.log',
+    'time': 'app-2026-11-29T10-%02d-00.000.log',
+    'letters': 'app.log.old%d',  # by which nobody knows a rotated file
+}
+
+# Other logs beside it; they are never read.
+OTHERS = ['application.log', 'app2.log', 'app.log.txt', 'myapp.log', 'app.err',
+          'app-1.err', 'error-app.log.1', 'app.log2']
 
 
 class Wrong(Exception):
@@ -36,6 +58,10 @@ class Life:
         self.half = ''
         self.destroyed = False  # while it had the log's name
         self.pruned = False     # as an old log
+        self.packed = False     # compressed: a gap must tell
+        # it was replaced by a copy: who had nothing of it yet cannot know that,
+        # and the copy itself may go unseen
+        self.copied = False
 
 
 class Log:
@@ -44,17 +70,19 @@ class Log:
     def __init__(self, rng, folder):
         self.rng = rng
         self.folder = folder
-        self.path = os.path.join(folder, 'log')
-        self.naming = rng.choice(['shift', 'shift', 'up', 'date'])
-        self.old = []       # (path, life), the oldest first
+        self.path = os.path.join(folder, 'app.log')
+        self.scheme = rng.choice(sorted(SCHEMES))
+        self.shifts = self.scheme.startswith('shift')
+        self.old = []       # [path, life], the oldest first
         self.rotations = 0
         self.number = 0
         self.lives = []     # in the order in which they were written
         self.fd = -1
         self.life = None    # of what the writer has open
         self.named = None   # of what has the name
-        self.losses = 0
-        self.reopen()
+        # where names say nothing each rotation may be a gap
+        self.losses = self.scheme == 'letters'
+        self.halves = {}    # what stood at the end of a file that was copied
 
     def reopen(self):
         self.tick()
@@ -66,6 +94,8 @@ class Log:
             self.life.half = ''
         if self.named is None:
             self.named = Life()
+        if os.getuid() != 0:
+            self.chmod()
         self.fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND,
                           0o644)
         if self.life is not self.named:
@@ -73,9 +103,13 @@ class Log:
             self.lives.append(self.life)
 
     def tick(self):
-        """Only times tell that numbers count up: there must be some."""
-        if self.naming == 'up':
+        """Only times tell which way numbers count: there must be some."""
+        if self.scheme.startswith(('up', 'shift')):
             time.sleep(0.012)
+
+    def chmod(self):
+        if os.path.exists(self.path):
+            os.chmod(self.path, 0o644)
 
     def text(self):
         self.number += 1
@@ -110,24 +144,25 @@ class Log:
     def name_old(self):
         """Makes room as logrotate does; returns the new old name."""
         self.rotations += 1
-        if self.naming == 'up':
-            return self.path + '.%d' % self.rotations
-        if self.naming == 'date':
-            return self.path + '-%08d' % (20260000 + self.rotations)
-        moved = []
-        for index, (path, life) in enumerate(self.old):
-            new = self.path + '.%d' % (len(self.old) - index + 1)
-            os.rename(path, new)
-            moved.append((new, life))
-        self.old = moved
-        return self.path + '.1'
+        form = os.path.join(self.folder, SCHEMES[self.scheme])
+        if not self.shifts:
+            return form % self.rotations
+        for index, entry in enumerate(self.old):
+            new = form % (len(self.old) - index + 1)
+            if entry[0].endswith('.gz'):
+                new += '.gz'
+            os.rename(entry[0], new)
+            entry[0] = new
+        return form % 1
 
     def rename(self):
         if self.named is None:
             return
         name = self.name_old()
+        self.chmod()  # it comes late, but it comes
+        self.losses += self.named.copied  # it is not found as that any more
         os.rename(self.path, name)
-        self.old.append((name, self.named))
+        self.old.append([name, self.named])
         self.named = None
         if self.rng.random() < 0.6:
             # logrotate's "create"
@@ -136,7 +171,9 @@ class Log:
             self.reopen()
 
     def create(self):
-        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o644))
+        # logrotate sets the mode a little later
+        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT,
+                         self.rng.choice([0o644, 0o644, 0])))
         self.named = Life()
 
     def copytruncate(self):
@@ -146,8 +183,11 @@ class Log:
         self.tick()
         shutil.copyfile(self.path, name)
         self.tick()
+        self.truncate()
+        self.old.append([name, None])
+
+    def truncate(self):
         os.truncate(self.path, 0)
-        self.old.append((name, None))
         writing = self.life is self.named
         self.named.destroyed = True
         self.named = Life()
@@ -159,6 +199,57 @@ class Log:
                 self.named.half = ''
             self.life = self.named
             self.lives.append(self.life)
+
+    def hole(self):
+        """A writer without O_APPEND goes on where it was."""
+        if self.life is not self.named:
+            return
+        size = os.stat(self.path).st_size
+        self.truncate()
+        if self.rng.random() < 0.5:
+            time.sleep(0.005)
+        text = self.text()
+        fd = os.open(self.path, os.O_WRONLY)
+        os.pwrite(fd, (text + '\n').encode(), size)
+        os.close(fd)
+        self.life.lines.append(text)
+
+    def copy(self):
+        """As rsync or an editor does; the writer knows of it."""
+        if self.life is not self.named or self.scheme == 'letters':
+            return
+        if self.life.half:
+            # if the copy goes unseen this is all that came
+            self.halves[self.life.half] = self.life
+        self.life.copied = True
+        copy = os.path.join(self.folder, '.app.log.Xy3z')
+        shutil.copyfile(self.path, copy)
+        os.rename(copy, self.path)
+        self.reopen()
+        self.append(self.rng.choice([0, 1, 3]))
+
+    def compress(self):
+        """All but the newest one, if there is one that is not yet."""
+        for entry in self.old[:-1]:
+            path, life = entry
+            if path.endswith('.gz'):
+                continue
+            times = os.stat(path)
+            with open(path, 'rb') as old, gzip.open(path + '.gz', 'wb') as new:
+                shutil.copyfileobj(old, new)
+            os.utime(path + '.gz', ns=(times.st_atime_ns, times.st_mtime_ns))
+            os.unlink(path)
+            entry[0] += '.gz'
+            self.losses += 1
+            if life is not None:
+                life.packed = True
+            return
+
+    def other(self):
+        """Somebody else writes another log."""
+        name = os.path.join(self.folder, self.rng.choice(OTHERS))
+        with open(name, 'a') as other:
+            other.write('of another log\n')
 
     def delete(self):
         if self.named is None:
@@ -185,11 +276,13 @@ class Viewer:
 
     def __init__(self, rng, program, options, log):
         self.rng = rng
-        self.command = [program] + options + ['log']
+        self.command = [program] + options + ['app.log']
         self.log = log
         self.events = []  # (type, data, id)
         self.kept = 0     # of them, for certain
         self.process = None
+        self.stderr = tempfile.TemporaryFile()
+        self.sent_back = 0
 
     def last_id(self):
         for _, _, event_id in reversed(self.events):
@@ -202,9 +295,12 @@ class Viewer:
         self.kept = len(self.events)
         self.rest = b''
         self.header = True
+        self.retry = False
         self.process = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            cwd=self.log.folder, env=environment)
+            stderr=self.stderr, cwd=self.log.folder, env=environment,
+            **({'user': NOBODY, 'extra_groups': []} if os.getuid() == 0
+               else {}))
 
     def take(self, data):
         self.rest += data
@@ -217,26 +313,38 @@ class Viewer:
         for frame in frames:
             fields = dict(line.split(': ', 1) if ': ' in line else (line, '')
                           for line in frame.decode().split('\n'))
+            if 'retry' in fields:
+                self.retry = True
             if 'data' in fields:
                 self.events.append((fields.get('event', ''), fields['data'],
                                     fields.get('id', '')))
 
-    def read(self, seconds):
+    def read(self, seconds, leaving=False):
         """Reads what comes; False at the end of the stream."""
         ready, _, _ = select.select([self.process.stdout], [], [], seconds)
         if not ready:
             return True
         data = os.read(self.process.stdout.fileno(), 1 << 20)
         self.take(data)
+        if data == b'' and self.retry and not leaving:
+            # it may not be read now: comes back, a little sooner than asked
+            self.process.stdout.close()
+            if self.process.wait() != 1:
+                raise Wrong('exit status %d' % self.process.returncode)
+            self.sent_back += 1
+            time.sleep(0.02)
+            self.come()
+            return True
         return data != b''
 
     def leave(self):
         self.process.send_signal(signal.SIGTERM)
-        while self.read(DEADLINE):
+        while self.read(DEADLINE, leaving=True):
             pass
         self.process.stdout.close()
         # SIGTERM may have come before the program was ready for it
-        if self.process.wait() not in (0, -signal.SIGTERM):
+        allowed = (0, 1, -15) if self.retry else (0, -15)
+        if self.process.wait() not in allowed:
             raise Wrong('exit status %d' % self.process.returncode)
         self.process = None
         # what was on its way may not have arrived
@@ -244,11 +352,12 @@ class Viewer:
         if got > 0 and self.rng.random() < 0.6:
             del self.events[self.kept + self.rng.randrange(got + 1):]
 
-    def wait_for(self, text):
+    def wait_for(self, text, kind=''):
         end = time.monotonic() + DEADLINE
-        while not any(data == text for _, data, _ in reversed(self.events)):
+        while not any(event[:2] == (kind, text)
+                      for event in reversed(self.events)):
             if time.monotonic() > end:
-                raise Wrong('%r did not come' % text)
+                raise Wrong('%r did not come' % (text or kind))
             if not self.read(0.5):
                 raise Wrong('the stream ended')
 
@@ -264,23 +373,31 @@ def judge(log, events):
             lives.append(life)
     at, gap = -1, False
     for kind, data, _ in events:
+        if kind == 'start':
+            continue
         if kind == 'gap':
-            if log.losses == 0:
+            if log.losses == 0 and not (at < 0 and log.lives[0].copied):
                 raise Wrong('gap %r, but nothing was lost' % data)
             gap = True
+            continue
+        if data in log.halves and data not in written and (
+                log.halves[data].destroyed or log.halves[data].pruned):
             continue
         if data not in written:
             raise Wrong('%r was never written' % data)
         index = written[data]
         if index <= at:
             raise Wrong('%r came again, or late' % data)
-        if gap and data not in firsts:
+        # a copy that copytruncate made may still have the next line
+        if gap and data not in firsts and index != at + 1:
             raise Wrong('after a gap %r is not the start of a file' % data)
         for missing in range(at + 1, index):
             life = lives[missing]
             # a file that came and went without having been looked at
             unseen = (life.destroyed or life.pruned) and (
-                at < 0 or lives[at] is not life)
+                at < 0 or lives[at] is not life or life.copied)
+            if life.packed and not life.pruned:
+                unseen = False
             if not gap and not unseen:
                 raise Wrong('before %r line %d is missing' % (data, missing))
         at, gap = index, False
@@ -292,15 +409,41 @@ def play(seed, program, options, folder, trace):
     rng = random.Random(seed)
     log = Log(rng, folder)
     viewer = Viewer(rng, program, options + ['-n', 'all'], log)
-    log.append(rng.randrange(1, 20))
+    # a viewer that has had nothing yet, or of no file
+    state = rng.choice(['lines', 'lines', 'empty', 'absent', 'between'])
+    if log.scheme == 'letters':
+        # it cannot know of a first file that has got a name like that
+        state = rng.choice(['lines', 'empty'])
+    trace.append('%s, %s' % (log.scheme, state))
+    if state == 'between':
+        # there is the one that was before, which a new viewer does not get
+        log.rotations = 1
+        log.old.append([os.path.join(folder, SCHEMES[log.scheme] % 1), None])
+        with open(log.old[0][0], 'w') as old:
+            old.write('before\n')
+        log.tick()
+    if state in ('lines', 'empty'):
+        log.reopen()
+    if state == 'lines':
+        log.append(rng.randrange(1, 20))
     viewer.come()
-    viewer.wait_for(log.life.lines[-1])
+    if state == 'lines':
+        viewer.wait_for(log.life.lines[-1])
+    else:
+        viewer.wait_for('', 'start')
     viewer.kept = len(viewer.events)
+    if rng.random() < 0.5:
+        viewer.leave()
+    if log.fd == -1:
+        log.reopen()
     destructive = rng.random() < 0.6
     operations = ['append'] * 6 + ['half'] * 2 + ['rename'] * 3 + \
-        ['reopen'] * 2 + ['disconnect'] * 2 + ['resume'] * 2 + ['sleep']
+        ['reopen'] * 2 + ['disconnect'] * 2 + ['resume'] * 2 + \
+        ['sleep', 'chmod', 'copy', 'other']
     if destructive:
-        operations += ['copytruncate', 'delete', 'prune']
+        operations += ['copytruncate', 'hole']
+    if destructive and log.scheme != 'letters':
+        operations += ['delete', 'prune', 'compress']
     for _ in range(rng.randrange(4, 30)):
         operation = rng.choice(operations)
         trace.append(operation)
@@ -320,6 +463,7 @@ def play(seed, program, options, folder, trace):
         if viewer.process is not None and rng.random() < 0.5:
             viewer.read(0)
     log.reopen()
+    log.chmod()
     log.append(1)
     if viewer.process is None:
         viewer.come()
@@ -334,6 +478,7 @@ def play(seed, program, options, folder, trace):
     viewer.leave()
     os.close(log.fd)
     judge(log, viewer.events)
+    return log, viewer
 
 
 class Runs:
@@ -351,6 +496,7 @@ class Runs:
 
     def one(self, seed):
         folder = tempfile.mkdtemp(prefix='tail-model.')
+        os.chmod(folder, 0o755)
         trace = []
         try:
             play(seed, self.program, self.options, folder, trace)

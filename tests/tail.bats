@@ -21,8 +21,10 @@ view() {
 	eventually grep -q '^:' "$name"
 }
 
+# But for "start", which only says where the viewer is.
 sent() {
-	tr -d '\r' <"$1" | sed -n 's/^event: \(.*\)/<\1>/p; s/^data: //p' |
+	tr -d '\r' <"$1" | sed '/^event: start$/,/^$/d' |
+		sed -n 's/^event: \(.*\)/<\1>/p; s/^data: //p' |
 		tr '\n' ' ' | sed 's/ $//'
 }
 
@@ -242,20 +244,226 @@ linked() {
 	seq 8 9 >log
 	view dates "$(last_id first)"
 	gets dates '4 5 6 7 8 9'
-	mkdir away && mv log-20261123 away/ && mv away/log-20261123 elsewhere
-	view any "$(last_id first)"
-	gets any '4 5 6 7 8 9'
-	mv elsewhere log.one && touch -d '3 hours ago' log.one
-	mv log-20261124 log.the && touch -d '2 hours ago' log.the
-	mv log-20261125 log.a && touch -d '1 hour ago' log.a
-	# an unreadable copy of what was read is none between
-	cp log.one log.copy
-	view names "$(last_id first)"
-	gets names '4 5 6 7 8 9'
-	# nothing tells that they were this log
-	mv log.one elsewhere
-	view unknown "$(last_id first)"
-	gets unknown '<gap> rotated 8 9'
+	# nothing tells which ones came after a file of another name
+	mv log-20261123 elsewhere
+	view other "$(last_id first)"
+	gets other '<gap> rotated 8 9'
+}
+
+# Whether a viewer that had the first of three files, each with one line, gets
+# the others: two names that they have got, the log's name, and what it gets.
+finds() {
+	local log=$3 options
+
+	for options in '' '-s -i 0.01'; do
+		rm -rf work
+		mkdir work
+		echo one >"work/$log"
+		sse-tail "work/$log" >first 3>&- &
+		eventually grep -q '^data: one' first
+		kill $!
+		# within a few milliseconds times do not tell their order
+		mv "work/$log" "work/$1"
+		touch -d '2 hours ago' "work/$1"
+		echo two >"work/$log"
+		mv "work/$log" "work/$2"
+		touch -d '1 hour ago' "work/$2"
+		echo three >"work/$log"
+		for other in "my$log" "${log%.log}2.log" "${log}ger" \
+			"other-$1" "${log%.log}lication.log" "$log.txt"; do
+			echo 'of another log' >"work/$other"
+		done
+		# shellcheck disable=SC2086
+		HTTP_LAST_EVENT_ID=$(last_id first) \
+			spawn sse-tail $options "work/$log" >found
+		gets found "$4"
+		kill $!
+	done
+}
+
+@test "rotated files are found by digits and dates anywhere in their names" {
+	local all='two three'
+
+	finds app.log.2 app.log.1 app.log "$all"
+	finds app.log.1 app.log.2 app.log "$all"
+	finds app.log-20261128 app.log-20261129 app.log "$all"
+	finds app-20261128.log app-20261129.log app.log "$all"
+	finds app20261128.log app20261129.log app.log "$all"
+	finds app.1.log app.2.log app.log "$all"
+	finds app.2026-11-29.0.log app.2026-11-29.1.log app.log "$all"
+	finds app-2026-11-29T10-15-30.123.log app-2026-11-29T10-16-00.001.log \
+		app.log "$all"
+	finds app.log.2026-11-28_10-00 app.log.2026-11-29_10-00 app.log "$all"
+	finds log.1 log-20261129 log "$all"
+}
+
+# bats test_tags=slow
+@test "files of another kind of name are a gap, also for who is connected" {
+	finds app.log.old app.log.old2 app.log '<gap> rotated three'
+	finds 1-app.log 2-app.log app.log '<gap> rotated three'
+	echo one >log
+	view viewer -
+	gets viewer one
+	kill -STOP "$VIEWER_viewer"
+	mv log log.old
+	echo two >log
+	mv log log.older
+	echo three >log
+	kill -CONT "$VIEWER_viewer"
+	gets viewer 'one <gap> rotated three'
+}
+
+# bats test_tags=slow
+@test "a rotated file that was compressed is a gap, of any kind of name" {
+	local name
+
+	for name in app-20261129.log app.log.1 app.log; do
+		echo one >app.log
+		sse-tail app.log >first 3>&- &
+		eventually grep -q '^data: one' first
+		kill $!
+		mv app.log app-20261128.log
+		echo two | gzip >"$name.gz"
+		echo three >app.log
+		HTTP_LAST_EVENT_ID=$(last_id first) \
+			spawn sse-tail app.log >found
+		gets found '<gap> rotated three'
+		kill $!
+		rm app*
+	done
+}
+
+@test "a file that is compressed while it is watched is no gap" {
+	seq 3 >log
+	view viewer -
+	gets viewer '1 2 3'
+	mv log log.1
+	gzip -k log.1
+	echo 4 >log
+	gets viewer '1 2 3 4'
+	mv log log.2
+	gzip log.2
+	echo 5 >log
+	gets viewer '1 2 3 4 5'
+}
+
+hole() {
+	seq 100000 >log
+	sse-tail -n 1 log >first 3>&- &
+	eventually grep -q '^data: 100000' first
+	kill $!
+	view viewer "$(last_id first)" "$@"
+	: >log
+	printf 'after\n' | dd of=log bs=1 seek=588895 conv=notrunc status=none
+	gets viewer '<gap> truncated after'
+	view back "$(last_id first)" "$@"
+	gets back '<gap> truncated after'
+	view ten - "$@"
+	gets ten after
+	view all - -n all "$@"
+	gets all after
+	[ "$(wc -c <all)" -lt 1000 ]
+	echo more >>log
+	for name in viewer back ten all; do
+		eventually grep -q '^data: more' "$name"
+		leave "$name"
+	done
+}
+
+@test "the hole before a writer that was not told of a truncation is skipped" {
+	each_way hole
+}
+
+@test "a hole that is longer than -b is skipped by a new viewer too" {
+	truncate -s 1000001 log
+	echo after >>log
+	view viewer - -b 100000
+	gets viewer after
+}
+
+copied() {
+	printf '1\n2\nhal' >log
+	view viewer - "$@"
+	gets viewer '1 2'
+	view first -
+	gets first '1 2'
+	leave first
+	cp log copy
+	printf 'f\n3\n' >>copy
+	mv copy log
+	gets viewer '1 2 half 3'
+	view back "$(last_id first)"
+	gets back 'half 3'
+	# an editor leaves the old one behind
+	mv log 'log~'
+	cp 'log~' log
+	echo 4 >>log
+	gets viewer '1 2 half 3 4'
+	mv log log.1
+	echo 5 >log
+	gets viewer '1 2 half 3 4 5'
+	leave viewer
+	leave back
+}
+
+@test "a file that was replaced by a longer copy of itself goes on" {
+	each_way copied
+}
+
+# The id of the start event of a viewer that has had nothing else.
+start_of() {
+	eventually grep -q '^event: start' "$1"
+	refute grep -q '^data: .' "$1"
+	[[ $(last_id "$1") =~ ^[0-9a-v.]{12,36}$ ]]
+}
+
+@test "who has had no line yet comes back with a place, and misses nothing" {
+	seq 3 >log
+	view none - -n 0
+	start_of none
+	leave none
+	echo 4 >>log
+	view next "$(last_id none)" -n 0
+	gets next 4
+	leave next
+	mv log log.1
+	: >log
+	view empty -
+	start_of empty
+	leave empty
+	seq 30 >>log
+	mv log log.1
+	seq 31 32 >log
+	view next "$(last_id empty)"
+	gets next "$(seq -s ' ' 32)"
+	# who comes back with an id has one
+	refute grep -q '^event: start' next
+}
+
+@test "a file that was not there has a place too" {
+	view absent -
+	start_of absent
+	leave absent
+	echo 1 >log
+	mv log log.2
+	echo 2 >log
+	mv log log.1
+	echo 3 >log
+	view next "$(last_id absent)"
+	gets next '1 2 3'
+	leave next
+	# what was before the viewer came is not for it
+	mv log log.0
+	view between -
+	start_of between
+	view waits -
+	start_of waits
+	leave between
+	echo 4 >>log.0
+	echo 5 >log
+	view next "$(last_id between)"
+	gets next '4 5'
+	gets waits '4 5'
 }
 
 @test "what cannot be had is a gap with its reason, then the current file" {
@@ -362,22 +570,65 @@ linked() {
 	run -2 sse-tail a b
 }
 
-@test "without permission the answer is 403" {
+# Runs a program as somebody whom modes stop, who can reach it.
+as_nobody() {
+	cp "$PROGRAMS_DIR/sse-tail" .
+	if [ "$(id -u)" -eq 0 ]; then
+		setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
+	else
+		"$@"
+	fi
+}
+
+# A folder that everybody reaches; bats' own are root's alone.
+open_folder() {
+	OPEN_FOLDER=$(mktemp -d)
+	chmod 755 "$OPEN_FOLDER"
+	cd "$OPEN_FOLDER" || exit
+}
+
+teardown() {
+	stop_all
+	[ -z "${OPEN_FOLDER:-}" ] || rm -rf "$OPEN_FOLDER"
+}
+
+@test "without permission the viewer comes back later, and no error stops it" {
+	open_folder
 	echo secret >log
 	chmod 0 log
-	local as=()
-	if [ "$(id -u)" -eq 0 ]; then
-		chmod 755 .
-		as=(setpriv --reuid=65534 --clear-groups --)
-		mkdir -m 755 /tmp/sse-tail.$$
-		cp "$PROGRAMS_DIR/sse-tail" log /tmp/sse-tail.$$
-		chmod 0 /tmp/sse-tail.$$/log
-		cd /tmp/sse-tail.$$
-	fi
-	REQUEST_METHOD=GET run -1 "${as[@]}" ./sse-tail log
-	rm -rf /tmp/sse-tail.$$
-	grep -q '^Status: 403 ' <<<"$output"
+	REQUEST_METHOD=GET run -1 as_nobody ./sse-tail log
+	refute grep -q '^Status:' <<<"$output"
+	grep -q '^Content-Type: text/event-stream' <<<"$output"
+	grep -q '^retry: [0-9]\{4,5\}' <<<"$output"
 	refute grep -q secret <<<"$output"
+}
+
+@test "a new file whose mode comes late is waited for by who is connected" {
+	open_folder
+	echo 1 >log
+	chmod 644 log
+	VIEWER=$BATS_TEST_TMPDIR/viewer
+	spawn as_nobody ./sse-tail log >"$VIEWER"
+	gets "$VIEWER" 1
+	mv log log.1
+	(umask 777 && echo 2 >log)
+	echo late >>log.1
+	gets "$VIEWER" '1 late'
+	# longer than a rename half done is waited for
+	refute eval "DEADLINE=3 eventually ended $! 2>/dev/null"
+	chmod 644 log
+	gets "$VIEWER" '1 late 2'
+}
+
+@test "a line of 200,000 bytes comes in pieces that any client can hold" {
+	{
+		head -c 200000 /dev/zero | tr '\0' x
+		printf '\nlast\n'
+	} >log
+	view viewer - -n all
+	eventually grep -q '^data: last' viewer
+	[ "$(sed -n 's/^data: //p' viewer | awk '{print length}' | xargs)" = \
+		'60000 60000 60000 20000 4' ]
 }
 
 @test "words of the query never become the path" {
@@ -431,6 +682,19 @@ has_inotify() {
 	echo 2 >>log
 	gets init '1 2'
 	gets add '1 2'
+}
+
+# bats test_tags=slow
+@test "where inotify does not tell it looks each second all the same" {
+	echo 1 >log
+	ASAN_OPTIONS=detect_leaks=0 spawn strace -qq -o trace \
+		-e inject=inotify_add_watch:retval=1 sse-tail log >viewer
+	gets viewer 1
+	# the first one may come with the look that follows adding them
+	echo 2 >>log
+	gets viewer '1 2'
+	echo 3 >>log
+	DEADLINE=5 gets viewer '1 2 3'
 }
 
 # bats test_tags=slow
