@@ -17,15 +17,15 @@
 
 struct redis_events {
 	struct stream stream;
+	struct feed feed;
 	struct url url;
 	struct tls_files files;
-	struct feed feed;
 	const char *key;
 	uint64_t back;
 	int64_t wait_ns;
-	bool open;       /* the header is sent */
-	int64_t open_ns; /* when it is sent in any case */
+	int64_t open_ns; /* when the header is sent in any case */
 	int watched;     /* the descriptor that the loop watches, or -1 */
+	bool open;       /* the header is sent */
 	bool warned_type;
 };
 
@@ -134,7 +134,7 @@ await_feed(struct redis_events *events)
 		loop->tick_ns = events->open_ns;
 }
 
-/* Ends with an error; if the header is not sent yet, it is the answer. */
+/* Reports why it ends. Exits if the header is not sent yet. */
 static void
 fail(struct redis_events *events, bool for_good)
 {
@@ -149,7 +149,7 @@ fail(struct redis_events *events, bool for_good)
 	stream->failed = 1;
 }
 
-/* Sends what there is. Returns whether there may be more. */
+/* Sends all there is now. Returns false if the feed has ended. */
 static bool
 send_events(struct redis_events *events)
 {
@@ -164,7 +164,7 @@ send_events(struct redis_events *events)
 	}
 }
 
-/* One turn of the loop. Returns false if the client has left or all ends. */
+/* One turn of the loop. Returns false if the client or the feed has ended. */
 static bool
 turn(struct redis_events *events)
 {

@@ -1,6 +1,6 @@
 /*
- * conn: from a host to its socket, to TLS, to commands and replies. Names are
- * resolve's, encryption is tls's, replies are taken apart by reply.
+ * conn: opens the socket and moves bytes. It leaves names to resolve, TLS to
+ * tls, and the parsing of replies to reply.
  */
 #define _GNU_SOURCE /* SOCK_CLOEXEC, SOCK_NONBLOCK */
 #include "conn.h"
@@ -20,7 +20,7 @@
 #include "../util.h"
 
 #define READ 65536
-#define READS_MAX 64 /* before replies are looked for */
+#define READS_MAX 64 /* before reply is asked for a whole one */
 
 void
 conn_init(struct conn *conn)
@@ -51,7 +51,7 @@ connect_to(struct conn *conn, const struct resolve_address *to)
 	    address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (conn->fd == -1)
 		return -1;
-	/* without this it is slower, and no more than that */
+	/* if this fails, it is only slower */
 	if (address->sa_family != AF_UNIX)
 		(void)setsockopt(
 		    conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -90,7 +90,7 @@ resolve_path(struct resolve *resolve, const char *path)
 	return 1;
 }
 
-/* After resolve_start and resolve_read, which returned this. */
+/* Goes on after resolve_start, or resolve_read, has returned done. */
 static int
 resolved(struct conn *conn, int done)
 {
@@ -98,7 +98,7 @@ resolved(struct conn *conn, int done)
 	conn->events = POLLIN;
 	if (done < 1)
 		return done;
-	errno = ENODATA; /* if there is not one address */
+	errno = ENODATA; /* stays if there is no address */
 	return conn_skip(conn);
 }
 
@@ -157,6 +157,7 @@ finish_connect(struct conn *conn)
 	return error == 0 ? 1 : -1;
 }
 
+/* Returns 0 if errno says to try again later, or -1. */
 static int
 again(void)
 {
@@ -164,7 +165,7 @@ again(void)
 									 : -1;
 }
 
-/* Towards the point where commands can be sent. Returns 0, or -1. */
+/* Resolves, connects, shakes hands: what is next of it. Returns 0 or -1. */
 static int
 open_up(struct conn *conn)
 {
@@ -185,7 +186,7 @@ open_up(struct conn *conn)
 	return 0;
 }
 
-/* A read or a write has returned -1. Returns 0 to go on later, or -1. */
+/* Called when a read or a write failed. Returns 0 if it can wait, or -1. */
 static int
 pause_io(struct conn *conn, short events)
 {
@@ -298,7 +299,7 @@ conn_close(struct conn *conn)
 	int saved = errno;
 
 	if (conn->resolve.fd != -1)
-		conn->fd = -1; /* it is the same one */
+		conn->fd = -1; /* the same one, which resolve closes */
 	resolve_stop(&conn->resolve);
 	close_socket(conn);
 	reply_free(&conn->reader);

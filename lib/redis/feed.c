@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* A connection is lost now and then; twice in a row is worth a line. */
+/* A loss now and then is normal; the second one in a row is logged. */
 #define LOST_WARN 2
 
 void
@@ -35,10 +35,9 @@ feed_free(struct feed *feed)
 static void
 ask(struct feed *feed)
 {
-	struct history_command command = history_command(&feed->history);
+	struct history_command command;
 
-	for (; command.words[0] != NULL;
-	     command = history_command(&feed->history))
+	while ((command = history_command(&feed->history)).words[0] != NULL)
 		redis_ask(&feed->redis, command.words, command.block_ms);
 }
 
@@ -93,7 +92,7 @@ follow(struct feed *feed, enum history_do what)
 	return FEED_IDLE;
 }
 
-/* Redis has something. Returns IDLE to go on with EVENT, GAP or a wait. */
+/* Deals with what redis_step has returned. Returns IDLE to step again. */
 static enum feed_result
 step(struct feed *feed, enum redis_event event)
 {

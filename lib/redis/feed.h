@@ -1,10 +1,7 @@
 /*
- * feed: the entries of a Redis stream as events, over every loss of the
- * connection. It never blocks, knows nothing of the client, and logs nothing:
- *
- *	while ((result = feed_next(&feed)) is EVENT or GAP)
- *		send feed.event;
- *	at IDLE wait for feed.fd or feed.due_ns, and go on
+ * feed: the entries of a Redis stream as events. It connects again after a
+ * loss and goes on where it was. It never blocks and never logs. To be called
+ * again at once after EVENT and GAP, and after IDLE when fd or due_ns is due.
  */
 #ifndef FEED_H
 #define FEED_H
@@ -21,18 +18,17 @@ enum feed_result {
 	FEED_EVENT,  /* feed.event: an entry, or a new client's "start" */
 	FEED_GAP,    /* feed.event tells that entries may be missing */
 	FEED_IDLE,   /* wait until fd has events, or until due_ns */
-	FEED_END,    /* it ends; once somebody mends why, it works again */
-	FEED_FAILED, /* it ends, and retrying cannot help: see why */
+	FEED_END,    /* it ends; a retry may help once why is mended */
+	FEED_FAILED, /* it ends; no retry can help: why says why */
 };
 
 struct feed {
 	struct event event; /* with EVENT and GAP; valid until feed_next */
-	int fd;             /* with IDLE, as the next two; -1 for none */
-	short events;       /* of poll */
-	int64_t due_ns;     /* on the clock of util_now_ns */
+	int fd;             /* with IDLE; -1 for none */
+	short events;       /* with IDLE: poll's */
+	int64_t due_ns;     /* with IDLE: on the clock of util_now_ns */
 	bool answered;      /* the server has shown the stream */
-	const char *why;    /* with END and FAILED; with IDLE, unless NULL, why
-			       the server cannot be reached: to be logged */
+	const char *why;    /* a reason to log; with IDLE it may be NULL */
 
 	/* the rest is the module's own */
 	struct redis redis;

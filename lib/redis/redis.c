@@ -1,7 +1,7 @@
 /*
- * redis: pauses, connects (to a Sentinel first, if there are some), is let in
- * and is ready; any failure leads back to the pause. conn has the connection
- * itself.
+ * redis: pauses, connects (to a Sentinel first, if the URL names some), logs in
+ * and is ready; any failure leads back to the pause. It leaves sockets to conn
+ * and says nothing of what the caller asks.
  */
 #include "redis.h"
 
@@ -33,7 +33,7 @@ redis_free(struct redis *redis)
 	redis->fd = -1;
 }
 
-/* xorshift64: the clients of a server that is lost do not return at once. */
+/* xorshift64: so that not all clients of a lost server return at once. */
 static uint64_t
 next_random(struct redis *redis)
 {
@@ -127,7 +127,8 @@ static void
 send_command(
     struct redis *redis, enum redis_command command, const char *const *words)
 {
-	/* never full; the reply would be one that nobody has asked for */
+	/* it never fills up: the caller awaits the reply before it asks again
+	 */
 	if (redis->pendings < REDIS_PENDING_MAX)
 		redis->pending[redis->pendings++] = command;
 	conn_command(&redis->conn, words);

@@ -1,7 +1,7 @@
 /*
- * redis: a connection to the right server, kept up: it asks the Sentinels,
- * does AUTH, SELECT and ROLE, follows MOVED, and after a loss connects again,
- * after a pause that grows and is jittered. The other commands are the
+ * redis: keeps a connection to the right server up: it asks the Sentinels,
+ * does AUTH, SELECT and ROLE, follows MOVED, and after each loss connects
+ * again, after a pause that grows and is jittered. All other commands are the
  * caller's. It never blocks; the caller waits for it:
  *
  *	watch redis.fd for redis.events until redis.due_ns;
@@ -30,7 +30,7 @@ enum redis_event {
 	REDIS_REPLY,     /* redis.reply is that to the next redis_ask */
 	REDIS_LOST,      /* connects again later; redis.why is the reason */
 	REDIS_TOO_LARGE, /* LOST by a reply of more than CONN_REPLY_MAX */
-	REDIS_REFUSED,   /* ends: somebody must mend what redis.why says */
+	REDIS_REFUSED,   /* ends: an operator must mend what redis.why says */
 	REDIS_FAILED,    /* ends: retrying cannot help; redis.why says why */
 };
 
