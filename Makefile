@@ -23,8 +23,9 @@ has = $(shell $(CC) $(CPPFLAGS) -E -include $(1) -x c /dev/null \
 	>/dev/null 2>&1 && echo yes)
 HIREDIS := $(call has,hiredis/hiredis.h)
 OPENSSL := $(call has,openssl/ssl.h)
-sse-redis = $(core) json $(addprefix redis/,redis conn reply entry history \
-	url resolve $(if $(OPENSSL),tls,notls))
+sse-redis = $(core) json $(addprefix redis/,feed redis conn \
+	reply entry history url resolve $(if $(OPENSSL),tls))
+build/lib/redis/%.o: override CPPFLAGS += $(if $(OPENSSL),,-DNO_TLS)
 PROGRAMS += $(if $(HIREDIS),sse-redis)
 LEFT_OUT = $(if $(HIREDIS),$(if $(OPENSSL),,no-tls),no-redis)
 sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)

@@ -1,93 +1,147 @@
 /*
- * conn: see conn.h.
+ * conn: opens the socket and moves bytes. It leaves names to resolve, TLS to
+ * tls, and the parsing of replies to reply.
  */
 #define _GNU_SOURCE /* SOCK_CLOEXEC, SOCK_NONBLOCK */
 #include "conn.h"
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "../util.h"
+
 #define READ 65536
-#define READS_MAX 64 /* between two looks for replies */
+#define READS_MAX 64 /* before reply is asked for a whole one */
 
 void
 conn_init(struct conn *conn)
 {
-	*conn = (struct conn){.fd = -1};
+	*conn = (struct conn){.fd = -1, .resolve = {.fd = -1, .child = -1}};
+}
+
+static void
+close_socket(struct conn *conn)
+{
+	tls_close(conn->tls);
+	conn->tls = NULL;
+	if (conn->fd != -1)
+		(void)close(conn->fd); /* nothing waits to be written */
+	conn->fd = -1;
+}
+
+static int
+connect_to(struct conn *conn, const struct resolve_address *to)
+{
+	const struct sockaddr *address = (const struct sockaddr *)&to->address;
+	const int on = 1;
+
+	close_socket(conn);
+	conn->since_ns = util_now_ns();
+	conn->events = POLLOUT;
+	conn->fd = socket(
+	    address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (conn->fd == -1)
+		return -1;
+	/* if this fails, it is only slower */
+	if (address->sa_family != AF_UNIX)
+		(void)setsockopt(
+		    conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(conn->fd, address, to->n) == -1 && errno != EINPROGRESS)
+		return -1;
+	if (conn->files == NULL)
+		return 0;
+	conn->tls = tls_open(conn->fd, conn->host, conn->other, conn->files);
+	return conn->tls == NULL ? -1 : 0;
 }
 
 int
-conn_open(struct conn *conn, const void *address, size_t address_n,
-    const char *host, const char *other, const struct tls_files *files)
+conn_skip(struct conn *conn)
 {
-	const struct sockaddr *to = address;
-	const int on = 1;
-
-	conn_init(conn);
-	conn->fd = socket(
-	    to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (conn->fd == -1)
-		return -1;
-	if (reply_init(&conn->reader, CONN_REPLY_MAX) == -1)
-		goto fail;
-	/* without these it is slower, and no more than that */
-	if (to->sa_family != AF_UNIX)
-		(void)setsockopt(
-		    conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(conn->fd, to, (socklen_t)address_n) == -1 &&
-	    errno != EINPROGRESS)
-		goto fail;
-	if (host != NULL) {
-		conn->tls = tls_open(conn->fd, host, other, files);
-		if (conn->tls == NULL)
-			goto fail;
-	}
-	conn->events = POLLOUT;
-	return 0;
-fail:
-	conn_close(conn);
+	while (!conn->connected && conn->tried < conn->resolve.n)
+		if (connect_to(conn, &conn->resolve.found[conn->tried++]) == 0)
+			return 0;
 	return -1;
 }
 
-int
-conn_command(struct conn *conn, const struct bytes *words, size_t n)
+/* The path of a socket is its address. Returns 1, or -1 with errno. */
+static int
+resolve_path(struct resolve *resolve, const char *path)
 {
-	const char *at[CONN_WORDS_MAX];
-	size_t length[CONN_WORDS_MAX], left = conn->out_n - conn->out_done;
-	char *command = NULL, *out;
-	long long size; /* hiredis 1.1 and later; before it was an int */
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t n = strlen(path);
 
-	for (size_t i = 0; i < n && i < CONN_WORDS_MAX; i++) {
-		at[i] = words[i].n > 0 ? words[i].at : "";
-		length[i] = words[i].n;
-	}
-	size = redisFormatCommandArgv(&command, (int)n, at, length);
-	out = size == -1 ? NULL : malloc(left + (size_t)size);
-	if (out == NULL) {
-		if (size != -1)
-			redisFreeCommand(command);
-		errno = ENOMEM;
+	if (n >= sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
 		return -1;
 	}
-	if (left > 0)
-		memcpy(out, conn->out + conn->out_done, left);
-	memcpy(out + left, command, (size_t)size);
-	redisFreeCommand(command);
-	free(conn->out);
-	conn->out = out;
-	conn->out_n = left + (size_t)size;
-	conn->out_done = 0;
-	return 0;
+	memcpy(address.sun_path, path, n);
+	memcpy(&resolve->found[0].address, &address, sizeof(address));
+	resolve->found[0].n = sizeof(address);
+	resolve->n = 1;
+	return 1;
 }
 
-/* Connected, or why not. */
+/* Goes on after resolve_start, or resolve_read, has returned done. */
+static int
+resolved(struct conn *conn, int done)
+{
+	conn->fd = conn->resolve.fd;
+	conn->events = POLLIN;
+	if (done < 1)
+		return done;
+	errno = ENODATA; /* stays if there is no address */
+	return conn_skip(conn);
+}
+
+int
+conn_open(struct conn *conn, const char *host, uint16_t port,
+    const struct tls_files *files, const char *other)
+{
+	conn->host = host;
+	conn->other = other;
+	conn->files = files;
+	conn->since_ns = util_now_ns();
+	if (reply_init(&conn->reader, CONN_REPLY_MAX) == -1)
+		return -1;
+	return resolved(conn, port == 0
+				  ? resolve_path(&conn->resolve, host)
+				  : resolve_start(&conn->resolve, host, port));
+}
+
+void
+conn_command(struct conn *conn, const char *const *words)
+{
+	const char *argv[CONN_WORDS_MAX];
+	char *command = NULL, *out = NULL;
+	long long size; /* hiredis 1.1 and later; before it was an int */
+	int n;
+
+	for (n = 0; n < CONN_WORDS_MAX && words[n] != NULL; n++)
+		argv[n] = words[n];
+	size = redisFormatCommandArgv(&command, n, argv, NULL);
+	if (size != -1)
+		out = realloc(conn->out, conn->out_n + (size_t)size);
+	if (out == NULL) {
+		conn->error = ENOMEM;
+	} else {
+		memcpy(out + conn->out_n, command, (size_t)size);
+		conn->out = out;
+		conn->out_n += (size_t)size;
+	}
+	if (size != -1)
+		redisFreeCommand(command);
+}
+
+/* Whether the socket is connected: 1, 0 if not yet, -1 with errno. */
 static int
 finish_connect(struct conn *conn)
 {
@@ -95,33 +149,52 @@ finish_connect(struct conn *conn)
 	socklen_t n = sizeof(int);
 	int error = 0;
 
-	if (poll(&ready, 1, 0) < 1) {
-		errno = EAGAIN;
-		return -1;
-	}
+	if (poll(&ready, 1, 0) < 1)
+		return 0;
 	if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &n) == -1)
 		return -1;
-	if (error == 0)
-		return 0;
 	errno = error;
-	return -1;
+	return error == 0 ? 1 : -1;
 }
 
-/* Up to the point where commands can be sent. */
+/* Returns 0 if errno says to try again later, or -1. */
+static int
+again(void)
+{
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0
+									 : -1;
+}
+
+/* Resolves, connects, shakes hands: what is next of it. Returns 0 or -1. */
 static int
 open_up(struct conn *conn)
 {
+	if (conn->resolve.fd != -1)
+		return resolved(conn, resolve_read(&conn->resolve));
 	if (!conn->connected) {
-		conn->events = POLLOUT;
-		if (finish_connect(conn) == -1)
-			return -1;
+		switch (finish_connect(conn)) {
+		case 0: return 0;
+		case -1: return conn_skip(conn);
+		}
 		conn->connected = true;
 	}
 	if (conn->tls != NULL && tls_shake(conn->tls) == -1) {
 		conn->events = tls_events(conn->tls);
-		return -1;
+		return again();
 	}
 	conn->up = true;
+	return 0;
+}
+
+/* Called when a read or a write failed. Returns 0 if it can wait, or -1. */
+static int
+pause_io(struct conn *conn, short events)
+{
+	if (again() == -1)
+		return -1;
+	if (conn->tls != NULL)
+		events = tls_events(conn->tls);
+	conn->events = (short)(conn->events | events);
 	return 0;
 }
 
@@ -136,20 +209,14 @@ send_some(struct conn *conn)
 
 		n = conn->tls != NULL ? tls_write(conn->tls, from, left)
 				      : write(conn->fd, from, left);
-		if (n == -1) {
-			short wanted = POLLOUT;
-
-			if (conn->tls != NULL)
-				wanted = tls_events(conn->tls);
-			conn->events = (short)(conn->events | wanted);
-			return -1;
-		}
+		if (n == -1)
+			return pause_io(conn, POLLOUT);
 		conn->out_done += (size_t)n;
 	}
+	conn->out_n = conn->out_done = 0;
 	return 0;
 }
 
-/* What has come; an end counts after the replies that came before it. */
 static int
 receive_some(struct conn *conn)
 {
@@ -160,15 +227,11 @@ receive_some(struct conn *conn)
 		n = conn->tls != NULL
 			? tls_read(conn->tls, bytes, sizeof(bytes))
 			: read(conn->fd, bytes, sizeof(bytes));
+		if (n == -1)
+			return pause_io(conn, POLLIN);
 		if (n == 0) {
-			conn->ended = true;
+			conn->error = ECONNRESET;
 			return 0;
-		}
-		if (n == -1) {
-			if (errno == EAGAIN && conn->tls != NULL)
-				conn->events = (short)(conn->events |
-						       tls_events(conn->tls));
-			return -1;
 		}
 		if (reply_feed(&conn->reader, bytes, (size_t)n) == -1)
 			return -1;
@@ -177,37 +240,27 @@ receive_some(struct conn *conn)
 	return 0;
 }
 
-static int
-again(void)
-{
-	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0
-									 : -1;
-}
-
 int
-conn_work(struct conn *conn)
+conn_next(struct conn *conn, const struct reply **reply)
 {
-	if (!conn->up && open_up(conn) == -1)
-		return again();
-	conn->events = POLLIN;
-	conn->more = false;
-	if (send_some(conn) == -1 && again() == -1)
-		return -1;
-	if (!conn->ended && receive_some(conn) == -1 && again() == -1)
-		return -1;
-	return 0;
-}
+	int got;
 
-int
-conn_reply(struct conn *conn, const struct reply **reply)
-{
-	int got = reply_next(&conn->reader, reply);
-
-	if (got == 0 && conn->ended) {
-		errno = ECONNRESET;
-		return -1;
-	}
-	return got;
+	do {
+		if (!conn->up && open_up(conn) == -1)
+			return -1;
+		if (!conn->up)
+			return 0;
+		conn->events = POLLIN;
+		conn->more = false;
+		if (send_some(conn) == -1 ||
+		    (conn->error == 0 && receive_some(conn) == -1))
+			return -1;
+		got = reply_next(&conn->reader, reply);
+	} while (got == 0 && conn->more);
+	if (got != 0 || conn->error == 0)
+		return got;
+	errno = conn->error;
+	return -1;
 }
 
 void
@@ -222,6 +275,18 @@ conn_waiting(const struct conn *conn)
 	return conn->reader.sent;
 }
 
+void
+conn_peer(const struct conn *conn, char address[CONN_ADDRESS_MAX])
+{
+	const struct resolve_address *peer =
+	    &conn->resolve.found[conn->tried - 1];
+
+	if (peer->address.ss_family == AF_UNIX ||
+	    getnameinfo((const struct sockaddr *)&peer->address, peer->n,
+		address, CONN_ADDRESS_MAX, NULL, 0, NI_NUMERICHOST) != 0)
+		memcpy(address, "127.0.0.1", sizeof("127.0.0.1"));
+}
+
 const char *
 conn_why(const struct conn *conn)
 {
@@ -233,9 +298,10 @@ conn_close(struct conn *conn)
 {
 	int saved = errno;
 
-	tls_close(conn->tls);
-	if (conn->fd != -1)
-		(void)close(conn->fd);
+	if (conn->resolve.fd != -1)
+		conn->fd = -1; /* the same one, which resolve closes */
+	resolve_stop(&conn->resolve);
+	close_socket(conn);
 	reply_free(&conn->reader);
 	free(conn->out);
 	conn_init(conn);

@@ -1,5 +1,6 @@
 /*
- * entry: see entry.h.
+ * entry: reads and writes ids, and picks the fields of an entry apart. What
+ * comes before or after an entry is history's.
  */
 #include "entry.h"
 
@@ -10,7 +11,7 @@
 #include "../json.h"
 #include "../util.h"
 
-/* A number of n digits, as Redis writes it. */
+/* Reads a number of n digits, as Redis writes it. Returns 0 or -1. */
 static int
 parse_number(const char *text, size_t n, uint64_t *number)
 {
@@ -45,7 +46,9 @@ entry_id_text(char text[ENTRY_ID_MAX], struct entry_id id)
 	size_t n = util_digits(text, id.ms);
 
 	text[n++] = '-';
-	return n + util_digits(text + n, id.seq);
+	n += util_digits(text + n, id.seq);
+	text[n] = '\0';
+	return n;
 }
 
 int
@@ -65,7 +68,7 @@ entry_id_before(struct entry_id id)
 	return id;
 }
 
-/* The sink of the JSON: appends. */
+/* The frame's sink: appends the JSON. */
 static int
 append(void *to, const char *bytes, size_t n)
 {
@@ -102,13 +105,7 @@ entry_free(struct entry_space *space)
 	entry_init(space);
 }
 
-static bool
-is(const struct reply *reply, const char *text)
-{
-	return reply->text.n == strlen(text) && reply_begins(reply, text);
-}
-
-/* The fields, but for "event", which is the type. Returns 0 or -1. */
+/* Makes JSON of the fields except "event", the type. Returns 0 or -1. */
 static int
 put_object(struct entry_space *space, const struct reply *fields)
 {
@@ -117,7 +114,7 @@ put_object(struct entry_space *space, const struct reply *fields)
 
 	space->n = 0;
 	for (size_t i = 0; i + 1 < fields->n; i += 2) {
-		if (is(fields->elements[i], "event"))
+		if (reply_is(fields->elements[i], "event"))
 			continue;
 		frame_raw(frame, before, 1);
 		json_string(frame, fields->elements[i]->text);
@@ -150,13 +147,12 @@ well_formed(const struct reply *reply)
 
 int
 entry_event(const struct reply *reply, struct bytes type,
-    struct entry_space *space, struct entry_id *id, struct event *event)
+    struct entry_space *space, struct event *event)
 {
 	const struct reply *fields;
 	bool has_data = false;
 
-	if (!well_formed(reply) ||
-	    entry_id_parse(reply->elements[0]->text, id) == -1) {
+	if (!well_formed(reply)) {
 		errno = EPROTO;
 		return -1;
 	}
@@ -168,10 +164,10 @@ entry_event(const struct reply *reply, struct bytes type,
 	for (size_t i = 0; i < fields->n; i += 2) {
 		const struct reply *value = fields->elements[i + 1];
 
-		if (is(fields->elements[i], "data")) {
+		if (reply_is(fields->elements[i], "data")) {
 			event->data = value->text;
 			has_data = true;
-		} else if (is(fields->elements[i], "event") &&
+		} else if (reply_is(fields->elements[i], "event") &&
 			   value->text.n > 0)
 			event->event = value->text;
 	}

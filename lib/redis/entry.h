@@ -1,7 +1,7 @@
 /*
  * entry: an entry of a Redis stream, and its id, as an event. Its field
- * "data" is the data and its field "event" the type; an entry without "data"
- * is a JSON object of its other fields. It does no I/O.
+ * "data" is the data and its field "event" the type; the data of an entry
+ * without "data" is a JSON object of its other fields. It does no I/O.
  */
 #ifndef ENTRY_H
 #define ENTRY_H
@@ -12,9 +12,9 @@
 #include "../frame.h"
 #include "reply.h"
 
-#define ENTRY_ID_MAX 41 /* bytes of an id's text: two numbers and a "-" */
+#define ENTRY_ID_MAX 42 /* bytes of an id's text: two numbers, "-", NUL */
 
-/* Ids are ordered; 0-0 is before all that an entry can have. */
+/* Ids are ordered; 0-0 is before that of any entry. */
 struct entry_id {
 	uint64_t ms;
 	uint64_t seq;
@@ -26,16 +26,16 @@ struct entry_id {
  */
 int entry_id_parse(struct bytes text, struct entry_id *id);
 
-/* Writes it, without NUL; returns its length in bytes. */
+/* Writes it with a NUL; returns its length in bytes, without that. */
 size_t entry_id_text(char text[ENTRY_ID_MAX], struct entry_id id);
 
-/* Less than, equal to or greater than 0 as a is to b. */
+/* Less than, equal to or greater than 0, as a is compared to b. */
 int entry_id_compare(struct entry_id a, struct entry_id b);
 
-/* The id just before, of any but 0-0. */
+/* The id just before id, which is not 0-0. */
 struct entry_id entry_id_before(struct entry_id id);
 
-/* Memory for an event's JSON, which entry_event makes as large as needed. */
+/* Memory for an event's JSON, which entry_event enlarges as needed. */
 struct entry_space {
 	struct frame frame; /* what encodes it */
 	char *at;
@@ -48,14 +48,14 @@ void entry_init(struct entry_space *space);
 
 /*
  * Makes an event of an entry's reply, [ID, [NAME, VALUE, ...]]; type is that
- * of an entry without "event" (n == 0 for none). The event points into the
- * reply and into space, until the next call. Returns 0 with *id and *event,
- * or -1 with errno EPROTO (this is no entry) or ENOMEM.
+ * of an entry without "event" (n is 0 for none). The event points into reply
+ * and, until the next call, into space. Returns 0 with *event, or -1 with
+ * errno EPROTO (this is no entry) or ENOMEM.
  */
 int entry_event(const struct reply *reply, struct bytes type,
-    struct entry_space *space, struct entry_id *id, struct event *event);
+    struct entry_space *space, struct event *event);
 
-/* Frees what entry_event took; space can be used again. */
+/* Frees what entry_event allocated; space can be used again. */
 void entry_free(struct entry_space *space);
 
 #endif

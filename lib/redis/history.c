@@ -1,21 +1,25 @@
 /*
- * history: see history.h. Whether entries are missing is decided in one
- * place, judge.
+ * history: decides what to ask and, in judge, whether entries are missing. It
+ * is handed replies and neither sends nor receives.
  */
 #include "history.h"
 
 #include <errno.h>
 #include <string.h>
 
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+#define BLOCK_TEXT TEXT(HISTORY_BLOCK_MS)
+
 static const struct entry_id nothing = {0, 0};
 
-/* What XINFO says of a stream. */
-struct look {
-	struct entry_id end;  /* the greatest id that there ever was */
-	struct entry_id gone; /* up to here there is no entry (any more) */
-	uint64_t length;      /* entries that there are */
+/* What XINFO says about a stream. */
+struct info {
+	struct entry_id end;  /* the greatest id there ever was */
+	struct entry_id gone; /* up to here no entry is left */
+	uint64_t length;      /* entries there are */
 	bool counted;         /* added is known: Redis 7 */
-	uint64_t added;       /* entries that there ever were */
+	uint64_t added;       /* entries there ever were */
 };
 
 void
@@ -25,7 +29,7 @@ history_init(struct history *history, const char *key,
 	struct bytes id = {last_event_id, strlen(last_event_id)};
 
 	*history = (struct history){
-	    .key = {key, strlen(key)},
+	    .key = key,
 	    .back = back,
 	    .batch = HISTORY_BATCH,
 	};
@@ -53,94 +57,41 @@ history_shrink(struct history *history)
 {
 	if (history->batch == 1)
 		return false;
-	history->batch /= 16;
-	if (history->batch == 0)
-		history->batch = 1;
+	history->batch = history->batch > 16 ? history->batch / 16 : 1;
 	return true;
 }
 
-static struct bytes
-text(const char *literal)
+struct history_command
+history_command(struct history *history)
 {
-	return (struct bytes){literal, strlen(literal)};
-}
-
-static struct bytes
-count(struct history *history, uint64_t number)
-{
-	return (struct bytes){
-	    history->number, util_digits(history->number, number)};
-}
-
-static struct bytes
-place(struct history *history)
-{
-	return (struct bytes){
-	    history->id, entry_id_text(history->id, history->place)};
-}
-
-/* XREAD COUNT n [BLOCK ms] STREAMS key id */
-static size_t
-command_read(struct history *history, struct bytes words[HISTORY_WORDS])
-{
-	size_t n = 0;
-
-	words[n++] = text("XREAD");
-	words[n++] = text("COUNT");
-	words[n++] = count(history, history->batch);
-	/* the first is answered at once: now we know that we may */
-	if (history->checked) {
-		words[n++] = text("BLOCK");
-		words[n].at = history->block;
-		words[n++].n = util_digits(history->block, HISTORY_BLOCK_MS);
-	}
-	words[n++] = text("STREAMS");
-	words[n++] = history->key;
-	words[n++] = place(history);
-	return n;
-}
-
-/* XREVRANGE key id - COUNT n */
-static size_t
-command_back(struct history *history, struct bytes words[HISTORY_WORDS])
-{
-	words[0] = text("XREVRANGE");
-	words[1] = history->key;
-	words[2] = place(history);
-	words[3] = text("-");
-	words[4] = text("COUNT");
-	words[5] = count(history,
-	    history->back < history->batch ? history->back : history->batch);
-	return 6;
-}
-
-static size_t
-command_info(struct history *history, struct bytes words[HISTORY_WORDS])
-{
-	words[0] = text("XINFO");
-	words[1] = text("STREAM");
-	words[2] = history->key;
-	return 3;
-}
-
-size_t
-history_command(struct history *history, struct bytes words[HISTORY_WORDS],
-    int64_t *block_ms)
-{
+	const char *key = history->key, *number = history->number;
+	const char *id = history->id;
 	size_t asked = history->asked++;
+	bool back = history->step == HISTORY_BACK;
+	bool read = history->step == HISTORY_READ;
+	bool less = back && history->back < history->batch;
+	/* what is asked after READ waits as long as that */
+	int64_t block_ms = history->checked ? HISTORY_BLOCK_MS : 0;
+	size_t digits =
+	    util_digits(history->number, less ? history->back : history->batch);
 
-	*block_ms = 0;
-	switch (history->step) {
-	case HISTORY_INFO: return asked == 0 ? command_info(history, words) : 0;
-	case HISTORY_BACK: return asked == 0 ? command_back(history, words) : 0;
-	case HISTORY_READ:
-		/* the second waits as long as the first */
-		*block_ms = history->checked ? HISTORY_BLOCK_MS : 0;
-		if (asked == 0)
-			return command_read(history, words);
-		return asked == 1 ? command_info(history, words) : 0;
-	default: return 0;
-	}
+	history->number[digits] = '\0';
+	(void)entry_id_text(history->id, history->place);
+	if (asked > (read ? 1 : 0))
+		return (struct history_command){{NULL}, 0};
+	if (back)
+		return (struct history_command){
+		    {"XREVRANGE", key, id, "-", "COUNT", number}, 0};
+	if (!read || asked == 1)
+		return (struct history_command){
+		    {"XINFO", "STREAM", key}, block_ms};
+	/* the first READ is answered at once: it shows whether we may read */
+	if (!history->checked)
+		return (struct history_command){
+		    {"XREAD", "COUNT", number, "STREAMS", key, id}, 0};
+	return (struct history_command){
+	    {"XREAD", "COUNT", number, "BLOCK", BLOCK_TEXT, "STREAMS", key, id},
+	    block_ms};
 }
 
 static enum history_do
@@ -151,7 +102,7 @@ go_to(struct history *history, enum history_step step)
 	return HISTORY_ASK;
 }
 
-/* The id of an entry's reply: never 0-0. Returns 0 or -1. */
+/* Reads the id of an entry's reply, which is not 0-0. Returns 0 or -1. */
 static int
 id_of(const struct reply *entry, struct entry_id *id)
 {
@@ -167,36 +118,35 @@ field(const struct reply *reply, const char *name)
 {
 	for (size_t i = 0; reply->type == REPLY_ARRAY && i + 1 < reply->n;
 	     i += 2)
-		if (reply->elements[i]->text.n == strlen(name) &&
-		    reply_begins(reply->elements[i], name))
+		if (reply_is(reply->elements[i], name))
 			return reply->elements[i + 1];
 	return NULL;
 }
 
-/* Reads XINFO's reply. Returns 0, or -1 where it is none. */
+/* Reads XINFO's reply. Returns 0, or -1 if it is something else. */
 static int
-look_at(const struct reply *reply, struct look *look)
+read_info(const struct reply *reply, struct info *info)
 {
 	const struct reply *last = field(reply, "last-generated-id");
 	const struct reply *first = field(reply, "first-entry");
 	const struct reply *length = field(reply, "length");
 	const struct reply *added = field(reply, "entries-added");
 
-	*look = (struct look){.counted = true};
-	if (reply->type == REPLY_ERROR) /* no such key: it may come */
+	*info = (struct info){.counted = true};
+	if (reply->type == REPLY_ERROR) /* no such key: it may come yet */
 		return 0;
 	if (last == NULL || first == NULL || length == NULL ||
-	    entry_id_parse(last->text, &look->end) == -1)
+	    entry_id_parse(last->text, &info->end) == -1)
 		return -1;
-	look->length = (uint64_t)length->integer;
-	look->added = added != NULL ? (uint64_t)added->integer : 0;
-	look->counted = added != NULL && look->added >= look->length;
-	look->gone = look->end;
+	info->length = (uint64_t)length->integer;
+	info->added = added != NULL ? (uint64_t)added->integer : 0;
+	info->counted = added != NULL && info->added >= info->length;
+	info->gone = info->end;
 	if (first->type == REPLY_NIL)
 		return 0;
-	if (id_of(first, &look->gone) == -1)
+	if (id_of(first, &info->gone) == -1)
 		return -1;
-	look->gone = entry_id_before(look->gone);
+	info->gone = entry_id_before(info->gone);
 	return 0;
 }
 
@@ -224,94 +174,94 @@ measure(const struct history *history, struct batch *batch)
 	return 0;
 }
 
-/* Whether it is another stream than we have read: none of these goes back. */
+/* Whether it is another stream than before: in one, all of these only grow. */
 static bool
-replaced(const struct history *history, const struct look *look,
+replaced(const struct history *history, const struct info *info,
     const struct batch *batch)
 {
-	return entry_id_compare(look->end, history->place) < 0 ||
-	       entry_id_compare(look->gone, history->gone) < 0 ||
-	       (history->counted && look->counted &&
-		   look->added < history->added + batch->n);
+	return entry_id_compare(info->end, history->place) < 0 ||
+	       entry_id_compare(info->gone, history->gone) < 0 ||
+	       (history->counted && info->counted &&
+		   info->added < history->added + batch->n);
 }
 
 /*
  * Whether entries between our place and the batch may be missing. If they are
- * counted, there are as many as were added since; else nothing is missing
- * where our place, or what is just after it, is not trimmed yet.
+ * counted, there must be as many as were added since. If not, none is missing
+ * as long as our place, or the id just after it, has not been trimmed.
  */
 static bool
-trimmed(const struct history *history, const struct look *look,
+trimmed(const struct history *history, const struct info *info,
     const struct batch *batch)
 {
-	bool counted = history->counted && look->counted;
-	uint64_t since = look->added - history->added;
+	bool counted = history->counted && info->counted;
+	uint64_t since = info->added - history->added;
 
 	if (counted && batch->n > 0 &&
-	    entry_id_compare(batch->last, look->end) == 0)
+	    entry_id_compare(batch->last, info->end) == 0)
 		return since != batch->n;
-	if (entry_id_compare(look->gone, history->place) <= 0)
+	if (entry_id_compare(info->gone, history->place) <= 0)
 		return false;
 	if (batch->n > 0 &&
 	    entry_id_compare(batch->before, history->place) <= 0)
 		return false;
-	return !counted || since != look->length;
+	return !counted || since != info->length;
 }
 
-/* Afterwards the viewer has had the batch. */
+/* Counts the batch, as if the client had had it. */
 static void
 count_up(
-    struct history *history, const struct look *look, const struct batch *batch)
+    struct history *history, const struct info *info, const struct batch *batch)
 {
-	history->gone = look->gone;
+	history->gone = info->gone;
 	history->added += batch->n;
-	if (entry_id_compare(batch->last, look->end) != 0)
+	if (entry_id_compare(batch->last, info->end) != 0)
 		return;
-	history->counted = look->counted;
-	history->added = look->added;
+	history->counted = info->counted;
+	history->added = info->added;
 }
 
-/* What READ brought and what CHECK says of it. Returns 0 or -1. */
+/* Sets gap and place from READ and CHECK. Returns 0 or -1. */
 static int
-judge(struct history *history, const struct look *look)
+judge(struct history *history, const struct info *info)
 {
 	struct batch batch;
 
 	if (measure(history, &batch) == -1)
 		return -1;
-	if (replaced(history, look, &batch)) {
-		/* what came may be of either: again, from the beginning */
+	if (replaced(history, info, &batch)) {
+		/* the batch may be of either: read again from the beginning */
 		history->entries = NULL;
 		history->gap = "reset";
-		batch = (struct batch){0, look->gone, look->gone};
-	} else if (trimmed(history, look, &batch)) {
+		batch = (struct batch){0, info->gone, info->gone};
+	} else if (trimmed(history, info, &batch)) {
 		history->gap = "trimmed";
 		if (batch.n == 0)
-			batch = (struct batch){0, look->gone, look->gone};
+			batch = (struct batch){0, info->gone, info->gone};
 	}
 	if (history->gap != NULL) {
 		history->place = batch.before;
 		history->counted = false;
 	}
-	count_up(history, look, &batch);
+	count_up(history, info, &batch);
 	return 0;
 }
 
 static enum history_do
 take_info(struct history *history, const struct reply *reply)
 {
-	struct look look;
+	struct info info;
 
-	if (look_at(reply, &look) == -1)
+	if (read_info(reply, &info) == -1)
 		return HISTORY_BROKEN;
-	/* the end, and never "the end" again: that moves on by itself */
-	history->place = look.end;
-	if (history->back > 0 && look.length > 0) {
+	/* an id, and not "$", which would move on by itself */
+	history->place = info.end;
+	if (history->back > 0 && info.length > 0) {
 		history->counted = false;
 		return go_to(history, HISTORY_BACK);
 	}
 	history->placed = true;
-	count_up(history, &look, &(struct batch){0, look.end, look.end});
+	count_up(history, &info, &(struct batch){0, info.end, info.end});
 	return go_to(history, HISTORY_READ);
 }
 
@@ -335,7 +285,7 @@ take_back(struct history *history, const struct reply *reply)
 	return go_to(history, HISTORY_READ);
 }
 
-/* nil, or [[KEY, [ENTRY, ...]]] */
+/* The reply is nil, or [[KEY, [ENTRY, ...]]]. */
 static enum history_do
 take_read(struct history *history, const struct reply *reply)
 {
@@ -354,20 +304,51 @@ take_read(struct history *history, const struct reply *reply)
 	}
 	history->checked = true;
 	if (history->entries == NULL || history->entries->n < history->batch)
-		history->batch = HISTORY_BATCH; /* that was all there was */
+		history->batch = HISTORY_BATCH; /* no large one is left */
 	history->step = HISTORY_CHECK;
 	return HISTORY_KEEP;
+}
+
+/* What to tell the client next, of what READ and CHECK have brought. */
+static enum history_do
+next_of(struct history *history)
+{
+	const struct reply *entries = history->entries;
+
+	history->after = history->place;
+	if (history->gap != NULL)
+		return HISTORY_GAP;
+	if (history->fresh && history->idle)
+		return HISTORY_START;
+	if (entries == NULL || history->next == entries->n)
+		return HISTORY_DONE;
+	history->entry = entries->elements[history->next++];
+	if (id_of(history->entry, &history->after) == -1 ||
+	    entry_id_compare(history->after, history->place) <= 0)
+		return HISTORY_BROKEN;
+	return HISTORY_ENTRY;
+}
+
+enum history_do
+history_next(struct history *history)
+{
+	history->place = history->after;
+	history->gap = NULL;
+	history->fresh = false;
+	return next_of(history);
 }
 
 static enum history_do
 take_check(struct history *history, const struct reply *reply)
 {
-	struct look look;
+	struct info info;
 
-	if (look_at(reply, &look) == -1 || judge(history, &look) == -1)
+	if (read_info(reply, &info) == -1 || judge(history, &info) == -1)
 		return HISTORY_BROKEN;
 	(void)go_to(history, HISTORY_READ);
-	return HISTORY_ENTRIES;
+	history->idle = history->entries == NULL;
+	history->next = 0;
+	return next_of(history);
 }
 
 enum history_do
@@ -379,19 +360,4 @@ history_reply(struct history *history, const struct reply *reply)
 	case HISTORY_READ: return take_read(history, reply);
 	default: return take_check(history, reply);
 	}
-}
-
-int
-history_sent(struct history *history, struct entry_id id)
-{
-	int order = entry_id_compare(id, history->place);
-
-	if (order < 0 || (order == 0 && history->gap == NULL)) {
-		errno = EPROTO;
-		return -1;
-	}
-	history->place = id;
-	history->gap = NULL;
-	history->fresh = false;
-	return 0;
 }

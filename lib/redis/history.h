@@ -1,17 +1,17 @@
 /*
- * history: where in a Redis stream a viewer stands, and what to ask the
- * server next so that it gets every entry once, in order. A conversation of
- * commands and replies; it knows nothing of connections, nor of events.
+ * history: where in a Redis stream a client stands, and what to ask the
+ * server next so that the client gets every entry once, in order. It is a
+ * conversation of commands and replies; it knows no connection.
  *
- *	INFO     where a new viewer's stream ends
+ *	INFO     finds the end of the stream, where a new client begins
  *	BACK     walks back from there, for -n COUNT
- *	READ     the entries after our place, waiting for one, together with
- *	CHECK    INFO again
+ *	READ     gets the entries after the place, and waits for one
+ *	CHECK    is INFO again, sent together with READ
  *
- * READ and CHECK are sent as one and judged as one: the entries are held until
- * the answer to CHECK. A stream loses its oldest entries first, so what CHECK
- * finds was there for READ too. What was asked before READ proves nothing: the
- * server may wait for 5 seconds, and a transaction may add and trim at once.
+ * The entries of READ are held until CHECK is answered. A stream loses its
+ * oldest entries first, so what CHECK finds was also there for READ. An answer
+ * from before READ would prove nothing: the server may wait for 5 seconds, and
+ * one transaction may both add and trim.
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -25,41 +25,49 @@
 
 #define HISTORY_BATCH 128     /* entries of one reply, at the most */
 #define HISTORY_BLOCK_MS 5000 /* how long the server waits for an entry */
-#define HISTORY_WORDS 8       /* of a command */
 #define HISTORY_BACK_MAX 1000000
 
 enum history_step { HISTORY_INFO, HISTORY_BACK, HISTORY_READ, HISTORY_CHECK };
 
-/* What to do with a reply. */
+/* What to do next. */
 enum history_do {
-	HISTORY_ASK,     /* history_command says what to ask next */
-	HISTORY_EXPECT,  /* nothing: another reply comes */
-	HISTORY_KEEP,    /* likewise, and this one must stay until then */
-	HISTORY_ENTRIES, /* send what history.gap says, and the entries */
-	HISTORY_BROKEN,  /* this is no reply to what was asked */
+	HISTORY_ASK,    /* send what history_command says, and no more */
+	HISTORY_KEEP,   /* await a reply; the last one must stay valid */
+	HISTORY_GAP,    /* tell the client that entries may be missing */
+	HISTORY_START,  /* tell a new client where it stands: history.place */
+	HISTORY_ENTRY,  /* send the client history.entry */
+	HISTORY_DONE,   /* the client has all that was read: ask again */
+	HISTORY_BROKEN, /* this is no reply to what was asked */
 };
 
 struct history {
-	struct bytes key;      /* of the stream */
-	struct entry_id place; /* what the viewer has had, once it is known */
-	bool fresh;            /* it has had no event: it has no id yet */
-	/* after HISTORY_ENTRIES, until history_sent: */
-	const char *gap;             /* why entries may be missing, or NULL */
-	const struct reply *entries; /* an array of them, or NULL */
+	const struct reply *entry; /* with HISTORY_ENTRY */
+	const char *gap;           /* with HISTORY_GAP: trimmed or reset */
+	struct entry_id place;     /* up to here the client has had all */
+	bool idle;                 /* with HISTORY_DONE: there was no entry */
 
 	/* the rest is the module's own */
+	const char *key;       /* of the stream */
+	struct entry_id after; /* place, once the client has had entry */
 	enum history_step step;
-	size_t asked;         /* commands of this step */
-	bool placed;          /* place is known */
-	bool checked;         /* READ was answered on this connection */
-	bool counted;         /* added is known (Redis 7) */
-	uint64_t added;       /* entries that were ever added, up to place */
-	struct entry_id gone; /* up to here it had no entry when last looked */
-	uint64_t back;        /* entries to go back, for a new viewer */
-	size_t batch;         /* entries to ask for */
-	char number[UTIL_DIGITS_MAX];
-	char block[UTIL_DIGITS_MAX];
+	size_t asked;                /* commands of this step */
+	bool fresh;                  /* the client has had no id */
+	bool placed;                 /* place is known */
+	bool checked;                /* READ was answered on this connection */
+	bool counted;                /* added is known (Redis 7) */
+	uint64_t added;              /* entries ever added, up to place */
+	struct entry_id gone;        /* up to here none was left at CHECK */
+	uint64_t back;               /* entries to go back */
+	size_t batch;                /* entries to ask for */
+	const struct reply *entries; /* what READ brought: an array, or NULL */
+	size_t next;                 /* of entries */
+	char number[UTIL_DIGITS_MAX + 1];
 	char id[ENTRY_ID_MAX];
+};
+
+struct history_command {
+	const char *words[9]; /* up to one that is NULL */
+	int64_t block_ms;     /* how long the server may wait */
 };
 
 /*
@@ -73,26 +81,20 @@ void history_init(struct history *history, const char *key,
 void history_begin(struct history *history);
 
 /*
- * The next command: its words, which stay until the next call, and how long
- * the server may wait. Returns how many words, or 0 where there is no more
- * before a reply.
+ * The next command to send before a reply, without words if there is none.
+ * The words are valid until the next call.
  */
-size_t history_command(struct history *history,
-    struct bytes words[HISTORY_WORDS], int64_t *block_ms);
+struct history_command history_command(struct history *history);
 
-/* A reply to what was asked, in order. */
+/* Takes a reply to what was asked, in order. */
 enum history_do history_reply(
     struct history *history, const struct reply *reply);
 
-/*
- * The viewer has had what stands before id and id: an entry, or with place
- * itself the gap. Returns 0, or -1 with errno EPROTO: an entry that is not
- * after place, which no server sends.
- */
-int history_sent(struct history *history, struct entry_id id);
+/* After HISTORY_GAP, _START and _ENTRY: the client has had that now. */
+enum history_do history_next(struct history *history);
 
 /*
- * A reply was too large: asks for fewer entries. False where it was one
+ * A reply was too large: asks for fewer entries. Returns false if it was one
  * entry already.
  */
 bool history_shrink(struct history *history);

@@ -1,32 +1,25 @@
 /*
- * redis: see redis.h. A connection is a walk: pause, resolve, connect, be
- * let in, ready; a Sentinel that is asked on the way is one walk more. Any
- * failure leads back to the pause.
+ * redis: pauses, connects (to a Sentinel first, if the URL names some), logs in
+ * and is ready; any failure leads back to the pause. It leaves sockets to conn
+ * and says nothing of what the caller asks.
  */
 #include "redis.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <poll.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../util.h"
 
 #define MS INT64_C(1000000)
-#define NEVER (-1)
-#define ADDRESS_MAX 64 /* bytes of an IP address as text, with its scope */
 
 void
 redis_init(
     struct redis *redis, const struct url *url, const struct tls_files *files)
 {
 	*redis = (struct redis){.fd = -1, .url = url, .files = *files};
-	redis->resolve = (struct resolve){.fd = -1, .child = -1};
 	redis->random =
 	    1 | ((uint64_t)util_now_ns() ^ (uint64_t)getpid() << 32);
 	redis->pause_ms = REDIS_PAUSE_MIN_MS;
@@ -36,12 +29,11 @@ redis_init(
 void
 redis_free(struct redis *redis)
 {
-	resolve_stop(&redis->resolve);
 	conn_close(&redis->conn);
 	redis->fd = -1;
 }
 
-/* xorshift64: viewers that lost the same server do not return at once. */
+/* xorshift64: so that not all clients of a lost server return at once. */
 static uint64_t
 next_random(struct redis *redis)
 {
@@ -51,32 +43,14 @@ next_random(struct redis *redis)
 	return redis->random;
 }
 
+/* Pauses for half of pause_ms to all of it; the next time for twice that. */
 static void
-set_why(struct redis *redis, const char *format, va_list list)
-{
-	const char *const secrets[] = {
-	    redis->url->password, redis->url->sentinel_password};
-
-	(void)vsnprintf(redis->why, sizeof(redis->why), format, list);
-	/* a server that repeats what it was told is not repeated */
-	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
-		if (secrets[i] != NULL && *secrets[i] != '\0' &&
-		    strstr(redis->why, secrets[i]) != NULL)
-			(void)snprintf(redis->why, sizeof(redis->why),
-			    "the server's answer is left out");
-}
-
-/* Back to the pause: half of it to all of it, and next time twice as long. */
-static void
-pause_on(struct redis *redis)
+begin_pause(struct redis *redis)
 {
 	uint64_t half = (uint64_t)redis->pause_ms / 2;
 
 	redis_free(redis);
-	redis->state = REDIS_PAUSED;
-	redis->pendings = 0;
 	redis->ready = false;
-	redis->too_large = false;
 	redis->due_ns =
 	    util_now_ns() + (int64_t)(half + next_random(redis) % half) * MS;
 	redis->pause_ms *= 2;
@@ -84,132 +58,124 @@ pause_on(struct redis *redis)
 		redis->pause_ms = REDIS_PAUSE_MAX_MS;
 }
 
-__attribute__((format(printf, 2, 3))) static enum redis_event
-lose(struct redis *redis, const char *format, ...)
-{
-	va_list list;
-
-	va_start(list, format);
-	set_why(redis, format, list);
-	va_end(list);
-	pause_on(redis);
-	return REDIS_LOST;
-}
-
 /*
- * It ends with event: REDIS_REFUSED where somebody may mend it, though not for
- * this process, whose password and files are those that it was started with.
- * Another Sentinel may be better.
+ * Leaves the server, and sets why. Returns event, or LOST if there is another
+ * Sentinel to ask, which may do better.
  */
 __attribute__((format(printf, 3, 4))) static enum redis_event
-end(struct redis *redis, enum redis_event event, const char *format, ...)
+leave(struct redis *redis, enum redis_event event, const char *format, ...)
 {
-	bool others = redis->asking && redis->url->hosts > 1;
+	const char *const secrets[] = {
+	    redis->url->password, redis->url->sentinel_password};
+	int n = snprintf(
+	    redis->why, sizeof(redis->why), "%.100s: ", redis->target.name);
 	va_list list;
 
 	va_start(list, format);
-	set_why(redis, format, list);
+	(void)vsnprintf(
+	    redis->why + n, sizeof(redis->why) - (size_t)n, format, list);
 	va_end(list);
-	pause_on(redis);
-	return others ? REDIS_LOST : event;
-}
-
-/* Who is meant, for an error line. */
-static const char *
-target_name(const struct redis *redis)
-{
-	return redis->target.name != NULL ? redis->target.name
-					  : redis->url->path;
+	/* a server may repeat what it was told */
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
+		if (secrets[i] != NULL && *secrets[i] != '\0' &&
+		    strstr(redis->why, secrets[i]) != NULL)
+			(void)snprintf(redis->why, sizeof(redis->why),
+			    "the server's answer is left out");
+	begin_pause(redis);
+	return redis->asking && redis->url->hosts > 1 ? REDIS_LOST : event;
 }
 
 /* The connection failed, as errno says. */
 static enum redis_event
-lose_link(struct redis *redis)
+leave_conn(struct redis *redis)
 {
+	enum redis_event event = REDIS_LOST;
+	const char *why = strerror(errno);
+
 	switch (errno) {
-	case EMSGSIZE:
-		(void)lose(
-		    redis, "a reply is larger than %d bytes", CONN_REPLY_MAX);
-		redis->too_large = true;
-		return REDIS_LOST;
-	case EACCES:
-		if (redis->conn.tls == NULL)
-			break;
-		return end(redis, REDIS_REFUSED, "%s: TLS: %s",
-		    target_name(redis), conn_why(&redis->conn));
+	case ENODATA: why = "no address"; break;
+	case ETIMEDOUT: why = "no answer in time"; break;
+	case ECONNRESET: why = "the connection was closed"; break;
 	case EPROTO:
-		return lose(redis, "%s: this is not the %s protocol",
-		    target_name(redis), redis->conn.up ? "Redis" : "TLS");
-	case ECONNRESET:
-		return lose(
-		    redis, "%s: the connection was closed", target_name(redis));
+		why = redis->conn.up ? "this is not the Redis protocol"
+				     : "this is not the TLS protocol";
+		break;
+	case EMSGSIZE:
+		event = REDIS_TOO_LARGE;
+		why = "a reply is too large";
+		break;
+	case EKEYREJECTED:
+		return leave(
+		    redis, REDIS_REFUSED, "TLS: %s", conn_why(&redis->conn));
+	case ENOKEY:
+		event = REDIS_REFUSED;
+		why = "TLS: a certificate or key file cannot be used";
+		break;
+	case ENOTSUP:
+		event = REDIS_FAILED;
+		why = "this program was built without TLS";
+		break;
+	case ENAMETOOLONG:
+		event = REDIS_FAILED;
+		why = "the socket's path is too long";
+		break;
 	}
-	return lose(redis, "%s: %s", target_name(redis), strerror(errno));
+	return leave(redis, event, "%s", why);
 }
 
-/* Sends a command; a failure shows in the next redis_step. */
 static void
-send_command(struct redis *redis, enum redis_command command,
-    const struct bytes *words, size_t n)
+send_command(
+    struct redis *redis, enum redis_command command, const char *const *words)
 {
-	if (redis->pendings == REDIS_PENDING_MAX ||
-	    conn_command(&redis->conn, words, n) == -1) {
-		redis_drop(redis, strerror(ENOMEM));
-		return;
-	}
-	redis->pending[redis->pendings++] = command;
-}
-
-static struct bytes
-bytes_of(const char *text)
-{
-	return (struct bytes){text, strlen(text)};
+	/* it never fills up: the caller awaits the reply before it asks again
+	 */
+	if (redis->pendings < REDIS_PENDING_MAX)
+		redis->pending[redis->pendings++] = command;
+	conn_command(&redis->conn, words);
 }
 
 static void
 send_auth(struct redis *redis, const char *user, const char *password)
 {
-	struct bytes words[3] = {{"AUTH", 4}};
-	size_t n = 1;
+	const char *both[] = {"AUTH", user, password, NULL};
+	const char *one[] = {"AUTH", password, NULL};
 
-	if (user != NULL)
-		words[n++] = bytes_of(user);
-	words[n++] = bytes_of(password);
-	send_command(redis, REDIS_AUTH, words, n);
+	send_command(redis, REDIS_AUTH, user != NULL ? both : one);
 }
 
 static void
 send_role(struct redis *redis)
 {
-	send_command(redis, REDIS_ROLE, (struct bytes[]){{"ROLE", 4}}, 1);
+	send_command(redis, REDIS_ROLE, (const char *[]){"ROLE", NULL});
 }
 
 static void
 send_sentinel(struct redis *redis)
 {
-	struct bytes words[] = {{"SENTINEL", 8},
-	    {"get-master-addr-by-name", 23}, bytes_of(redis->url->name)};
+	const char *words[] = {
+	    "SENTINEL", "get-master-addr-by-name", redis->url->name, NULL};
 
-	send_command(redis, REDIS_SENTINEL, words, 3);
+	send_command(redis, REDIS_SENTINEL, words);
 }
 
-/* What is sent before the connection is ready, all at once. */
+/* Sends what comes before the caller's commands, all at once. */
 static void
 greet(struct redis *redis)
 {
-	char digits[UTIL_DIGITS_MAX];
-	struct bytes words[] = {
-	    {"SELECT", 6}, {digits, util_digits(digits, redis->url->db)}};
+	const struct url *url = redis->url;
+	char db[UTIL_DIGITS_MAX + 1];
 
 	if (redis->asking) {
 		send_sentinel(redis);
 		return;
 	}
-	if (redis->url->password != NULL)
-		send_auth(redis, redis->url->user, redis->url->password);
-	if (redis->url->db != 0)
-		send_command(redis, REDIS_SELECT, words, 2);
-	if (redis->url->kind == URL_SENTINEL)
+	db[util_digits(db, url->db)] = '\0';
+	if (url->password != NULL)
+		send_auth(redis, url->user, url->password);
+	if (url->db != 0)
+		send_command(
+		    redis, REDIS_SELECT, (const char *[]){"SELECT", db, NULL});
+	if (url->kind == URL_SENTINEL)
 		send_role(redis);
 }
 
@@ -219,106 +185,45 @@ in_ms(int64_t ms)
 	return util_now_ns() + ms * MS;
 }
 
-/* When the reply that is due next must have come, or gone on coming. */
+/* Sets when the next reply must have come, or gone on coming. */
 static void
 expect_reply(struct redis *redis)
 {
 	redis->limit_ns = in_ms(redis->block_ms + REDIS_REPLY_MS);
 	redis->due_ns = in_ms(redis->block_ms + REDIS_SILENCE_MS);
 	redis->waiting = 0;
-	if (redis->pendings == 0)
-		redis->due_ns = NEVER;
 }
 
-static enum redis_event
-connect_next(struct redis *redis)
-{
-	const char *host = redis->url->tls ? redis->target.name : NULL;
-	const struct resolve_address *to;
-
-	conn_close(&redis->conn);
-	redis->pendings = 0;
-	while (redis->address < redis->resolve.n) {
-		to = redis->resolve.found + redis->address++;
-		if (conn_open(&redis->conn, &to->address, to->n, host,
-			redis->known, &redis->files) == -1)
-			continue;
-		redis->state = REDIS_LINKED;
-		redis->due_ns = in_ms(REDIS_CONNECT_MS);
-		greet(redis);
-		return REDIS_WAIT;
-	}
-	if (redis->resolve.n == 0)
-		return lose(redis, "%s: no address", target_name(redis));
-	if (errno == ENOTSUP)
-		return end(
-		    redis, REDIS_FAILED, "this program was built without TLS");
-	if (errno == EINVAL && redis->url->tls)
-		return end(redis, REDIS_REFUSED,
-		    "TLS: a certificate or key file "
-		    "cannot be used");
-	return lose_link(redis);
-}
-
-/* A socket's path is its address. */
-static enum redis_event
-connect_unix(struct redis *redis)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t n = strlen(redis->url->path);
-
-	if (n >= sizeof(address.sun_path))
-		return end(
-		    redis, REDIS_FAILED, "the socket's path is too long");
-	memcpy(address.sun_path, redis->url->path, n);
-	memcpy(&redis->resolve.found[0].address, &address, sizeof(address));
-	redis->resolve.found[0].n = sizeof(address);
-	redis->resolve.n = 1;
-	return connect_next(redis);
-}
-
-/* Who is next: where MOVED or a Sentinel sent us, a Sentinel, the host. */
+/* Connects: to target if a server has sent us there, else as the URL says. */
 static enum redis_event
 start(struct redis *redis, bool sent)
 {
 	const struct url *url = redis->url;
 
 	redis->asking = url->kind == URL_SENTINEL && !sent;
-	if (redis->asking)
+	if (!sent) {
 		redis->target = url->host[redis->sentinel++ % url->hosts];
-	else if (!sent)
-		redis->target = url->host[0];
-	if (!sent)
 		redis->known = NULL;
-	redis->moved = false;
-	redis->address = 0;
-	redis->state = REDIS_RESOLVING;
-	redis->due_ns = in_ms(REDIS_CONNECT_MS);
-	conn_close(&redis->conn);
-	if (url->kind == URL_UNIX && !sent)
-		return connect_unix(redis);
-	switch (resolve_start(
-	    &redis->resolve, redis->target.name, redis->target.port)) {
-	case 1: return connect_next(redis);
-	case 0: return REDIS_WAIT;
-	default: return lose(redis, "resolve: %s", strerror(errno));
 	}
+	redis->moved = false;
+	redis->pendings = 0;
+	conn_close(&redis->conn);
+	if (conn_open(&redis->conn, redis->target.name, redis->target.port,
+		url->tls ? &redis->files : NULL, redis->known) == -1)
+		return leave_conn(redis);
+	greet(redis);
+	return REDIS_WAIT;
 }
 
-/* Takes host and port as the next target. False if they are none. */
+/* Takes host and port as the next target. Returns false if they are none. */
 static bool
-aim(struct redis *redis, struct bytes host, struct bytes port)
+aim(struct redis *redis, struct bytes host, const char *port)
 {
-	char digits[UTIL_DIGITS_MAX + 1];
 	uint64_t number;
 
-	if (host.n == 0 || host.n >= sizeof(redis->named) ||
-	    memchr(host.at, '\0', host.n) != NULL || port.n == 0 ||
-	    port.n >= sizeof(digits))
-		return false;
-	memcpy(digits, port.at, port.n);
-	digits[port.n] = '\0';
-	if (util_number(digits, 1, UINT16_MAX, &number) == -1)
+	if (port == NULL || host.n == 0 || host.n >= sizeof(redis->named) ||
+	    memchr(host.at, '\0', host.n) != NULL ||
+	    util_number(port, 1, UINT16_MAX, &number) == -1)
 		return false;
 	memcpy(redis->named, host.at, host.n);
 	redis->named[host.n] = '\0';
@@ -329,48 +234,30 @@ aim(struct redis *redis, struct bytes host, struct bytes port)
 	return true;
 }
 
-/* The address of the server that we are connected to, or were. */
-static struct bytes
-answerer(const struct redis *redis, char name[ADDRESS_MAX])
-{
-	const struct resolve_address *from =
-	    redis->resolve.found + redis->address - 1;
-
-	/* a socket's server is on this machine */
-	if (from->address.ss_family == AF_UNIX ||
-	    getnameinfo((const struct sockaddr *)&from->address, from->n, name,
-		ADDRESS_MAX, NULL, 0, NI_NUMERICHOST) != 0)
-		return bytes_of("127.0.0.1");
-	return bytes_of(name);
-}
-
 /*
- * "MOVED SLOT HOST:PORT": the server of a cluster that has the stream. Where
- * HOST is empty or "?", it is not known: the one that answered is meant.
+ * "MOVED SLOT HOST:PORT": the server of a cluster that has the stream. If HOST
+ * is empty or "?", it is not known: the server that answered is meant.
  */
 static bool
-aim_moved(struct redis *redis, struct bytes text)
+aim_moved(struct redis *redis, const char *text)
 {
-	size_t host = text.n, colon = text.n;
-	char numeric[ADDRESS_MAX];
+	const char *host = strrchr(text, ' '), *colon = strrchr(text, ':');
+	char peer[CONN_ADDRESS_MAX];
 	struct bytes name;
 
-	while (host > 0 && text.at[host - 1] != ' ')
-		host--;
-	while (colon > host && text.at[colon - 1] != ':')
-		colon--;
-	if (colon == host)
+	if (host == NULL || colon == NULL || colon < host)
 		return false;
-	name = (struct bytes){text.at + host, colon - host - 1};
-	if (name.n == 0 || (name.n == 1 && *name.at == '?'))
-		name = answerer(redis, numeric);
-	return aim(
-	    redis, name, (struct bytes){text.at + colon, text.n - colon});
+	name = (struct bytes){host + 1, (size_t)(colon - host - 1)};
+	if (name.n == 0 || (name.n == 1 && *name.at == '?')) {
+		conn_peer(&redis->conn, peer);
+		name = (struct bytes){peer, strlen(peer)};
+	}
+	return aim(redis, name, colon + 1);
 }
 
-/* What an error of the server's leads to: those that are not here pass. */
+/* What an error of the server leads to: LOST if it may pass by itself. */
 static enum redis_event
-kind_of(const struct reply *error)
+event_of(const struct reply *error)
 {
 	static const struct {
 		const char *begin;
@@ -396,33 +283,28 @@ kind_of(const struct reply *error)
 	return REDIS_LOST;
 }
 
-/* The server refuses: waiting helps, or it does not. */
+/* Leaves a server that has answered command with an error. */
 static enum redis_event
 refused(
-    struct redis *redis, enum redis_command command, const struct reply *reply)
+    struct redis *redis, enum redis_command command, const struct reply *error)
 {
-	int n = reply->text.n < 200 ? (int)reply->text.n : 200;
-	enum redis_event event = kind_of(reply);
+	enum redis_event event = event_of(error);
+	bool moved;
 
-	/* some servers say the whole command again: not the password's */
-	if (command == REDIS_AUTH && !reply_begins(reply, "LOADING") &&
-	    !reply_begins(reply, "ERR max number of clients"))
-		return end(redis, REDIS_REFUSED, "%s: AUTH was refused%s",
-		    target_name(redis),
-		    reply_begins(reply, "WRONGPASS")
+	/* not its text: some servers repeat the command, with the password */
+	if (command == REDIS_AUTH && !reply_begins(error, "LOADING") &&
+	    !reply_begins(error, "ERR max number of clients"))
+		return leave(redis, REDIS_REFUSED, "AUTH was refused%s",
+		    reply_begins(error, "WRONGPASS")
 			? ": WRONGPASS, user or password is not right"
-		    : reply_begins(reply, "ERR AUTH")
+		    : reply_begins(error, "ERR AUTH")
 			? ": no password is set on the server"
 			: "");
-	if (event != REDIS_LOST)
-		return end(redis, event, "%s: %.*s", target_name(redis), n,
-		    reply->text.at);
-	if (reply_begins(reply, "MOVED ") && aim_moved(redis, reply->text)) {
-		(void)lose(redis, "%.*s", n, reply->text.at);
-		redis->moved = true;
-		return REDIS_LOST;
-	}
-	return lose(redis, "%s: %.*s", target_name(redis), n, reply->text.at);
+	moved =
+	    reply_begins(error, "MOVED ") && aim_moved(redis, error->text.at);
+	event = leave(redis, event, "%.200s", error->text.at);
+	redis->moved = moved;
+	return event;
 }
 
 /* A Sentinel names the primary: an array of host and port. */
@@ -430,69 +312,50 @@ static enum redis_event
 take_primary(struct redis *redis, const struct reply *reply)
 {
 	const struct url *url = redis->url;
-	const char *user = url->user, *password = url->password;
+	bool own = url->sentinel_password != NULL;
+	const char *password = own ? url->sentinel_password : url->password;
 
-	if (url->sentinel_password != NULL) {
-		user = url->sentinel_user;
-		password = url->sentinel_password;
-	}
 	if (reply->type == REPLY_ERROR && reply_begins(reply, "NOAUTH") &&
 	    password != NULL && redis->pendings == 0) {
-		send_auth(redis, user, password);
+		send_auth(
+		    redis, own ? url->sentinel_user : url->user, password);
 		send_sentinel(redis);
 		return REDIS_WAIT;
 	}
 	if (reply->type == REPLY_ERROR)
 		return refused(redis, REDIS_SENTINEL, reply);
 	if (reply->type != REPLY_ARRAY || reply->n != 2 ||
-	    !aim(redis, reply->elements[0]->text, reply->elements[1]->text))
-		return lose(redis, "%s: this Sentinel knows no such primary",
-		    target_name(redis));
+	    !aim(redis, reply->elements[0]->text, reply->elements[1]->text.at))
+		return leave(
+		    redis, REDIS_LOST, "this Sentinel knows no such primary");
 	return start(redis, true);
 }
 
-static enum redis_event
-take_role(struct redis *redis, const struct reply *reply)
-{
-	if (reply->type == REPLY_ERROR)
-		return refused(redis, REDIS_ROLE, reply);
-	if (reply->type == REPLY_ARRAY && reply->n > 0 &&
-	    reply->elements[0]->text.n == 6 &&
-	    reply_begins(reply->elements[0], "master"))
-		return REDIS_WAIT;
-	return lose(
-	    redis, "%s: is not the primary any more", target_name(redis));
-}
-
-/* A reply, to the command that is first in the queue. */
+/* Takes a reply to the first of the pending commands. */
 static enum redis_event
 take_reply(struct redis *redis, const struct reply *reply)
 {
-	enum redis_command command;
+	enum redis_command command = redis->pending[0];
 
 	if (redis->pendings == 0)
-		return lose(redis, "%s: a reply that nobody asked for",
-		    target_name(redis));
-	command = redis->pending[0];
+		return leave(redis, REDIS_LOST, "unsolicited reply");
 	redis->pendings--;
 	memmove(redis->pending, redis->pending + 1,
 	    redis->pendings * sizeof(redis->pending[0]));
 	if (redis->ready)
 		expect_reply(redis);
-	switch (command) {
-	case REDIS_SENTINEL: return take_primary(redis, reply);
-	case REDIS_ROLE: return take_role(redis, reply);
-	case REDIS_CALLER:
-		redis->reply = reply;
-		if (reply->type == REPLY_ERROR &&
-		    !reply_begins(reply, "ERR no such key"))
-			return refused(redis, command, reply);
-		return REDIS_REPLY;
-	default:
-		if (reply->type == REPLY_ERROR)
-			return refused(redis, command, reply);
-		return REDIS_WAIT;
-	}
+	if (command == REDIS_SENTINEL)
+		return take_primary(redis, reply);
+	if (reply->type == REPLY_ERROR &&
+	    (command != REDIS_CALLER ||
+		!reply_begins(reply, "ERR no such key")))
+		return refused(redis, command, reply);
+	if (command == REDIS_ROLE &&
+	    (reply->type != REPLY_ARRAY || reply->n == 0 ||
+		!reply_is(reply->elements[0], "master")))
+		return leave(redis, REDIS_LOST, "is not the primary any more");
+	redis->reply = reply;
+	return command == REDIS_CALLER ? REDIS_REPLY : REDIS_WAIT;
 }
 
 /* Bytes that came give the rest of their reply more time, within a limit. */
@@ -502,7 +365,7 @@ extend(struct redis *redis)
 	size_t waiting = conn_waiting(&redis->conn);
 	int64_t due_ns = in_ms(REDIS_SILENCE_MS);
 
-	if (!redis->ready || redis->pendings == 0 || waiting == redis->waiting)
+	if (waiting == redis->waiting)
 		return;
 	redis->waiting = waiting;
 	redis->due_ns = due_ns < redis->limit_ns ? due_ns : redis->limit_ns;
@@ -515,97 +378,53 @@ work(struct redis *redis)
 	enum redis_event event;
 	int got;
 
-	for (;;) {
-		if (conn_work(&redis->conn) == -1) {
-			if (redis->conn.connected)
-				return lose_link(redis);
-			return connect_next(redis);
-		}
-		got = conn_reply(&redis->conn, &reply);
-		if (got == -1)
-			return lose_link(redis);
-		if (got == 1) {
-			event = take_reply(redis, reply);
-			if (event != REDIS_WAIT || redis->state != REDIS_LINKED)
-				return event;
-			continue;
-		}
-		if (redis->conn.up && !redis->asking && !redis->ready &&
-		    redis->pendings == 0) {
-			redis->ready = true;
-			redis->block_ms = 0;
-			expect_reply(redis);
-			return REDIS_READY;
-		}
-		if (!redis->conn.more)
-			break;
+	while ((got = conn_next(&redis->conn, &reply)) == 1) {
+		event = take_reply(redis, reply);
+		if (event != REDIS_WAIT)
+			return event;
 	}
-	extend(redis);
-	return REDIS_WAIT;
-}
-
-static enum redis_event
-advance(struct redis *redis)
-{
-	switch (redis->state) {
-	case REDIS_PAUSED:
-		if (util_now_ns() < redis->due_ns)
-			return REDIS_WAIT;
-		return start(redis, redis->moved);
-	case REDIS_RESOLVING:
-		switch (resolve_read(&redis->resolve)) {
-		case 1: return connect_next(redis);
-		case 0: return REDIS_WAIT;
-		default: return lose(redis, "resolve: %s", strerror(errno));
-		}
-	default: return work(redis);
+	if (got == -1)
+		return leave_conn(redis);
+	if (redis->ready) {
+		extend(redis);
+		return REDIS_WAIT;
 	}
-}
-
-/* Time is up: another address, or the pause. */
-static enum redis_event
-give_up(struct redis *redis)
-{
-	if (redis->state == REDIS_LINKED && !redis->conn.connected) {
-		errno = ETIMEDOUT;
-		return connect_next(redis);
-	}
-	return lose(redis, "%s: no answer in time", target_name(redis));
+	redis->due_ns = redis->conn.since_ns + REDIS_CONNECT_MS * MS;
+	if (!redis->conn.up || redis->asking || redis->pendings > 0)
+		return REDIS_WAIT;
+	redis->ready = true;
+	redis->block_ms = 0;
+	expect_reply(redis);
+	return REDIS_READY;
 }
 
 enum redis_event
 redis_step(struct redis *redis)
 {
-	bool dropped = redis->dropped;
-	enum redis_event event;
+	enum redis_event event = REDIS_WAIT;
 
-	redis->dropped = false;
-	event = dropped ? REDIS_LOST : advance(redis);
-	/* what came in time counts, also if we were late to look */
-	if (event == REDIS_WAIT && redis->state != REDIS_PAUSED &&
-	    redis->due_ns != NEVER && util_now_ns() >= redis->due_ns)
-		event = give_up(redis);
-	redis->fd = -1;
-	if (redis->state == REDIS_RESOLVING) {
-		redis->fd = redis->resolve.fd;
-		redis->events = POLLIN;
-	} else if (redis->state == REDIS_LINKED) {
-		redis->fd = redis->conn.fd;
-		redis->events = redis->conn.events;
+	if (redis->conn.fd == -1 && util_now_ns() >= redis->due_ns)
+		event = start(redis, redis->moved);
+	if (event == REDIS_WAIT && redis->conn.fd != -1)
+		event = work(redis);
+	/* what came in time counts, even if it is read late */
+	if (event == REDIS_WAIT && redis->conn.fd != -1 &&
+	    util_now_ns() >= redis->due_ns) {
+		errno = ETIMEDOUT;
+		if (conn_skip(&redis->conn) == -1)
+			event = leave_conn(redis);
 	}
+	redis->fd = redis->conn.fd;
+	redis->events = redis->conn.events;
 	return event;
 }
 
 void
-redis_ask(
-    struct redis *redis, const struct bytes *words, size_t n, int64_t block_ms)
+redis_ask(struct redis *redis, const char *const *words, int64_t block_ms)
 {
-	if (!redis->ready)
-		return;
 	redis->block_ms = block_ms;
-	send_command(redis, REDIS_CALLER, words, n);
-	if (redis->ready)
-		expect_reply(redis);
+	send_command(redis, REDIS_CALLER, words);
+	expect_reply(redis);
 }
 
 void
@@ -617,11 +436,8 @@ redis_keep(struct redis *redis)
 void
 redis_check(struct redis *redis)
 {
-	if (!redis->ready || redis->url->kind != URL_SENTINEL)
-		return;
-	send_role(redis);
-	if (redis->ready)
-		expect_reply(redis);
+	if (redis->url->kind == URL_SENTINEL)
+		send_role(redis);
 }
 
 void
@@ -633,6 +449,5 @@ redis_settle(struct redis *redis)
 void
 redis_drop(struct redis *redis, const char *why)
 {
-	(void)lose(redis, "%s: %s", target_name(redis), why);
-	redis->dropped = true;
+	(void)leave(redis, REDIS_LOST, "%s", why);
 }

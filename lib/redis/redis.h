@@ -1,8 +1,8 @@
 /*
- * redis: a connection to whichever server is the right one, kept up: names
- * are resolved, Sentinels asked, AUTH, SELECT and ROLE done; what is lost is
- * connected again after a pause that grows and is jittered. What the commands
- * mean is the caller's. It never blocks; the caller waits for it:
+ * redis: keeps a connection to the right server up: it asks the Sentinels,
+ * does AUTH, SELECT and ROLE, follows MOVED, and after each loss connects
+ * again, after a pause that grows and is jittered. All other commands are the
+ * caller's. It never blocks; the caller waits for it:
  *
  *	watch redis.fd for redis.events until redis.due_ns;
  *	while ((event = redis_step(&redis)) != REDIS_WAIT) ...
@@ -13,9 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../frame.h"
 #include "conn.h"
-#include "resolve.h"
 #include "url.h"
 
 #define REDIS_CONNECT_MS 5000  /* to connect, shake hands and be let in */
@@ -27,12 +25,13 @@
 #define REDIS_WHY_MAX 320
 
 enum redis_event {
-	REDIS_WAIT,    /* nothing to do before fd or due_ns */
-	REDIS_READY,   /* connected anew: nothing was asked yet */
-	REDIS_REPLY,   /* redis.reply is that of the next redis_ask */
-	REDIS_LOST,    /* not to be had now, as redis.why says; it goes on */
-	REDIS_REFUSED, /* ends, as redis.why says; a later try may be better */
-	REDIS_FAILED,  /* ends, as redis.why says; no try will be better */
+	REDIS_WAIT,      /* nothing to do before fd or due_ns */
+	REDIS_READY,     /* connected anew: redis_ask something */
+	REDIS_REPLY,     /* redis.reply is that to the next redis_ask */
+	REDIS_LOST,      /* connects again later; redis.why is the reason */
+	REDIS_TOO_LARGE, /* LOST by a reply of more than CONN_REPLY_MAX */
+	REDIS_REFUSED,   /* ends: an operator must mend what redis.why says */
+	REDIS_FAILED,    /* ends: retrying cannot help; redis.why says why */
 };
 
 /* What a reply belongs to. */
@@ -44,35 +43,24 @@ enum redis_command {
 	REDIS_CALLER,
 };
 
-enum redis_state {
-	REDIS_PAUSED,
-	REDIS_RESOLVING,
-	REDIS_LINKED, /* connecting, or connected */
-};
-
 struct redis {
 	int fd; /* -1 while there is none */
 	short events;
-	int64_t due_ns; /* LOOP_NEVER is -1 here too */
+	int64_t due_ns;
 	const struct reply *reply;
-	bool too_large; /* LOST by a reply of more than CONN_REPLY_MAX */
 	char why[REDIS_WHY_MAX];
 
 	/* the rest is the module's own */
 	const struct url *url;
 	struct tls_files files;
-	enum redis_state state;
-	bool asking;            /* this is a Sentinel */
-	bool ready;             /* REDIS_READY was said */
-	bool dropped;           /* REDIS_LOST is still to be said */
+	struct conn conn;       /* closed during a pause */
+	bool asking;            /* conn is to a Sentinel */
+	bool ready;             /* REDIS_READY was returned */
 	size_t sentinel;        /* the next one to ask */
-	struct url_host target; /* of the connection */
-	char named[256];        /* its name, where a server gave it */
-	const char *known;      /* whom of the URL's we asked for it, or NULL */
+	struct url_host target; /* of conn */
+	char named[256];        /* its name, if a server gave it */
+	const char *known;      /* the URL's host that gave it, or NULL */
 	bool moved;             /* named is where MOVED sends us */
-	struct resolve resolve;
-	size_t address; /* the next one of resolve.found */
-	struct conn conn;
 	enum redis_command pending[REDIS_PENDING_MAX];
 	size_t pendings;
 	int64_t limit_ns; /* when the next reply must be whole */
@@ -90,26 +78,22 @@ void redis_init(
 enum redis_event redis_step(struct redis *redis);
 
 /*
- * Sends a command of n words; its reply comes as REDIS_REPLY, in order. Only
- * between REDIS_READY and REDIS_LOST. block_ms is how long the server may
- * wait before it answers. A failure becomes REDIS_LOST.
+ * Sends a command, up to a word that is NULL; its reply comes as REDIS_REPLY,
+ * in order. From REDIS_READY until the connection is lost, there must be one
+ * to wait for. block_ms is how long the server may wait before it answers.
  */
-void redis_ask(
-    struct redis *redis, const struct bytes *words, size_t n, int64_t block_ms);
+void redis_ask(struct redis *redis, const char *const *words, int64_t block_ms);
 
-/* redis.reply stays as it is until the next reply has been dealt with. */
+/* redis.reply stays valid until the next reply has been dealt with. */
 void redis_keep(struct redis *redis);
 
-/*
- * With Sentinels: asks whether the server is still a primary, and leaves it
- * if it is none. Where it is not asked for, nothing.
- */
+/* If the URL names Sentinels: leaves the server if it is no primary now. */
 void redis_check(struct redis *redis);
 
-/* All is well: the next pause begins short again. */
+/* All is well: the next pause is a short one again. */
 void redis_settle(struct redis *redis);
 
-/* Gives the connection up, as if lost, with this reason: redis_step says so. */
+/* Gives the connection up for this reason, as if it were lost. */
 void redis_drop(struct redis *redis, const char *why);
 
 /* Closes everything. */

@@ -1,6 +1,6 @@
 /*
- * reply: see reply.h. hiredis parses and asks for an object at a time; they
- * stand in blocks that are freed together, so that nothing walks a tree.
+ * reply: hiredis parses and asks for one object at a time. The objects lie in
+ * blocks of memory that are freed together, so that nothing walks a tree.
  */
 #include "reply.h"
 
@@ -40,7 +40,7 @@ free_blocks(struct reply_reader *reader)
 	reader->taken = 0;
 }
 
-/* n bytes that stay until the next reply; NULL where that is too much. */
+/* Allocates n bytes of the current reply; NULL if that is too much. */
 static void *
 take(struct reply_reader *reader, size_t n)
 {
@@ -108,7 +108,7 @@ create_array(const redisReadTask *task, elements_n elements)
 
 	if (reply == NULL)
 		return NULL;
-	/* hiredis 1 has no bound of its own, nor one for what it takes */
+	/* hiredis 1 bounds neither the depth nor the memory */
 	if (((const redisReader *)reader->hiredis)->ridx > DEPTH_MAX) {
 		reader->why = EPROTO;
 		return NULL;
@@ -142,7 +142,7 @@ create_nil(const redisReadTask *task)
 }
 
 #if HIREDIS_MAJOR >= 1
-/* These are RESP3, which is not asked for. */
+/* RESP3, which a server should not send: nobody has asked for it. */
 static void *
 create_double(const redisReadTask *task, double value, char *text, size_t n)
 {
@@ -199,7 +199,7 @@ reply_free(struct reply_reader *reader)
 	free_blocks(reader);
 }
 
-/* What hiredis says is wrong, as errno. */
+/* Sets errno to what is wrong. */
 static int
 fail(const struct reply_reader *reader)
 {
@@ -227,7 +227,7 @@ reply_next(struct reply_reader *reader, const struct reply **reply)
 	void *object = NULL;
 	size_t after;
 
-	/* between two replies hiredis holds none: the last one is done with */
+	/* before it begins a reply, the last one is not needed any more */
 	if (hiredis->ridx == -1 && !reader->keep)
 		free_blocks(reader);
 	if (redisReaderGetReply(hiredis, &object) != REDIS_OK)
@@ -240,7 +240,7 @@ reply_next(struct reply_reader *reader, const struct reply **reply)
 	if (object == NULL)
 		return 0;
 	reader->sent = after;
-	reader->keep = 0;
+	reader->keep = false;
 	*reply = object;
 	return 1;
 }
@@ -248,13 +248,19 @@ reply_next(struct reply_reader *reader, const struct reply **reply)
 void
 reply_keep(struct reply_reader *reader)
 {
-	reader->keep = 1;
+	reader->keep = true;
 }
 
-int
+bool
 reply_begins(const struct reply *reply, const char *text)
 {
 	size_t n = strlen(text);
 
 	return reply->text.n >= n && memcmp(reply->text.at, text, n) == 0;
+}
+
+bool
+reply_is(const struct reply *reply, const char *text)
+{
+	return reply->text.n == strlen(text) && reply_begins(reply, text);
 }

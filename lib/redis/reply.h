@@ -1,11 +1,12 @@
 /*
- * reply: what a Redis server answers (RESP2), read by hiredis, within a
- * bound: a reply that is larger than it may be is refused before it takes
- * more memory. It does no I/O.
+ * reply: what a Redis server answers (RESP2), parsed by hiredis, within a
+ * bound: a reply that is too large is refused before it takes more memory. It
+ * does no I/O.
  */
 #ifndef REPLY_H
 #define REPLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,8 @@ enum reply_type {
 };
 
 /*
- * Belongs to its reader, until the next call of reply_next or reply_free; or,
- * after reply_keep, until the reply that comes next has been dealt with so.
+ * Belongs to its reader, and is valid until the next call of reply_next or
+ * reply_free; after reply_keep it is valid as long as the reply after it.
  */
 struct reply {
 	enum reply_type type;
@@ -39,8 +40,8 @@ struct reply_reader {
 	size_t max;   /* bytes of one reply as sent */
 	size_t sent;  /* of the current reply, and what came after it */
 	size_t taken; /* bytes of memory in blocks */
-	int keep;     /* the current reply stays beside the next one */
-	int why;      /* the errno for which hiredis was given no object */
+	bool keep;    /* the current reply stays beside the next one */
+	int why;      /* errno of a function that hiredis has called */
 };
 
 /*
@@ -54,14 +55,14 @@ void reply_free(struct reply_reader *reader);
 
 /*
  * Takes n bytes of what the server sent. Returns 0, or -1 as reply_next. The
- * bound is looked at by reply_next: call it before too much has been fed.
+ * bound is checked by reply_next: call it before too much has been fed.
  */
 int reply_feed(struct reply_reader *reader, const char *bytes, size_t n);
 
 /*
- * The next whole reply: 1 with *reply, 0 where more bytes are needed, -1
- * with errno EPROTO (not the protocol, or nested too deep), EMSGSIZE (larger
- * than max) or ENOMEM: then the reader is of no more use.
+ * The next whole reply: 1 with *reply, 0 if more bytes are needed, -1 with
+ * errno EPROTO (not the protocol, or nested too deep), EMSGSIZE (larger than
+ * max) or ENOMEM. After -1 only reply_free may be called.
  */
 int reply_next(struct reply_reader *reader, const struct reply **reply);
 
@@ -69,6 +70,9 @@ int reply_next(struct reply_reader *reader, const struct reply **reply);
 void reply_keep(struct reply_reader *reader);
 
 /* Whether reply is text (a string, a status, an error) that begins so. */
-int reply_begins(const struct reply *reply, const char *text);
+bool reply_begins(const struct reply *reply, const char *text);
+
+/* Whether it is text that is just this. */
+bool reply_is(const struct reply *reply, const char *text);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * resolve: see resolve.h. getaddrinfo can only block, and neither a thread
- * nor the viewer's keepalives are to wait for it: hence a child.
+ * resolve: getaddrinfo blocks, for minutes if a name server is silent; the
+ * client's keepalives cannot wait for it. Hence the child process.
  */
 #define _GNU_SOURCE /* pipe2 */
 #include "resolve.h"
@@ -10,16 +10,13 @@
 #include <netdb.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../util.h"
 
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
-
-/* Asks and fills found. */
+/* Fills found. */
 static void
 look_up(struct resolve *resolve, const char *host, uint16_t port, int flags)
 {
@@ -45,7 +42,7 @@ look_up(struct resolve *resolve, const char *host, uint16_t port, int flags)
 	freeaddrinfo(list);
 }
 
-/* The child: its answer is what it found, as it lies in memory. */
+/* The child process: writes found to the pipe as it lies in memory. */
 static _Noreturn void
 answer(struct resolve *resolve, const char *host, uint16_t port, int to)
 {
@@ -54,15 +51,13 @@ answer(struct resolve *resolve, const char *host, uint16_t port, int to)
 	(void)signal(SIGTERM, SIG_DFL); /* cannot fail, nor do the others */
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGHUP, SIG_DFL);
-#ifdef __linux__
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-#endif
-	/* the viewer's connection is not this process's to keep open */
+	/* or the client's connection would stay open as long as this child */
 	(void)close(STDIN_FILENO);
 	(void)close(STDOUT_FILENO);
 	look_up(resolve, host, port, 0);
 	n = resolve->n * sizeof(resolve->found[0]);
-	/* below PIPE_BUF: all of it, or nothing; and 0 tells the parent */
+	/* below PIPE_BUF it is written whole; nothing means no address */
 	if (n > 0 && write(to, resolve->found, n) == -1)
 		_exit(1);
 	_exit(0);

@@ -1,7 +1,7 @@
 /*
- * resolve: the addresses of a host, without blocking: where host is a name,
- * a child process asks for as long as it takes, and its answer comes on a
- * pipe. It opens no connection.
+ * resolve: the addresses of a host, without blocking: a child process looks
+ * the name up, however long it takes, and answers on a pipe. It opens no
+ * connection.
  */
 #ifndef RESOLVE_H
 #define RESOLVE_H
@@ -19,7 +19,7 @@ struct resolve_address {
 };
 
 struct resolve {
-	int fd; /* to wait for, with POLLIN; -1 where there is none */
+	int fd; /* to wait for, with POLLIN; -1 if there is none */
 	struct resolve_address found[RESOLVE_MAX];
 	size_t n; /* how many */
 
@@ -29,14 +29,14 @@ struct resolve {
 };
 
 /*
- * Starts to ask for host, a name or an address. Returns 1 where found is
- * complete at once, 0 where fd is to be waited for, -1 with errno.
+ * Starts to look up host, a name or an address. Returns 1 if found is
+ * complete at once, 0 if fd is to be waited for, or -1 with errno.
  */
 int resolve_start(struct resolve *resolve, const char *host, uint16_t port);
 
 /*
- * fd is ready. Returns 1 where found is complete, which n == 0 is where no
- * address was found; 0 to go on; -1 with errno.
+ * Reads the answer when fd is ready. Returns 1 if found is complete (n is 0 if
+ * the host has no address), 0 to wait again, or -1 with errno.
  */
 int resolve_read(struct resolve *resolve);
 

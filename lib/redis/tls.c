@@ -1,5 +1,6 @@
 /*
- * tls: see tls.h, with OpenSSL.
+ * tls: one OpenSSL session over a socket: its handshake, its checks of the
+ * certificate, and its errors as errno. It waits for nothing.
  */
 #include "tls.h"
 
@@ -17,7 +18,7 @@ struct tls {
 	short events;
 };
 
-/* The authorities to trust and our own certificate. Returns 0 or -1. */
+/* Loads the authorities to trust and our own certificate. Returns 0 or -1. */
 static int
 load(SSL_CTX *context, const struct tls_files *files)
 {
@@ -35,7 +36,10 @@ load(SSL_CTX *context, const struct tls_files *files)
 	return ok == 1 ? 0 : -1;
 }
 
-/* OpenSSL's own checks, but where an address is wrong a name may be right. */
+/*
+ * Called for each certificate after OpenSSL's own check: accepts one that is
+ * not for the address if it is for the name.
+ */
 static int
 verify(int ok, X509_STORE_CTX *store)
 {
@@ -53,7 +57,7 @@ verify(int ok, X509_STORE_CTX *store)
 	return 1;
 }
 
-/* The certificate must be for host: an address, or else a name. */
+/* Demands a certificate for host: an address, or else a name. */
 static int
 expect(SSL *ssl, const char *host)
 {
@@ -81,12 +85,12 @@ tls_open(
 	SSL_CTX_set_mode(tls->context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 #ifdef SSL_OP_IGNORE_UNEXPECTED_EOF /* OpenSSL 3; before it was no error */
-	/* replies tell their own end: a server that was killed is no attack */
+	/* a reply cannot be cut unseen: an end without goodbye is no attack */
 	SSL_CTX_set_options(tls->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
 #endif
 	if (SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1 ||
 	    load(tls->context, files) == -1) {
-		errno = EINVAL;
+		errno = ENOKEY;
 		goto fail;
 	}
 	errno = ENOMEM;
@@ -103,7 +107,7 @@ fail:
 	return NULL;
 }
 
-/* What a call that did not succeed means. Returns 0 at the end, or -1. */
+/* Why a call failed. Returns 0 for the end of the data, or -1 with errno. */
 static int
 result(struct tls *tls, int returned)
 {
@@ -114,11 +118,8 @@ result(struct tls *tls, int returned)
 	switch (error) {
 	case SSL_ERROR_ZERO_RETURN: return 0;
 	case SSL_ERROR_WANT_READ:
-		tls->events = POLLIN;
-		errno = EAGAIN;
-		return -1;
 	case SSL_ERROR_WANT_WRITE:
-		tls->events = POLLOUT;
+		tls->events = error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
 		errno = EAGAIN;
 		return -1;
 	case SSL_ERROR_SYSCALL:
@@ -141,9 +142,9 @@ tls_shake(struct tls *tls)
 	if (returned == 1)
 		return 0;
 	if (result(tls, returned) == 0)
-		errno = EPROTO; /* the end, in the middle of it */
+		errno = EPROTO; /* the server closed during the handshake */
 	if (errno == EPROTO && SSL_get_verify_result(tls->ssl) != X509_V_OK)
-		errno = EACCES;
+		errno = EKEYREJECTED;
 	return -1;
 }
 

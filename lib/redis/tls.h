@@ -1,8 +1,8 @@
 /*
- * tls: TLS as a client over a connected, non-blocking socket, which stays the
- * caller's. The server's certificate is checked, against the files below or
- * the system's, and must be for the host that was asked for. Where OpenSSL
- * is not to be had, notls stands in: there tls_open fails with ENOTSUP.
+ * tls: a TLS client over a non-blocking socket, which stays the caller's. The
+ * server's certificate is checked against the files below or the system's,
+ * and must be for the host that was asked for. Built with NO_TLS, which the
+ * Makefile sets if there is no OpenSSL, tls_open fails with ENOTSUP.
  */
 #ifndef TLS_H
 #define TLS_H
@@ -12,26 +12,37 @@
 
 struct tls;
 
-/* Files in PEM; NULL where there is none. */
+/* Files in PEM; NULL for none. */
 struct tls_files {
 	const char *ca;   /* authorities to trust in the system's place */
 	const char *cert; /* our own certificate, with its chain */
 	const char *key;  /* its private key */
 };
 
+#ifdef NO_TLS
+/* As tls_open fails, the others are compiled but never called. */
+#define tls_open(fd, host, other, files) (errno = ENOTSUP, (struct tls *)NULL)
+#define tls_shake(tls) (-1)
+#define tls_read(tls, to, n) ((ssize_t)-1)
+#define tls_write(tls, from, n) ((ssize_t)-1)
+#define tls_events(tls) ((short)0)
+#define tls_why(tls) ((void)(tls), "no TLS")
+#define tls_close(tls) ((void)(tls))
+#else
+
 /*
- * The session for a server called host, a name or an IP address. If it is an
- * IP address, the certificate may be for the name other in its place, which
- * must stand as long as the session; NULL is none. Returns NULL with errno
- * ENOTSUP, ENOMEM, or EINVAL: a file cannot be used.
+ * Begins a session with a server called host, a name or an IP address. For an
+ * IP address the certificate may be for the name other instead (NULL is
+ * none), which must outlive the session. Returns NULL with errno ENOTSUP,
+ * ENOMEM, or ENOKEY: a file cannot be used.
  */
 struct tls *tls_open(
     int fd, const char *host, const char *other, const struct tls_files *files);
 
 /*
  * Goes on with the handshake. Returns 0 when it is done, or -1 with errno:
- * EAGAIN until the socket is ready for tls_events; EACCES where the server's
- * certificate is not good; EPROTO for all else.
+ * EAGAIN until the socket is ready for tls_events; EKEYREJECTED if the
+ * server's certificate is not good; EPROTO for all else.
  */
 int tls_shake(struct tls *tls);
 
@@ -45,10 +56,12 @@ ssize_t tls_write(struct tls *tls, const char *from, size_t n);
 /* What the last EAGAIN waits for: POLLIN or POLLOUT. */
 short tls_events(const struct tls *tls);
 
-/* Why a certificate is not good, for EACCES: a fixed string. */
+/* What is wrong with the certificate, after EKEYREJECTED: a fixed string. */
 const char *tls_why(const struct tls *tls);
 
-/* Frees it; NULL is no session and does nothing. */
+/* Frees the session; NULL is none. errno stays. */
 void tls_close(struct tls *tls);
+
+#endif
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * url: see url.h. The text is copied once and cut up in place.
+ * url: copies the text once, cuts it up and percent-decodes it in place.
  */
 #include "url.h"
 
@@ -61,7 +61,7 @@ parse_user(struct url *url, char *text)
 	return NULL;
 }
 
-/* host[:port], where an empty host is this machine. */
+/* host[:port]; an empty host is this machine. */
 static const char *
 parse_host(struct url *url, char *text, uint16_t port)
 {
@@ -117,7 +117,7 @@ parse_db(struct url *url, const char *text)
 	return NULL;
 }
 
-/* What stands before the last @ of the authority; *text is what is left. */
+/* Takes what stands before the last @; *text is what follows it. */
 static const char *
 take_user(struct url *url, char **text)
 {
@@ -160,7 +160,7 @@ parse_unix(struct url *url, char *text)
 		return "a path that does not begin with /";
 	if (wrong == NULL && decode(text) == -1)
 		return "a bad percent-escape in the path";
-	url->path = text;
+	url->host[url->hosts++].name = text;
 	return wrong;
 }
 

@@ -6,7 +6,8 @@
  *   redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/NAME[/db]
  *
  * User, password, path and NAME are percent-decoded (RFC 3986 section 2.1);
- * an IPv6 address stands in brackets. rediss+sentinel:// is TLS to all.
+ * an IPv6 address stands in brackets. rediss+sentinel:// is TLS to the
+ * Sentinels and to the server.
  */
 #ifndef URL_H
 #define URL_H
@@ -22,8 +23,8 @@
 enum url_kind { URL_TCP, URL_UNIX, URL_SENTINEL };
 
 struct url_host {
-	const char *name; /* without brackets, never empty */
-	uint16_t port;
+	const char *name; /* without brackets, never empty; or a path */
+	uint16_t port;    /* 0 with a path */
 };
 
 /* The strings belong to the url. */
@@ -31,20 +32,19 @@ struct url {
 	enum url_kind kind;
 	bool tls;
 	const char *user;     /* NULL for the default user */
-	const char *password; /* NULL where there is none */
+	const char *password; /* NULL if there is none */
 	/* the Sentinels' own; not from the text, the caller may set them */
 	const char *sentinel_user, *sentinel_password;
 	struct url_host host[URL_HOSTS_MAX];
-	size_t hosts;     /* of TCP one, of SENTINEL at least one */
-	const char *path; /* of UNIX */
+	size_t hosts;     /* one, or of SENTINEL one or more */
 	const char *name; /* of SENTINEL: what it calls the primary */
 	unsigned int db;
-	char text[URL_MAX + 1]; /* what the others point into */
+	char text[URL_MAX + 1]; /* what the strings point into */
 };
 
 /*
- * Returns NULL, or what is wrong with text: a fixed string that gives
- * nothing of it away.
+ * Returns NULL, or what is wrong with text: a fixed string that repeats
+ * nothing of it, as it may hold a password.
  */
 const char *url_parse(struct url *url, const char *text);
 

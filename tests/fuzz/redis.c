@@ -1,7 +1,7 @@
 /*
- * Fuzzes lib/reply, lib/history and lib/entry: a server that answers any
- * bytes, whole or byte by byte. What the viewer gets is the same, its ids
- * go up, and no event is broken.
+ * Fuzzes reply, history and entry of lib/redis: a server that answers any
+ * bytes, whole or byte by byte. The client gets the same events from both,
+ * their ids go up, and no event is broken.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -30,43 +30,48 @@ drop(void *to, const char *bytes, size_t n)
 	return 0;
 }
 
-/* What the program does with a reply. Returns 0, or -1 at its end. */
+static void
+ask(struct history *history)
+{
+	while (history_command(history).words[0] != NULL)
+		;
+}
+
+/* What feed does with a reply. Returns 0, or -1 at its end. */
 static int
 take(struct history *history, struct reply_reader *reader,
     const struct reply *reply, struct frame *frame, struct entry_space *space,
     struct result *result)
 {
-	struct bytes words[HISTORY_WORDS];
-	struct entry_id id, before;
+	enum history_do what = history_reply(history, reply);
+	struct entry_id before;
 	struct event event;
-	int64_t block_ms;
+	bool entry;
 
-	switch (history_reply(history, reply)) {
-	case HISTORY_BROKEN: return -1;
-	case HISTORY_ENTRIES: break;
-	case HISTORY_KEEP: reply_keep(reader); return 0;
-	default:
-		while (history_command(history, words, &block_ms) > 0)
-			;
-		return 0;
-	}
-	if (history->gap != NULL && history_sent(history, history->place) == -1)
-		abort();
-	for (size_t i = 0; history->entries != NULL && i < history->entries->n;
-	     i++) {
+	for (;;) {
+		switch (what) {
+		case HISTORY_BROKEN: return -1;
+		case HISTORY_KEEP: reply_keep(reader); return 0;
+		case HISTORY_DONE:
+		case HISTORY_ASK: ask(history); return 0;
+		case HISTORY_START: break;
+		case HISTORY_GAP:
+			if (history->gap == NULL)
+				abort();
+			break;
+		case HISTORY_ENTRY:
+			if (entry_event(history->entry,
+				(struct bytes){"type", 4}, space, &event) == -1)
+				return -1;
+			frame_event(frame, &event);
+			result->events++;
+		}
 		before = history->place;
-		if (entry_event(history->entries->elements[i],
-			(struct bytes){"type", 4}, space, &id, &event) == -1 ||
-		    history_sent(history, id) == -1)
-			return -1;
-		if (entry_id_compare(before, history->place) >= 0)
+		entry = what == HISTORY_ENTRY;
+		what = history_next(history);
+		if (entry && entry_id_compare(before, history->place) >= 0)
 			abort();
-		frame_event(frame, &event);
-		result->events++;
 	}
-	while (history_command(history, words, &block_ms) > 0)
-		;
-	return 0;
 }
 
 static struct result
@@ -74,12 +79,10 @@ run(const char *bytes, size_t n, size_t piece, const char *last_event_id)
 {
 	static struct frame frame;
 	static struct entry_space space;
-	struct bytes words[HISTORY_WORDS];
 	struct reply_reader reader;
 	struct history history;
 	struct result result = {0, 0};
 	const struct reply *reply;
-	int64_t block_ms;
 	int got = 1;
 
 	if (reply_init(&reader, MAX) == -1)
@@ -88,8 +91,7 @@ run(const char *bytes, size_t n, size_t piece, const char *last_event_id)
 	entry_init(&space);
 	history_init(&history, "key", last_event_id, 5);
 	history_begin(&history);
-	while (history_command(&history, words, &block_ms) > 0)
-		;
+	ask(&history);
 	for (size_t at = 0; at < n && got != -1; at += piece) {
 		if (piece > n - at)
 			piece = n - at;
