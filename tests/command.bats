@@ -334,7 +334,7 @@ data: 0" ]
 	grep -qx 'data: HTTP_HOST=h' <<<"$output"
 	grep -qx 'data: QUERY_STRING=a=b&lastEventId=7' <<<"$output"
 	grep -qx 'data: HTTP_LAST_EVENT_ID=7' <<<"$output"
-	refute grep -q ^HTTP_PROXY= <<<"$output"
+	refute grep -q '^data: HTTP_PROXY=' <<<"$output"
 }
 
 @test "the command reads what sse-pipe got on stdin" {
