@@ -3,15 +3,15 @@
 
 VERSION = 0.1.0
 
-# What each program is made of beside its own .c: modules of lib/.
+# What each program is made of beside its own .c: modules of lib/, which two
+# programs or more share, and of lib/NAME/, which are sse-NAME's alone.
+own = $(patsubst lib/%.c,%,$(wildcard lib/$(1)/*.c))
 core = stream help origin cgi loop frame util
 sse-counter = $(core)
-sse-pipe = $(core) record child guard kin json pipe/columns pipe/input
+sse-pipe = $(core) record child guard kin json $(call own,pipe)
 sse-cat = $(core) decode json
-sse-tail = $(core) record follow watch rotation rotated back mark file \
-	window
-sse-share = $(core) child decode guard kin record $(addprefix share/,channel \
-	cut environment handover response ring sockdir viewers)
+sse-tail = $(core) record $(call own,tail)
+sse-share = $(core) child decode guard kin record $(call own,share)
 
 PROGRAMS = sse-counter sse-pipe
 PROGRAMS += sse-cat
@@ -23,8 +23,8 @@ has = $(shell $(CC) $(CPPFLAGS) -E -include $(1) -x c /dev/null \
 	>/dev/null 2>&1 && echo yes)
 HIREDIS := $(call has,hiredis/hiredis.h)
 OPENSSL := $(call has,openssl/ssl.h)
-sse-redis = $(core) json $(addprefix redis/,feed redis conn \
-	reply entry history url resolve $(if $(OPENSSL),tls))
+sse-redis = $(core) json $(filter-out $(NO_TLS),$(call own,redis))
+NO_TLS = $(if $(OPENSSL),,redis/tls)
 build/lib/redis/%.o: override CPPFLAGS += $(if $(OPENSSL),,-DNO_TLS)
 PROGRAMS += $(if $(HIREDIS),sse-redis)
 LEFT_OUT = $(if $(HIREDIS),$(if $(OPENSSL),,no-tls),no-redis)
@@ -38,7 +38,7 @@ fuzz-redis-libs = -lhiredis
 fuzz-url = redis/url util
 fuzz-record = record json frame util
 fuzz-request = frame util
-fuzz-tail_id = mark
+fuzz-cursor = tail/cursor
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local

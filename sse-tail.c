@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/follow.h"
 #include "lib/stream.h"
+#include "lib/tail/follow.h"
+#include "lib/tail/notify.h"
 #include "lib/util.h"
-#include "lib/watch.h"
 
 #define LINES_DEFAULT 10
 #define EVENT_MAX_DEFAULT 60000 /* many clients hold 64 KiB a line */
@@ -19,9 +19,9 @@
 struct tail {
 	struct stream stream;
 	struct follow follow;
-	struct watch watch;
-	struct mark_text id; /* of the last event */
-	bool placed;         /* the viewer has an id */
+	struct notify notify;
+	struct cursor_text id; /* of the last event */
+	bool placed;           /* the viewer has an id */
 	const char *path;
 	uint64_t lines; /* back from the end */
 	size_t event_max;
@@ -99,12 +99,12 @@ static void
 start(struct tail *tail)
 {
 	const char *id = tail->stream.request.last_event_id;
-	struct mark mark, *known = NULL;
+	struct cursor cursor, *known = NULL;
 
 	const char *why;
 
-	if (mark_parse(&mark, id) == 0)
-		known = &mark; /* else it is a new viewer */
+	if (cursor_parse(&cursor, id) == 0)
+		known = &cursor; /* else it is a new viewer */
 	tail->placed = known != NULL;
 	if (follow_init(&tail->follow, tail->path, tail->event_max, tail->lines,
 		known) == 0)
@@ -126,12 +126,12 @@ bytes_of(const char *text)
 static void
 send_lines(struct tail *tail)
 {
-	struct mark_text *id = &tail->id;
+	struct cursor_text *id = &tail->id;
 	struct event event = {.event = bytes_of(tail->stream.event)};
 	struct follow_line line;
 
 	while (follow_line(&tail->follow, &line)) {
-		event.id.n = mark_text(id, &line.mark);
+		event.id.n = cursor_text(id, &line.cursor);
 		event.id.at = id->at;
 		event.data = line.bytes;
 		frame_line(&tail->stream.frame, &event);
@@ -158,13 +158,13 @@ send_gap(struct tail *tail)
 static void
 send_start(struct tail *tail)
 {
-	struct mark mark;
+	struct cursor cursor;
 	struct bytes id = {.at = tail->id.at};
 
 	tail->placed = true;
-	if (!follow_place(&tail->follow, &mark))
+	if (!follow_place(&tail->follow, &cursor))
 		return;
-	id.n = mark_text(&tail->id, &mark);
+	id.n = cursor_text(&tail->id, &cursor);
 	stream_send_start(&tail->stream, id);
 }
 
@@ -185,8 +185,8 @@ step(struct tail *tail)
 	if (!tail->placed)
 		send_start(tail);
 	/* whatever inotify tells: some file systems do not tell it */
-	if (!watch_files(
-		&tail->watch, follow->fd, follow->next, follow->opened))
+	if (!notify_files(
+		&tail->notify, follow->fd, follow->next, follow->opened))
 		*tick_ns = util_now_ns() +
 			   (follow->doubt ? FOLLOW_AGAIN_MS * INT64_C(1000000)
 					  : tail->look_ns);
@@ -202,7 +202,7 @@ turn(struct tail *tail)
 {
 	switch (stream_wait(&tail->stream)) {
 	case LOOP_INPUT:
-		if (!watch_read(&tail->watch))
+		if (!notify_read(&tail->notify))
 			return 1;
 		break;
 	case LOOP_TICK: break;
@@ -234,9 +234,9 @@ main(int argc, char *argv[])
 		return stream_close(stream);
 
 	/* Loop: the first look is now. */
-	watch_init(&tail.watch, tail.path, tail.stat_only);
-	if (tail.watch.fd != -1 &&
-	    loop_watch(&stream->loop, tail.watch.fd, POLLIN) == -1)
+	notify_init(&tail.notify, tail.path, tail.stat_only);
+	if (tail.notify.fd != -1 &&
+	    loop_watch(&stream->loop, tail.notify.fd, POLLIN) == -1)
 		more = -1;
 	stream->loop.tick_ns = 0;
 	while (more == 1)
@@ -249,6 +249,6 @@ main(int argc, char *argv[])
 	}
 	status = stream_close(stream);
 	follow_free(&tail.follow);
-	watch_free(&tail.watch);
+	notify_free(&tail.notify);
 	return status;
 }

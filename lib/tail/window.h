@@ -11,21 +11,21 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "mark.h"
+#include "cursor.h"
 
 /* All fields are the window's own. */
 struct window {
-	size_t heads;         /* bytes of head */
-	char head[MARK_HEAD]; /* the file's first bytes */
-	uint64_t head_hash;   /* of all of head, once it is full */
-	size_t tails;         /* bytes of tail */
-	char tail[MARK_TAIL]; /* those before the place */
+	size_t heads;           /* bytes of head */
+	char head[CURSOR_HEAD]; /* the file's first bytes */
+	uint64_t head_hash;     /* of all of head, once it is full */
+	size_t tails;           /* bytes of tail */
+	char tail[CURSOR_TAIL]; /* those before the place */
 	size_t behinds;
-	char behind[MARK_TAIL]; /* those before what the splitter has */
+	char behind[CURSOR_TAIL]; /* those before what the splitter has */
 };
 
 /*
- * The file is read from offset on. Returns 0, or -1 with errno of mark_read.
+ * The file is read from offset on. Returns 0, or -1 with errno of cursor_read.
  */
 int window_load(struct window *window, int fd, uint64_t offset);
 
@@ -50,7 +50,7 @@ void window_got(struct window *window, const char *bytes, size_t n);
 void window_gave(struct window *window, const char *bytes, size_t n);
 
 /*
- * mark_check of the place at offset, of which the splitter has the last n
+ * cursor_check of the place at offset, of which the splitter has the last n
  * bytes: they end at end.
  */
 uint64_t window_check(

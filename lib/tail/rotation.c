@@ -1,7 +1,7 @@
 /*
- * rotation: finds the file of a mark, and the one that comes next: no copy, and
- * none that is missing. What is read of them, and how long to wait for a rename
- * half done, is up to others.
+ * rotation: finds the file of a cursor, and the one that comes next: no copy,
+ * and none that is missing. What is read of them, and how long to wait for a
+ * rename half done, is up to others.
  */
 #include "rotation.h"
 
@@ -16,23 +16,23 @@
 
 #define SAME_START 65536 /* bytes that tell a copy */
 
-/* Opens name if it is the file of mark, unchanged: as rotation_find. */
+/* Opens name if it is the file of cursor, unchanged: as rotation_find. */
 static int
-open_marked(int dir, const char *name, const struct mark *mark)
+open_marked(int dir, const char *name, const struct cursor *cursor)
 {
 	struct file file;
 	int fd;
 
 	if (file_at(dir, name, &file) == -1 || !file.regular ||
-	    file.id != mark->file) {
+	    file.id != cursor->file) {
 		errno = ENOENT;
 		return -1;
 	}
 	fd = file_open(dir, name);
 	if (fd == -1)
 		return -1;
-	if (file_of(fd, &file) == 0 && file.id == mark->file &&
-	    mark_holds(mark, fd))
+	if (file_of(fd, &file) == 0 && file.id == cursor->file &&
+	    cursor_holds(cursor, fd))
 		return fd;
 	(void)close(fd); /* nothing was written */
 	errno = EBADMSG;
@@ -40,7 +40,7 @@ open_marked(int dir, const char *name, const struct mark *mark)
 }
 
 static int
-find_in(const char *path, const struct mark *mark)
+find_in(const char *path, const struct cursor *cursor)
 {
 	char copy[PATH_MAX];
 	const char *name;
@@ -58,7 +58,7 @@ find_in(const char *path, const struct mark *mark)
 		return -1;
 	}
 	while (fd == -1 && (entry = readdir(list)) != NULL) {
-		fd = open_marked(dir, entry->d_name, mark);
+		fd = open_marked(dir, entry->d_name, cursor);
 		if (fd == -1 && errno != ENOENT)
 			error = errno;
 	}
@@ -94,8 +94,8 @@ begins_as(const struct rotated_list *list, const struct rotated *old, int fd)
 		n = (size_t)old->file.size;
 	same = opened != -1 && file_of(fd, &file) == 0 &&
 	       file.size >= old->file.size &&
-	       mark_read(opened, ours, n, 0) == 0 &&
-	       mark_read(fd, its, n, 0) == 0 && memcmp(ours, its, n) == 0 &&
+	       cursor_read(opened, ours, n, 0) == 0 &&
+	       cursor_read(fd, its, n, 0) == 0 && memcmp(ours, its, n) == 0 &&
 	       (fd == list->current || !is_monotonous(ours, n));
 	if (opened != -1)
 		(void)close(opened);
@@ -263,15 +263,15 @@ rotation_last(const char *path)
 }
 
 /*
- * The log, if it is a longer copy of mark's file, which is gone. Returns as
- * rotation_find. If a rotated file is the same up to the mark, all logs begin
- * like that, or the mark's file was copied and truncated: it is no copy then.
+ * The log, if it is a longer copy of cursor's file, which is gone. Returns as
+ * rotation_find. If a rotated file is the same up to the cursor, all logs begin
+ * like that, or the cursor's file was copied and truncated: it is no copy then.
  */
 static int
-find_copy(const char *path, const struct mark *mark)
+find_copy(const char *path, const struct cursor *cursor)
 {
 	struct rotated_list list;
-	int fd = mark->offset > 0 ? file_open(AT_FDCWD, path) : -1, other;
+	int fd = cursor->offset > 0 ? file_open(AT_FDCWD, path) : -1, other;
 	bool same;
 
 	if (fd == -1) {
@@ -279,10 +279,10 @@ find_copy(const char *path, const struct mark *mark)
 		return -1;
 	}
 	list = (struct rotated_list){.dir = -1, .current = -1};
-	same = mark_holds(mark, fd) && rotated_list(&list, path) == 0;
+	same = cursor_holds(cursor, fd) && rotated_list(&list, path) == 0;
 	for (size_t i = 0; same && i < list.n; i++) {
 		other = rotated_open(&list, list.old + i);
-		same = other == -1 || !mark_holds(mark, other);
+		same = other == -1 || !cursor_holds(cursor, other);
 		file_close(&other);
 	}
 	rotated_free(&list);
@@ -293,7 +293,7 @@ find_copy(const char *path, const struct mark *mark)
 }
 
 int
-rotation_find(const char *path, const struct mark *mark)
+rotation_find(const char *path, const struct cursor *cursor)
 {
 	char target[PATH_MAX];
 	const char *real;
@@ -304,10 +304,10 @@ rotation_find(const char *path, const struct mark *mark)
 		return -1;
 	}
 	real = rotated_resolve(path, target);
-	fd = find_in(path, mark);
+	fd = find_in(path, cursor);
 	if (fd == -1 && errno == ENOENT && real != path)
-		fd = find_in(real, mark);
+		fd = find_in(real, cursor);
 	if (fd == -1 && errno == ENOENT)
-		fd = find_copy(path, mark);
+		fd = find_copy(path, cursor);
 	return fd;
 }

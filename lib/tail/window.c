@@ -9,15 +9,15 @@
 #include <string.h>
 #include <sys/uio.h>
 
-/* Keeps the last bytes, MARK_TAIL of them, of tail and of what follows it. */
+/* Keeps the last bytes, CURSOR_TAIL of them, of tail and of what follows it. */
 static void
-keep_tail(char tail[MARK_TAIL], size_t *n, const char *bytes, size_t more)
+keep_tail(char tail[CURSOR_TAIL], size_t *n, const char *bytes, size_t more)
 {
-	size_t stay = MARK_TAIL;
+	size_t stay = CURSOR_TAIL;
 
-	if (more >= MARK_TAIL) {
-		memcpy(tail, bytes + more - MARK_TAIL, MARK_TAIL);
-		*n = MARK_TAIL;
+	if (more >= CURSOR_TAIL) {
+		memcpy(tail, bytes + more - CURSOR_TAIL, CURSOR_TAIL);
+		*n = CURSOR_TAIL;
 		return;
 	}
 	stay -= more;
@@ -32,20 +32,20 @@ keep_tail(char tail[MARK_TAIL], size_t *n, const char *bytes, size_t more)
 static void
 keep_head(struct window *window, const char *bytes, size_t n)
 {
-	if (n > MARK_HEAD - window->heads)
-		n = MARK_HEAD - window->heads;
+	if (n > CURSOR_HEAD - window->heads)
+		n = CURSOR_HEAD - window->heads;
 	if (n == 0)
 		return;
 	memcpy(window->head + window->heads, bytes, n);
 	window->heads += n;
-	if (window->heads == MARK_HEAD)
-		window->head_hash = mark_hash(0, window->head, MARK_HEAD);
+	if (window->heads == CURSOR_HEAD)
+		window->head_hash = cursor_hash(0, window->head, CURSOR_HEAD);
 }
 
 int
 window_load(struct window *window, int fd, uint64_t offset)
 {
-	char head[MARK_HEAD];
+	char head[CURSOR_HEAD];
 	size_t heads = sizeof(head);
 
 	if (offset < heads)
@@ -54,8 +54,8 @@ window_load(struct window *window, int fd, uint64_t offset)
 	window->tails = sizeof(window->tail);
 	if (offset < window->tails)
 		window->tails = (size_t)offset;
-	if (mark_read(fd, head, heads, 0) == -1 ||
-	    mark_read(
+	if (cursor_read(fd, head, heads, 0) == -1 ||
+	    cursor_read(
 		fd, window->tail, window->tails, offset - window->tails) == -1)
 		return -1;
 	keep_head(window, head, heads);
@@ -74,7 +74,7 @@ ssize_t
 window_read(
     const struct window *window, int fd, uint64_t offset, char *to, size_t n)
 {
-	char tail[MARK_TAIL];
+	char tail[CURSOR_TAIL];
 	struct iovec parts[] = {{tail, window->tails}, {to, n}};
 	ssize_t got = preadv(fd, parts, 2, (off_t)(offset - window->tails));
 
@@ -90,9 +90,9 @@ window_read(
 bool
 window_begins(const struct window *window, int fd)
 {
-	char head[MARK_HEAD];
+	char head[CURSOR_HEAD];
 
-	return mark_read(fd, head, window->heads, 0) == 0 &&
+	return cursor_read(fd, head, window->heads, 0) == 0 &&
 	       memcmp(head, window->head, window->heads) == 0;
 }
 
@@ -113,15 +113,15 @@ uint64_t
 window_check(
     const struct window *window, uint64_t offset, const char *end, size_t n)
 {
-	char tail[MARK_TAIL];
+	char tail[CURSOR_TAIL];
 	size_t tails = window->behinds;
 	uint64_t hash = window->head_hash;
 
-	if (offset < MARK_HEAD)
-		hash = mark_hash(0, window->head, (size_t)offset);
-	if (n >= MARK_TAIL)
-		return mark_check(hash, end - MARK_TAIL, MARK_TAIL);
+	if (offset < CURSOR_HEAD)
+		hash = cursor_hash(0, window->head, (size_t)offset);
+	if (n >= CURSOR_TAIL)
+		return cursor_check(hash, end - CURSOR_TAIL, CURSOR_TAIL);
 	memcpy(tail, window->behind, tails);
 	keep_tail(tail, &tails, end - n, n);
-	return mark_check(hash, tail, tails);
+	return cursor_check(hash, tail, tails);
 }

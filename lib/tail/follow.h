@@ -1,6 +1,6 @@
 /*
  * follow: the lines of a file that grows, is truncated, renamed, replaced or
- * not there yet, by its name. Knows files and marks; nothing of events, of
+ * not there yet, by its name. Knows files and cursors; nothing of events, of
  * times between two looks, nor of what tells that there is something to see.
  */
 #ifndef FOLLOW_H
@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../record.h"
+#include "cursor.h"
 #include "file.h"
-#include "mark.h"
-#include "record.h"
 #include "window.h"
 
 #define FOLLOW_ALL UINT64_MAX /* lines */
@@ -41,9 +41,9 @@ struct follow {
 	/* the rest is the follower's own */
 	const char *path;
 	size_t line_max;
-	bool marked;      /* mark is to be found yet; file 0: none was there */
-	struct mark mark; /* of the last line */
-	struct file file; /* that is open as fd */
+	bool marked; /* cursor is to be found yet; file 0: none was there */
+	struct cursor cursor;  /* of the last line */
+	struct file file;      /* that is open as fd */
 	struct file_home home; /* of fd, when it had the name */
 	uint64_t hole;         /* up to where the file began with NULs */
 	int after;        /* of the file that comes when fd is at its end */
@@ -60,19 +60,19 @@ struct follow {
 
 /* One line, or a piece of one that is longer than line_max. */
 struct follow_line {
-	struct bytes bytes; /* without its end; until the next follow_read */
-	struct mark mark;   /* of the place after it */
+	struct bytes bytes;   /* without its end; until the next follow_read */
+	struct cursor cursor; /* of the place after it */
 };
 
 /*
  * Starts to follow path, which the caller keeps: lines back from its end, or
- * from its start if there is no such file yet. With a mark, the place after
+ * from its start if there is no such file yet. With a cursor, the place after
  * that is searched for instead, by follow_read. Returns 0, or -1 with errno
  * of file_open where there is something at path that cannot be followed, or
  * not now. NULs at the start of a file are a hole, and skipped.
  */
 int follow_init(struct follow *follow, const char *path, size_t line_max,
-    uint64_t lines, const struct mark *mark);
+    uint64_t lines, const struct cursor *cursor);
 
 /* Closes and frees what the follower has. */
 void follow_free(struct follow *follow);
@@ -89,7 +89,7 @@ enum follow_result follow_read(struct follow *follow);
  * it is after the last one that there was, or before all that come. False
  * where it is not known.
  */
-bool follow_place(const struct follow *follow, struct mark *mark);
+bool follow_place(const struct follow *follow, struct cursor *cursor);
 
 /* Takes the next line out of what was read; false where there is none. */
 bool follow_line(struct follow *follow, struct follow_line *line);

@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "back.h"
+#include "../util.h"
+#include "lastlines.h"
 #include "rotation.h"
-#include "util.h"
 
 /* Bytes of one read: with ids and framing mostly one write (frame.h). */
 #define READ_MAX 28672
@@ -46,7 +46,7 @@ adopt(struct follow *follow, int fd, uint64_t offset)
 		return -1;
 	if (!same)
 		follow->seen[follow->seen_n++ % FOLLOW_SEEN] = follow->file.id;
-	follow->mark.file = follow->file.id;
+	follow->cursor.file = follow->file.id;
 	if (window_ends_with(&follow->window, '\r'))
 		record_after_cr(&follow->splitter);
 	return 0;
@@ -87,7 +87,7 @@ start_back(struct follow *follow, int fd, uint64_t lines)
 	if (lines != FOLLOW_ALL) {
 		if (file_of(fd, &follow->file) == -1)
 			return -1;
-		if (back_lines(fd, (uint64_t)follow->file.size, lines,
+		if (lastlines_find(fd, (uint64_t)follow->file.size, lines,
 			follow->line_max, &offset) == -1)
 			offset = 0; /* truncated just now */
 	}
@@ -117,7 +117,7 @@ start_absent(struct follow *follow)
 
 int
 follow_init(struct follow *follow, const char *path, size_t line_max,
-    uint64_t lines, const struct mark *mark)
+    uint64_t lines, const struct cursor *cursor)
 {
 	int fd = file_open(AT_FDCWD, path);
 
@@ -129,8 +129,8 @@ follow_init(struct follow *follow, const char *path, size_t line_max,
 	    .after = -1};
 	if (fd == -1 && errno != ENOENT)
 		return -1;
-	if (mark != NULL) {
-		follow->mark = *mark;
+	if (cursor != NULL) {
+		follow->cursor = *cursor;
 		follow->marked = true;
 		file_close(&fd);
 	} else if (fd == -1) {
@@ -178,7 +178,7 @@ lost_by(enum rotation_next result)
 					   : "rotated";
 }
 
-/* There was no file at the mark: what has come since? fd as in resume. */
+/* There was no file at the cursor: what has come since? fd as in resume. */
 static enum follow_result
 resume_first(struct follow *follow, int fd)
 {
@@ -208,16 +208,16 @@ resume(struct follow *follow, int fd)
 	struct file file;
 	int found, error;
 
-	if (follow->mark.file == 0)
+	if (follow->cursor.file == 0)
 		return resume_first(follow, fd);
 	if (fd != -1 && file_of(fd, &file) == 0 &&
-	    file.id == follow->mark.file) {
-		if (mark_holds(&follow->mark, fd))
-			return read_from(follow, fd, follow->mark.offset);
+	    file.id == follow->cursor.file) {
+		if (cursor_holds(&follow->cursor, fd))
+			return read_from(follow, fd, follow->cursor.offset);
 		file_close(&fd);
 		return give_up(follow, "truncated");
 	}
-	found = rotation_find(follow->path, &follow->mark);
+	found = rotation_find(follow->path, &follow->cursor);
 	error = errno;
 	if (found == -1 && (fd == -1 || in_doubt(follow))) {
 		/* without a current file there is nothing to begin with */
@@ -230,7 +230,7 @@ resume(struct follow *follow, int fd)
 		return give_up(follow, error == ENOENT    ? "rotated"
 				       : error == EBADMSG ? "truncated"
 							  : "unknown");
-	return read_from(follow, found, follow->mark.offset);
+	return read_from(follow, found, follow->cursor.offset);
 }
 
 /* There is no file that is read: begins with the one that has the name. */
@@ -368,7 +368,7 @@ choose_next(struct follow *follow)
 	if (file_of(follow->fd, &file) == 0 &&
 	    (file.deleted || result == ROTATION_STRANGE) &&
 	    follow->position > 0 &&
-	    mark_same(follow->fd, after, follow->position))
+	    cursor_same(follow->fd, after, follow->position))
 		return go_on(follow, after);
 	if (result == ROTATION_BETWEEN)
 		return choose_between(follow, after);
@@ -452,14 +452,14 @@ check(const struct follow *follow, uint64_t offset)
 }
 
 bool
-follow_place(const struct follow *follow, struct mark *mark)
+follow_place(const struct follow *follow, struct cursor *cursor)
 {
-	*mark = (struct mark){.check = MARK_NONE};
+	*cursor = (struct cursor){.check = CURSOR_NONE};
 	if (follow->fd == -1)
-		return follow->marked && follow->mark.file == 0;
-	mark->file = follow->file.id;
-	mark->offset = place(follow);
-	mark->check = check(follow, mark->offset);
+		return follow->marked && follow->cursor.file == 0;
+	cursor->file = follow->file.id;
+	cursor->offset = place(follow);
+	cursor->check = check(follow, cursor->offset);
 	return true;
 }
 
@@ -493,8 +493,8 @@ follow_line(struct follow *follow, struct follow_line *line)
 			return false;
 		line->bytes = record.bytes;
 	}
-	follow->mark.offset = place(follow);
-	follow->mark.check = check(follow, follow->mark.offset);
-	line->mark = follow->mark;
+	follow->cursor.offset = place(follow);
+	follow->cursor.check = check(follow, follow->cursor.offset);
+	line->cursor = follow->cursor;
 	return true;
 }

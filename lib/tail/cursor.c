@@ -1,8 +1,8 @@
 /*
- * mark: writes and reads marks as text, and compares bytes of files with them.
- * Where such a file is to be found is rotation's to say.
+ * cursor: writes and reads cursors as text, and compares bytes of files with
+ * them. Where such a file is to be found is rotation's to say.
  */
-#include "mark.h"
+#include "cursor.h"
 
 #include <errno.h>
 #include <string.h>
@@ -85,31 +85,31 @@ get_number(const char *text, char end, uint64_t *number)
 }
 
 size_t
-mark_text(struct mark_text *text, const struct mark *mark)
+cursor_text(struct cursor_text *text, const struct cursor *cursor)
 {
 	size_t n = text->file_n;
 
-	if (n == 0 || text->file != mark->file) {
-		n = put_number(text->at, mark->file);
+	if (n == 0 || text->file != cursor->file) {
+		n = put_number(text->at, cursor->file);
 		text->at[n++] = '.';
-		text->file = mark->file;
+		text->file = cursor->file;
 		text->file_n = n;
 	}
-	n += put_number(text->at + n, mark->offset);
+	n += put_number(text->at + n, cursor->offset);
 	text->at[n++] = '.';
-	put_eight(text->at + n, mark->check);
+	put_eight(text->at + n, cursor->check);
 	return n + 8;
 }
 
 int
-mark_parse(struct mark *mark, const char *text)
+cursor_parse(struct cursor *cursor, const char *text)
 {
-	text = get_number(text, '.', &mark->file);
+	text = get_number(text, '.', &cursor->file);
 	if (text != NULL)
-		text = get_number(text, '.', &mark->offset);
-	if (text != NULL && mark->offset <= INT64_MAX &&
+		text = get_number(text, '.', &cursor->offset);
+	if (text != NULL && cursor->offset <= INT64_MAX &&
 	    strspn(text, digits) == 8 && text[8] == '\0') {
-		mark->check = get_digits(text, 8);
+		cursor->check = get_digits(text, 8);
 		return 0;
 	}
 	errno = EINVAL;
@@ -124,7 +124,7 @@ mix(uint64_t hash, uint64_t eight)
 }
 
 uint64_t
-mark_hash(uint64_t seed, const char *bytes, size_t n)
+cursor_hash(uint64_t seed, const char *bytes, size_t n)
 {
 	uint64_t hash = mix(seed, n), eight;
 
@@ -141,13 +141,13 @@ mark_hash(uint64_t seed, const char *bytes, size_t n)
 }
 
 uint64_t
-mark_check(uint64_t head_hash, const char *tail, size_t n)
+cursor_check(uint64_t head_hash, const char *tail, size_t n)
 {
-	return mark_hash(head_hash, tail, n) >> 24;
+	return cursor_hash(head_hash, tail, n) >> 24;
 }
 
 int
-mark_read(int fd, char *to, size_t n, uint64_t offset)
+cursor_read(int fd, char *to, size_t n, uint64_t offset)
 {
 	while (n > 0) {
 		ssize_t got = pread(fd, to, n, (off_t)offset);
@@ -166,15 +166,15 @@ mark_read(int fd, char *to, size_t n, uint64_t offset)
 }
 
 bool
-mark_same(int fd, int other, uint64_t size)
+cursor_same(int fd, int other, uint64_t size)
 {
 	static char ours[BLOCK], its[BLOCK];
 	size_t n;
 
 	for (uint64_t at = 0; at < size; at += n) {
 		n = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
-		if (mark_read(fd, ours, n, at) == -1 ||
-		    mark_read(other, its, n, at) == -1 ||
+		if (cursor_read(fd, ours, n, at) == -1 ||
+		    cursor_read(other, its, n, at) == -1 ||
 		    memcmp(ours, its, n) != 0)
 			return false;
 	}
@@ -182,17 +182,17 @@ mark_same(int fd, int other, uint64_t size)
 }
 
 bool
-mark_holds(const struct mark *mark, int fd)
+cursor_holds(const struct cursor *cursor, int fd)
 {
-	char head[MARK_HEAD], tail[MARK_TAIL];
+	char head[CURSOR_HEAD], tail[CURSOR_TAIL];
 	size_t heads = sizeof(head), tails = sizeof(tail);
 
-	if (mark->offset < heads)
-		heads = (size_t)mark->offset;
-	if (mark->offset < tails)
-		tails = (size_t)mark->offset;
-	return mark_read(fd, head, heads, 0) == 0 &&
-	       mark_read(fd, tail, tails, mark->offset - tails) == 0 &&
-	       mark_check(mark_hash(0, head, heads), tail, tails) ==
-		   mark->check;
+	if (cursor->offset < heads)
+		heads = (size_t)cursor->offset;
+	if (cursor->offset < tails)
+		tails = (size_t)cursor->offset;
+	return cursor_read(fd, head, heads, 0) == 0 &&
+	       cursor_read(fd, tail, tails, cursor->offset - tails) == 0 &&
+	       cursor_check(cursor_hash(0, head, heads), tail, tails) ==
+		   cursor->check;
 }

@@ -1,6 +1,6 @@
 /*
  * rotation: the rotated files of a log, in its own directory: the file of a
- * mark, by what it is and not by its name, and which file came after another
+ * cursor, by what it is and not by its name, and which file came after another
  * as the log. Names say which files are the log's, times say in which order;
  * where they do not tell, it says so. Nothing here blocks but the file system.
  */
@@ -11,16 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mark.h"
+#include "cursor.h"
 
 /*
- * Finds the file of mark in the directory of path, or where path is a
+ * Finds the file of cursor in the directory of path, or where path is a
  * symbolic link, in that of its target too; under any name. If it is gone: the
  * log, if it is a longer copy of it. Returns it open, the
  * caller's; or -1 with errno: ENOENT where it is not there, EBADMSG where it
- * is, but has changed before the mark; or of the directory.
+ * is, but has changed before the cursor; or of the directory.
  */
-int rotation_find(const char *path, const struct mark *mark);
+int rotation_find(const char *path, const struct cursor *cursor);
 
 /* Ids of files that were read already and do not come next. */
 struct rotation_seen {

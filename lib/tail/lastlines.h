@@ -1,9 +1,9 @@
 /*
- * back: where the last lines of a file begin, found from its end, so that
+ * lastlines: where the last lines of a file begin, found from its end, so that
  * the size of the file does not matter.
  */
-#ifndef BACK_H
-#define BACK_H
+#ifndef LASTLINES_H
+#define LASTLINES_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@
  * would begin with a hole of the file). Returns 0, or -1
  * with errno: ENODATA where the file has less than size bytes.
  */
-int back_lines(
+int lastlines_find(
     int fd, uint64_t size, uint64_t lines, size_t line_max, uint64_t *offset);
 
 #endif

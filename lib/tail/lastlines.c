@@ -1,13 +1,13 @@
 /*
- * back: see back.h.
+ * lastlines: see lastlines.h.
  */
 #define _GNU_SOURCE /* SEEK_DATA */
-#include "back.h"
+#include "lastlines.h"
 
 #include <stdbool.h>
 #include <unistd.h>
 
-#include "mark.h"
+#include "cursor.h"
 
 #define BLOCK 32768
 
@@ -46,7 +46,7 @@ skip_part(int fd, uint64_t line_end, uint64_t *offset)
 		*offset = (uint64_t)data;
 #endif
 	for (int i = 0; i < 3; i++) {
-		if (mark_read(fd, &byte, 1, *offset) == -1)
+		if (cursor_read(fd, &byte, 1, *offset) == -1)
 			return -1;
 		if (((unsigned char)byte & 0xc0) != 0x80)
 			break;
@@ -56,7 +56,7 @@ skip_part(int fd, uint64_t line_end, uint64_t *offset)
 }
 
 int
-back_lines(
+lastlines_find(
     int fd, uint64_t size, uint64_t lines, size_t line_max, uint64_t *offset)
 {
 	struct search search = {.lines = lines, .line_end = size};
@@ -67,7 +67,7 @@ back_lines(
 	while (start > 0) {
 		n = start < sizeof(block) ? (size_t)start : sizeof(block);
 		start -= n;
-		if (mark_read(fd, block, n, start) == -1)
+		if (cursor_read(fd, block, n, start) == -1)
 			return -1;
 		while (n-- > 0) {
 			*offset = start + n + 1;
