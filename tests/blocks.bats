@@ -3,15 +3,15 @@
 # EXAMPLES, does what its page says, after "make install" and under Debian's
 # own lighttpd.
 
-load helper
-load blocks
+load lib/helper
+load lib/blocks
 
 setup_file() {
 	mkdir "$BATS_FILE_TMPDIR/blocks" "$BATS_FILE_TMPDIR/checkout"
 	# without what is not the checkout's, but with what was built
 	tar -C "$TOP" -c --exclude=node_modules --exclude=./build/fuzz \
 		--exclude=./.git . | tar -C "$BATS_FILE_TMPDIR/checkout" -xo
-	"$TOP/tests/blocks.py" "$BATS_FILE_TMPDIR/blocks" \
+	"$TOP/tests/tools/blocks.py" "$BATS_FILE_TMPDIR/blocks" \
 		2>"$BATS_FILE_TMPDIR/wrong" || :
 }
 
@@ -23,7 +23,7 @@ setup_file() {
 		kind=${kind##*/}
 		case $kind in
 		lines | live | nginx-main | shell-acl) ;; # parts of others
-		out) refute grep -P '^out\t[^\t]*\t[^\t]*$' "$TOP/tests/blocks.list" ;;
+		out) refute grep -P '^out\t[^\t]*\t[^\t]*$' "$TOP/tests/lib/blocks.list" ;;
 		*) grep -w "run_${kind//-/_}" "$BATS_TEST_FILENAME" ;;
 		esac
 	done

@@ -2,8 +2,8 @@
 # What Chromium, Firefox and WebKit make of the streams, over HTTP/1.1 and
 # over TLS with HTTP/2: see browsers.mjs, and docs/browsers.md for the table.
 
-load helper
-load checks
+load lib/helper
+load lib/checks
 
 # A browser at a time is enough for a small machine.
 setup_file() {
@@ -48,7 +48,7 @@ one_counter() {
 browse() {
 	SCHEME=${2:-http}
 	start_server
-	spawn timeout -k 5 240 node "$TOP/tests/browsers.mjs" "$1" "$URL" \
+	spawn timeout -k 5 240 node "$TOP/tests/tools/browsers.mjs" "$1" "$URL" \
 		>browser.log 2>&1
 	BROWSER=$!
 	told counting

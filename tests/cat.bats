@@ -2,10 +2,10 @@
 # sse-cat and its decoder: every rule of the event stream format (WHATWG HTML,
 # sections 9.2.5 and 9.2.6), whole and byte by byte.
 
-load helper
+load lib/helper
 
 setup_file() {
-	make -s -C "$TOP" build/tests/decode
+	make -s -C "$TOP" build/tests/tools/decode
 }
 
 setup() {
@@ -28,7 +28,7 @@ decodes() {
 		# shellcheck disable=SC2059
 		printf "\\x${n:0:2}\\x${n:2:2}\\x${n:4:2}\\x${n:6:2}"
 		cat stream
-	} | "$TOP/build/tests/decode" >/dev/null
+	} | "$TOP/build/tests/tools/decode" >/dev/null
 }
 
 message() {
@@ -138,7 +138,7 @@ message() {
 
 # bats test_tags=slow
 @test "the decoder answers as the standard and eventsource-parser do" {
-	node "$TOP/tests/decode.mjs" 100000 >log
+	node "$TOP/tests/tools/decode.mjs" 100000 >log
 	grep '^100000 streams, ' log
 }
 

@@ -3,7 +3,7 @@
 # The programs as a web server runs them (RFC 3875): environment in, bytes
 # out, and whatever a server does to a process before it starts it.
 
-load helper
+load lib/helper
 
 header() {
 	printf '%s\r\n' 'Content-Type: text/event-stream' \
@@ -522,10 +522,10 @@ caught() {
 	grep -qax 'data: a��z' "$BATS_TEST_TMPDIR/out"
 	for seed in 1 "$RANDOM"; do
 		echo "seed $seed"
-		"$TOP/tests/utf8.py" "$seed" 2000 sse-pipe
-		"$TOP/tests/utf8.py" "$seed" 2000 sse-pipe -0
-		"$TOP/tests/utf8.py" "$seed" 2000 sse-pipe -c id,event,data
-		"$TOP/tests/utf8.py" "$seed" 2000 \
+		"$TOP/tests/tools/utf8.py" "$seed" 2000 sse-pipe
+		"$TOP/tests/tools/utf8.py" "$seed" 2000 sse-pipe -0
+		"$TOP/tests/tools/utf8.py" "$seed" 2000 sse-pipe -c id,event,data
+		"$TOP/tests/tools/utf8.py" "$seed" 2000 \
 			sse-tail -m 1 -n 2000 FILE
 	done
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # The client libraries that people use on Node: see clients.mjs.
 
-load helper
-load checks
+load lib/helper
+load lib/checks
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -12,7 +12,7 @@ setup() {
 
 # CLIENT of clients.mjs; it meanwhile sees the server killed and restarted.
 client() {
-	spawn timeout -k 5 150 node "$TOP/tests/clients.mjs" "$1" "$URL/" \
+	spawn timeout -k 5 150 node "$TOP/tests/tools/clients.mjs" "$1" "$URL/" \
 		>client.log 2>&1
 	CLIENT=$!
 }

@@ -2,7 +2,7 @@
 # shellcheck disable=SC2016,SC2030,SC2031,SC2154 # bats; run sets stderr
 # sse-pipe with a command: how it runs, how it ends, and that nothing is left.
 
-load helper
+load lib/helper
 
 # The body alone, without its first comment.
 body() (

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # sse-counter: the seed's counter, byte by byte.
 
-load helper
+load lib/helper
 
 # The body alone: what follows the header's empty line.
 body() (

@@ -3,7 +3,7 @@
 # that is well and on servers that are not.
 
 # shellcheck disable=SC2030,SC2031 # each test has its own PORT
-load helper
+load lib/helper
 
 # Nothing but what a user copies: two files and sse-pipe.
 setup() {
@@ -29,7 +29,7 @@ shell() {
 }
 
 page() {
-	timeout -k 5 200 node "$TOP/tests/doctor.mjs" "$1" >said 2>&1 3>&-
+	timeout -k 5 200 node "$TOP/tests/tools/doctor.mjs" "$1" >said 2>&1 3>&-
 	cat said
 }
 

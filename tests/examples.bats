@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # cgi-bin/examples: other engines than Redis, around their own clients.
 
-load helper
+load lib/helper
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
 setup() {

@@ -4,8 +4,8 @@
 # The client's ids are the stream's: no hole, and nothing twice.
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
-load helper
-load redis
+load lib/helper
+load lib/redis
 
 # A primary at port A, a replica at port B, and a Sentinel that knows both.
 start_group() {
@@ -130,7 +130,7 @@ configure_proxy() {
 	start_web two "$two"
 	two_pid=$WEB_PID
 	start_proxy
-	spawn node "$TOP/tests/failover.mjs" \
+	spawn node "$TOP/tests/tools/failover.mjs" \
 		"http://127.0.0.1:$PROXY/cgi-bin/stream" >got 2>client.err
 	eventually viewed "$A"
 	spawn write_on >written 2>&1
@@ -262,7 +262,7 @@ certificate() {
 	redis-cli -p "$A" xadd s 1-0 data one
 	# a Sentinel that is told by hand, through Redis' own protocol
 	printf '%s\n' "$B" >named
-	spawn perl "$TOP/tests/sentinel.pl" "$SENTINEL" named
+	spawn perl "$TOP/tests/tools/sentinel.pl" "$SENTINEL" named
 	eventually listens "$SENTINEL"
 	REDIS_URL=redis+sentinel://127.0.0.1:1,127.0.0.1:$SENTINEL/group \
 		view v -n 1 s

@@ -3,16 +3,16 @@
 # error that is clear or another try.
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
-load helper
-load redis
+load lib/helper
+load lib/redis
 
 # Starts a viewer for each way to be hostile, within 128 MB of addresses: a
 # sanitizer needs more of them than there is memory.
 start_viewers() {
 	port=$(free_port)
-	spawn perl "$TOP/tests/hostile.pl" "$port" >server.log 2>&1
+	spawn perl "$TOP/tests/tools/hostile.pl" "$port" >server.log 2>&1
 	eventually listens "$port"
-	perl "$TOP/tests/hostile.pl" 0 list >names
+	perl "$TOP/tests/tools/hostile.pl" 0 list >names
 	sanitized sse-redis || ulimit -v 131072
 	n=0
 	while read -r name; do
@@ -76,10 +76,10 @@ ends() {
 
 @test "sse-redis goes on where a loading server is ready at last" {
 	port=$(free_port)
-	spawn perl "$TOP/tests/hostile.pl" "$port" >server.log 2>&1
+	spawn perl "$TOP/tests/tools/hostile.pl" "$port" >server.log 2>&1
 	server=$!
 	eventually listens "$port"
-	perl "$TOP/tests/hostile.pl" 0 list >names
+	perl "$TOP/tests/tools/hostile.pl" 0 list >names
 	mode=$(grep -n -x loading names | cut -d : -f 1)
 	REDIS_URL=redis://127.0.0.1:$port/$mode view v s
 	eventually grep -q 'LOADING.*trying again' v.err

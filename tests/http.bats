@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The programs through lighttpd with the project's configuration, and curl.
 
-load helper
+load lib/helper
 
 setup() {
 	make_site
@@ -130,7 +130,7 @@ data: 2
 @test "HTTP/2: eight streams on one connection are live at the same time" {
 	script live sse-counter -i 0.05
 	start_lighttpd
-	timeout 60 node "$BATS_TEST_DIRNAME/h2.mjs" "$URL/cgi-bin/live" 8 20 \
+	timeout 60 node "$TOP/tests/tools/h2.mjs" "$URL/cgi-bin/live" 8 20 \
 		>"$OUT"
 	[ "$(grep -cx '200 text/event-stream' "$OUT")" -eq 8 ]
 	eventually no_program

@@ -3,7 +3,7 @@
 # real logrotate rotates it, and a viewer whose connection breaks time and
 # again watches it over HTTP.
 
-load helper
+load lib/helper
 
 # logrotate with the mode that $1 names; it wants nobody else to write to its
 # configuration or to the log's folder.
@@ -32,7 +32,7 @@ watch() {
 	EOF
 	start_lighttpd
 	configure "$1"
-	python3 "$TOP/tests/logrotate.py" 127.0.0.1 "$PORT" "$1" \
+	python3 "$TOP/tests/tools/logrotate.py" 127.0.0.1 "$PORT" "$1" \
 		logrotate -s "$BATS_TEST_TMPDIR/state" rotate.conf
 	[ -e "$SSE_RUN/access.log.1" ]
 }

@@ -2,7 +2,7 @@
 # The Makefile, on a copy of the tree: what it honours, tracks, installs and
 # takes away.
 
-load helper
+load lib/helper
 
 setup() {
 	local path
@@ -134,7 +134,7 @@ programs() {
 @test "make clean leaves what was there before" {
 	find . ! -name . | sort >../before
 	quick
-	quick build/tests/decode
+	quick build/tests/tools/decode
 	[ "$(find . | wc -l)" -gt "$(wc -l <../before)" ]
 	quick clean
 	find . ! -name . | sort | diff ../before -

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Options: what is wrong is said in one line, before anything is streamed.
 
-load helper
+load lib/helper
 
 # Runs a command that must fail for its usage: status 2, nothing on stdout,
 # one line on stderr that begins with the program's name and has no controls.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The demo page in headless Chromium, through lighttpd: see page.mjs.
 
-load helper
+load lib/helper
 
 # A browser at a time is enough for a small machine.
 setup_file() {
@@ -15,7 +15,7 @@ setup() {
 
 # The scenario of page.mjs; it works in the test's folder.
 page() {
-	timeout -k 5 150 node "$TOP/tests/page.mjs" "$1" "$URL/" 3>&-
+	timeout -k 5 150 node "$TOP/tests/tools/page.mjs" "$1" "$URL/" 3>&-
 }
 
 # The same in the background, for tests that meanwhile do things: page_ends

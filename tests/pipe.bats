@@ -3,7 +3,7 @@
 # sse-pipe with stdin as its source: records, columns, pieces, and that no
 # byte of input can be anything but data.
 
-load helper
+load lib/helper
 
 # The body alone, without its first comment.
 body() (
@@ -355,7 +355,7 @@ data: x
 }
 
 @test "a client's parser decodes 12,000 random records, and chunks, as they went in" {
-	timeout 120 node "$BATS_TEST_DIRNAME/roundtrip.mjs" \
+	timeout 120 node "$TOP/tests/tools/roundtrip.mjs" \
 		"$PROGRAMS_DIR/sse-pipe" 3000
 }
 

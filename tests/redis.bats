@@ -4,8 +4,8 @@
 # Each test is a shell of its own, and a file is not written where it is read:
 # shellcheck disable=SC2030,SC2031,SC2094
 
-load helper
-load redis
+load lib/helper
+load lib/redis
 
 @test "sse-redis makes an event of each entry, with the entry's own id" {
 	start_redis a

@@ -5,8 +5,8 @@
 
 # bats file_tags=slow
 
-load helper
-load servers
+load lib/helper
+load lib/servers
 
 teardown() {
 	show_failure

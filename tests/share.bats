@@ -3,7 +3,7 @@
 # sse-share: one process for all viewers. Its viewers here are pipes, as a
 # web server has them; the programs that are shared are written in each test.
 
-load helper
+load lib/helper
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -411,7 +411,7 @@ has_viewers() {
 
 # bats test_tags=slow
 @test "200 viewers with 200 ids, the channel killed: one channel, few programs" {
-	timeout 150 python3 "$TOP/tests/share.py" herd 200 "sse-tail -n 0" \
+	timeout 150 python3 "$TOP/tests/tools/share.py" herd 200 "sse-tail -n 0" \
 		2>err 3>&- 7>&-
 	all_over
 }
@@ -865,7 +865,7 @@ stop_readers() {
 	END
 	# what looks for leaks stops for ever where its helper is killed
 	export ASAN_OPTIONS=detect_leaks=0
-	timeout 150 python3 "$TOP/tests/share.py" storm 60 ./counts \
+	timeout 150 python3 "$TOP/tests/tools/share.py" storm 60 ./counts \
 		2>err 3>&- 7>&-
 	all_over
 }
@@ -876,7 +876,7 @@ stop_readers() {
 		#!/bin/sh
 		exec sse-counter -i 0.01
 	END
-	timeout 150 python3 "$TOP/tests/share.py" churn 150 ./counts \
+	timeout 150 python3 "$TOP/tests/tools/share.py" churn 150 ./counts \
 		2>err 3>&- 7>&-
 	all_over
 	[ ! -s err ]
@@ -1021,7 +1021,7 @@ deaf() {
 		#!/bin/sh
 		exec sse-counter -i 0.02
 	END
-	timeout 60 python3 "$TOP/tests/share.py" silent 40 ./counts \
+	timeout 60 python3 "$TOP/tests/tools/share.py" silent 40 ./counts \
 		3>&- 7>&- 2>>err
 	all_over
 }
@@ -1218,7 +1218,7 @@ has_only_three() {
 @test "a channel of 300 viewers takes less than 4 MB" {
 	local i rss
 
-	spawn timeout 150 python3 "$TOP/tests/share.py" crowd 300 ./feeder \
+	spawn timeout 150 python3 "$TOP/tests/tools/share.py" crowd 300 ./feeder \
 		>crowd 2>err 7>&-
 	DEADLINE=90 eventually has 'all there' crowd
 	for i in {1..3000}; do

@@ -2,7 +2,7 @@
 # sse-tail: what its viewers get while a log grows and is rotated, and when
 # they come back. tail-model.py asks the same at random.
 
-load helper
+load lib/helper
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || exit
@@ -304,6 +304,7 @@ finds() {
 	echo one >log
 	view viewer -
 	gets viewer one
+	# shellcheck disable=SC2154 # view sets it by name
 	kill -STOP "$VIEWER_viewer"
 	mv log log.old
 	echo two >log
@@ -731,10 +732,10 @@ tail_ended() {
 
 # bats test_tags=slow
 @test "random logs and viewers agree with the model, with inotify" {
-	python3 "$TOP/tests/tail-model.py" "$PROGRAMS_DIR/sse-tail" inotify 12
+	python3 "$TOP/tests/tools/tail-model.py" "$PROGRAMS_DIR/sse-tail" inotify 12
 }
 
 # bats test_tags=slow
 @test "random logs and viewers agree with the model, without inotify" {
-	python3 "$TOP/tests/tail-model.py" "$PROGRAMS_DIR/sse-tail" stat 12
+	python3 "$TOP/tests/tools/tail-model.py" "$PROGRAMS_DIR/sse-tail" stat 12
 }

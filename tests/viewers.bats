@@ -2,7 +2,7 @@
 # What the load client of tests and benchmarks counts: it must find each kind
 # of fault, or what it measures says nothing.
 
-load helper
+load lib/helper
 
 # A server with one program, which says what stdin says and then waits.
 serve() {

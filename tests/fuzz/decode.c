@@ -5,7 +5,7 @@
  */
 #include <stdint.h>
 
-#include "../decoded.h"
+#include "../tools/decoded.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Takes the code blocks out of README.md, docs/*.md and the EXAMPLES of man/*.
 
-    tests/blocks.py FOLDER
+    tests/tools/blocks.py FOLDER
 
-writes each into FOLDER/KIND/PAGE.N. tests/blocks.list says of which kind a
+writes each into FOLDER/KIND/PAGE.N. tests/lib/blocks.list says of which kind a
 block is, or else it is seen: a script (#!), JavaScript, or commands of a
 shell; of these each ends with NUL, and so does what the page shows after it.
 A block of no kind is an error, and a line of the list that fits no block or
@@ -14,7 +14,7 @@ import re
 import sys
 from pathlib import Path
 
-top = Path(__file__).resolve().parent.parent
+top = Path(__file__).resolve().parent.parent.parent
 
 
 def markdown(text):
@@ -89,7 +89,7 @@ def main():
     """Writes the blocks; returns what is wrong, a line each."""
     wrong, folder = [], Path(sys.argv[1])
     listed = [line.split("\t") for line in
-              (top / "tests/blocks.list").read_text().splitlines()
+              (top / "tests/lib/blocks.list").read_text().splitlines()
               if line and not line.startswith("#")]
     fits = [0] * len(listed)
     pages = [top / "README.md", *top.glob("docs/*.md"), *top.glob("man/*")]
@@ -110,7 +110,7 @@ def main():
                                for command, shown in commands(lines))
             (folder / kind).mkdir(exist_ok=True)
             (folder / kind / f"{page.name}.{n}").write_text(text)
-    wrong += [f"tests/blocks.list: fits {count} blocks: {' '.join(line)}"
+    wrong += [f"tests/lib/blocks.list: fits {count} blocks: {' '.join(line)}"
               for line, count in zip(listed, fits) if count != 1]
     return "\n".join(wrong)
 

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/decode.h"
-#include "../lib/json.h"
+#include "../../lib/decode.h"
+#include "../../lib/json.h"
 
 struct text {
 	char *at;

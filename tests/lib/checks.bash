@@ -8,7 +8,7 @@ make_checks() {
 	cp -R "$TOP"/cgi-bin/. site/cgi-bin/
 	find "$PROGRAMS_DIR" -maxdepth 1 -name 'sse-*' -perm -u+x \
 		-exec cp {} site/ \;
-	cp "$TOP/tests/checks.html" site/www/
+	cp "$TOP/tests/tools/checks.html" site/www/
 	cgi fields <<-END
 		#!/bin/sh
 		exec '$PROGRAMS_DIR/sse-pipe' -0 -c id,event,data <'$PWD/fields'

@@ -1,5 +1,5 @@
 // decode: random streams out of the format's own tokens, through
-// build/tests/decode and sse-cat -j, compared with two other decoders: the
+// build/tests/tools/decode and sse-cat -j, compared with two other decoders: the
 // standard's text, written down below as it reads, and eventsource-parser.
 //
 //     node decode.mjs STREAMS [SEED]
@@ -17,7 +17,7 @@ import { createParser } from 'eventsource-parser'
 
 const count = Number(process.argv[2] ?? 1000)
 const seed = Number(process.argv[3] ?? Date.now() % 1e9)
-const top = new URL('..', import.meta.url).pathname
+const top = new URL('../..', import.meta.url).pathname
 
 // Mulberry32.
 let state = seed
@@ -147,7 +147,7 @@ for (let done = 0; done < count; done += 10000) {
   const streams = []
   for (let i = 0; i < 10000 && done + i < count; i++)
     streams.push(stream())
-  const answers = run(`${top}build/tests/decode`, [], Buffer.concat(
+  const answers = run(`${top}build/tests/tools/decode`, [], Buffer.concat(
     streams.flatMap(bytes => {
       const head = Buffer.alloc(4)
       head.writeUInt32BE(bytes.length)
