@@ -94,8 +94,7 @@ class Log:
             self.life.half = ''
         if self.named is None:
             self.named = Life()
-        if os.getuid() != 0:
-            self.chmod()
+        self.own(self.path)
         self.fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND,
                           0o644)
         if self.life is not self.named:
@@ -110,6 +109,11 @@ class Log:
     def chmod(self):
         if os.path.exists(self.path):
             os.chmod(self.path, 0o644)
+
+    def own(self, path):
+        """logrotate and the writer are root; an ordinary user needs a mode."""
+        if os.getuid() != 0 and os.path.exists(path):
+            os.chmod(path, 0o644)
 
     def text(self):
         self.number += 1
@@ -181,12 +185,14 @@ class Log:
             return
         name = self.name_old()
         self.tick()
+        self.own(self.path)
         shutil.copyfile(self.path, name)
         self.tick()
         self.truncate()
         self.old.append([name, None])
 
     def truncate(self):
+        self.own(self.path)
         os.truncate(self.path, 0)
         writing = self.life is self.named
         self.named.destroyed = True
@@ -235,6 +241,7 @@ class Log:
             if path.endswith('.gz'):
                 continue
             times = os.stat(path)
+            self.own(path)
             with open(path, 'rb') as old, gzip.open(path + '.gz', 'wb') as new:
                 shutil.copyfileobj(old, new)
             os.utime(path + '.gz', ns=(times.st_atime_ns, times.st_mtime_ns))
