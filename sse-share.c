@@ -86,13 +86,11 @@ static const struct program program = {
     .methods = CGI_GET | CGI_HEAD,
 };
 
-/* For channel_run's say, which has no parameter for it. */
-static const struct stream *log_stream;
-
+/* channel_setup's log, with the stream. */
 static void
-say_to_stderr(const char *text)
+log_to_stderr(void *stream, const char *text)
 {
-	stream_warn(log_stream, "%s", text);
+	stream_warn(stream, "%s", text);
 }
 
 /*
@@ -100,12 +98,13 @@ say_to_stderr(const char *text)
  * brings calendar and time zones, a fifth of the static program.
  */
 static void
-say_to_syslog(const char *text)
+log_to_syslog(void *stream, const char *text)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = _PATH_LOG};
 	char line[1024];
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
+	(void)stream;
 	(void)snprintf(line, sizeof(line), "<%d>sse-share[%ju]: %s",
 	    LOG_DAEMON | LOG_WARNING, (uintmax_t)getpid(), text);
 	for (char *c = line; *c != '\0'; c++)
@@ -218,8 +217,8 @@ complete_setup(struct share *share)
 	setup->keep_stderr =
 	    isatty(STDERR_FILENO) ||
 	    (fstat(STDERR_FILENO, &is) == 0 && S_ISREG(is.st_mode));
-	setup->say = setup->keep_stderr ? say_to_stderr : say_to_syslog;
-	log_stream = stream;
+	setup->log = setup->keep_stderr ? log_to_stderr : log_to_syslog;
+	setup->log_to = stream;
 }
 
 /*
@@ -412,7 +411,7 @@ start_channel(struct share *share, struct channel_setup *setup)
 	if (pid == 0) {
 		if (channel_run(setup) == 0)
 			_exit(EXIT_SUCCESS);
-		setup->say(strerror(errno));
+		setup->log(setup->log_to, strerror(errno));
 		_exit(STREAM_FAILURE);
 	}
 	(void)close(setup->socket.fd);

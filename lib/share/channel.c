@@ -126,11 +126,11 @@ struct channel {
 	struct frame frame; /* of a greeting */
 };
 
-static void say(const struct channel *channel, const char *format, ...)
+static void report(const struct channel *channel, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 static void
-say(const struct channel *channel, const char *format, ...)
+report(const struct channel *channel, const char *format, ...)
 {
 	char line[LINE_MAX_ERR + 200];
 	va_list list;
@@ -138,7 +138,7 @@ say(const struct channel *channel, const char *format, ...)
 	va_start(list, format);
 	(void)vsnprintf(line, sizeof(line), format, list);
 	va_end(list);
-	channel->setup->say(line);
+	channel->setup->log(channel->setup->log_to, line);
 }
 
 static int
@@ -522,7 +522,7 @@ end_program(struct channel *channel)
 	switch (channel->state) {
 	case HEADER:
 		if (!channel->scarce)
-			say(channel, "%s: ended without a response header",
+			report(channel, "%s: ended without a response header",
 			    name);
 		respond_all(channel, channel->scarce ? 200 : 500);
 		break;
@@ -534,7 +534,7 @@ end_program(struct channel *channel)
 			viewers_finish(&channel->viewers, 0);
 			return;
 		}
-		say(channel, "%s: ended with status %d", name,
+		report(channel, "%s: ended with status %d", name,
 		    channel->child.status);
 		send_away(channel);
 		break;
@@ -547,7 +547,7 @@ end_program(struct channel *channel)
 static void
 fail(struct channel *channel, const char *why)
 {
-	say(channel, "%s: %s", channel->setup->command[0], why);
+	report(channel, "%s: %s", channel->setup->command[0], why);
 	stop_program(channel);
 	respond_all(channel, 500);
 	send_away(channel);
@@ -613,7 +613,7 @@ put_long(struct channel *channel)
 	static const char gap[] = "event: gap\ndata: too long\n\n";
 
 	if (!channel->said_long)
-		say(channel,
+		report(channel,
 		    "%s: an event is longer than %zu bytes (-b): it is left "
 		    "out",
 		    channel->setup->command[0],
@@ -886,12 +886,12 @@ read_out(struct channel *channel)
 }
 
 static void
-say_lines(struct channel *channel)
+report_lines(struct channel *channel)
 {
 	struct record record;
 
 	while (record_next(&channel->err, &record))
-		say(channel, "%s: %.*s", channel->setup->command[0],
+		report(channel, "%s: %.*s", channel->setup->command[0],
 		    (int)record.bytes.n, record.bytes.at);
 }
 
@@ -904,13 +904,13 @@ read_err(struct channel *channel)
 
 	if (n > 0) {
 		record_filled(&channel->err, (size_t)n);
-		say_lines(channel);
+		report_lines(channel);
 		return;
 	}
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	record_ended(&channel->err);
-	say_lines(channel);
+	report_lines(channel);
 	unwatch(channel, channel->child.err);
 	child_close(&channel->child.err);
 }
@@ -1468,10 +1468,10 @@ start_program(struct channel *channel)
 	if (child_start(child, setup->command,
 		setup->keep_stderr ? 0 : CHILD_STDERR) == -1) {
 		channel->scarce = util_scarce(errno);
-		say(channel, "%s: %s", setup->command[0], strerror(errno));
+		report(channel, "%s: %s", setup->command[0], strerror(errno));
 	} else if (watch_program(channel) == -1) {
 		channel->scarce = true;
-		say(channel, "%s: %s", setup->command[0], strerror(errno));
+		report(channel, "%s: %s", setup->command[0], strerror(errno));
 		child_close(&child->err); /* it may not be non-blocking */
 		stop_program(channel);
 	}

@@ -2,7 +2,7 @@
  * channel: the process that runs a program once and shares its stream. It
  * takes viewers at its socket for as long as it lasts, and joins the modules
  * that do the parts: hand, header, cut, ring, viewers, child, guard. It
- * prints nothing; what there is to say goes to a function of its maker.
+ * prints nothing; what it logs goes to a function of its maker.
  */
 #ifndef CHANNEL_H
 #define CHANNEL_H
@@ -46,8 +46,9 @@ struct channel_setup {
 	size_t extras;
 	const struct origins *origins; /* what HANDOVER_ORIGIN counts */
 
-	bool keep_stderr; /* the program's goes there, else through say */
-	void (*say)(const char *text); /* one line, which may hold anything */
+	bool keep_stderr; /* the program's goes there, else through log */
+	void (*log)(void *to, const char *text); /* one line of any bytes */
+	void *log_to;
 };
 
 /*
