@@ -188,7 +188,7 @@ write_greeting(void *to, const char *bytes, size_t n)
 	ssize_t done;
 
 	errno = EMSGSIZE; /* more than a frame holds */
-	if (door->viewer->held != NULL)
+	if (door->viewer->rest != NULL)
 		return -1;
 	do {
 		done = write(door->viewer->fd, bytes, n);
@@ -257,7 +257,7 @@ send_start(struct channel *channel, struct viewer *viewer)
 		start.id = make_id(channel, made);
 	frame_init(frame, write_greeting, &door);
 	frame_event(frame, &start);
-	if (frame_flush(frame) == 0 && viewer->held == NULL)
+	if (frame_flush(frame) == 0 && viewer->rest == NULL)
 		return true;
 	viewers_remove(&channel->viewers, viewer);
 	return false;
@@ -578,7 +578,6 @@ put(struct channel *channel, struct bytes frame, bool event, bool own_id,
 	struct ring *ring = &channel->ring;
 	char lead[FRAME_ROOM], name[ID_MAX];
 	struct bytes made = {lead, 0};
-	uint64_t tail;
 
 	/* what the program resumes has the program's ids alone */
 	if (event && !own_id && channel->setup->after == NULL) {
@@ -587,11 +586,8 @@ put(struct channel *channel, struct bytes frame, bool event, bool own_id,
 		made.n = (size_t)snprintf(
 		    lead, sizeof(lead), "id: %.*s\n", (int)id.n, id.at);
 	}
-	tail = ring_tail_for(ring, made.n + frame.n);
-	if (tail > channel->viewers.pushed)
+	if (ring_tail_for(ring, made.n + frame.n) > channel->viewers.pushed)
 		viewers_push(&channel->viewers);
-	if (tail > ring->tail)
-		viewers_overtake(&channel->viewers, tail);
 	if (ring_put(ring, made, frame, ring_digest(id), event) == -1)
 		return -1;
 	if (event)

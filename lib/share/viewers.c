@@ -1,7 +1,7 @@
 /*
- * viewers: see viewers.h. A write of whole frames is at most PIPE_BUF long,
- * so a pipe takes all of it or nothing, and most viewers are never inside
- * a frame. Only a longer frame can be taken in part.
+ * viewers: writes the ring to many descriptors, each at its own place. A write
+ * of whole frames is at most PIPE_BUF long, so a pipe takes all of it or
+ * nothing: only a longer frame can be taken in part.
  */
 #define _GNU_SOURCE /* EPOLLRDHUP */
 #include "viewers.h"
@@ -18,12 +18,9 @@
 
 #include "../util.h"
 
-struct held {
-	struct held *next;
-	size_t viewers;
-	uint64_t start;
-	uint64_t had;  /* with greeting: by the one viewer; start is 0 */
-	bool greeting; /* no frame: the rest of a greeting */
+/* What a pipe did not take of a viewer's greeting. */
+struct rest {
+	size_t had;
 	size_t n;
 	char bytes[];
 };
@@ -31,7 +28,7 @@ struct held {
 enum outcome {
 	DONE,  /* all was taken */
 	FULL,  /* its pipe has no more room */
-	LEAVE, /* it is to be closed: it left, or its time is over */
+	LEAVE, /* it is to be closed: it left, or was lapped, or has all */
 };
 
 void
@@ -151,17 +148,13 @@ viewers_add(struct viewers *viewers, const struct viewer *viewer)
 }
 
 static void
-release(struct viewers *viewers, struct held *held)
+free_rest(struct viewers *viewers, struct viewer *viewer)
 {
-	struct held **link = &viewers->held;
-
-	if (held == NULL || --held->viewers > 0)
+	if (viewer->rest == NULL)
 		return;
-	while (*link != held)
-		link = &(*link)->next;
-	*link = held->next;
-	viewers->held_bytes -= held->n;
-	free(held);
+	viewers->rests -= viewer->rest->n;
+	free(viewer->rest);
+	viewer->rest = NULL;
 }
 
 void
@@ -171,7 +164,7 @@ viewers_remove(struct viewers *viewers, struct viewer *viewer)
 
 	if (viewer->flags & VIEWER_LAGS)
 		viewers->lagging--;
-	release(viewers, viewer->held);
+	free_rest(viewers, viewer);
 	/*
 	 * Asked for, as close alone forgets a descriptor only where nobody
 	 * else has it. What could not be written is the reader's loss.
@@ -214,28 +207,20 @@ write_parts(int fd, const struct iovec *part, int parts)
 	return n;
 }
 
-/* The rest of the frame that is kept for it, or of its greeting. */
 static enum outcome
-write_held(struct viewers *viewers, struct viewer *viewer)
+write_rest(struct viewers *viewers, struct viewer *viewer)
 {
-	struct held *held = viewer->held;
-	/* the analyzer takes the next viewer for the one that was removed */
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-	uint64_t *at = held->greeting ? &held->had : &viewer->place;
-	size_t had = (size_t)(*at - held->start);
-	struct iovec rest = {held->bytes + had, held->n - had};
-	ssize_t n = write_parts(viewer->fd, &rest, 1);
+	struct rest *rest = viewer->rest;
+	struct iovec part = {rest->bytes + rest->had, rest->n - rest->had};
+	ssize_t n = write_parts(viewer->fd, &part, 1);
 
 	if (n == -1)
 		return LEAVE;
-	*at += (uint64_t)n;
+	rest->had += (size_t)n;
 	viewers->moved |= n > 0;
-	if ((size_t)n < rest.iov_len)
+	if ((size_t)n < part.iov_len)
 		return FULL;
-	if (!held->greeting)
-		return LEAVE;
-	release(viewers, held);
-	viewer->held = NULL;
+	free_rest(viewers, viewer);
 	return DONE;
 }
 
@@ -250,33 +235,27 @@ write_news(
 	const struct ring *ring = viewers->ring;
 	ssize_t n;
 
+	if (viewer->place < ring->tail)
+		return LEAVE;
 	while (viewer->place < ring->head) {
 		if (chunk->at != viewer->place || chunk->parts == 0)
 			ring_chunk(ring, viewer->place, PIPE_BUF, chunk);
 		n = write_parts(viewer->fd, chunk->part, chunk->parts);
 		if (n == -1)
 			return LEAVE;
-		if (n > 0) {
-			viewer->place += (uint64_t)n;
-			viewer->flags &= ~(unsigned int)VIEWER_INSIDE;
-			viewers->moved = true;
-		}
-		if (viewer->place == chunk->end) {
-			if (viewer->flags & VIEWER_LEAVES)
-				return LEAVE;
-			continue;
-		}
-		if (n > 0 &&
-		    ring_frame_start(ring, viewer->place) != viewer->place)
-			viewer->flags |= VIEWER_INSIDE;
-		return FULL;
+		viewer->place += (uint64_t)n;
+		viewers->moved |= n > 0;
+		if (viewer->place < chunk->end)
+			return FULL;
+		if (viewer->flags & VIEWER_LEAVES)
+			return LEAVE;
 	}
 	return DONE;
 }
 
 /* It has had everything, and nothing comes any more. */
 static void
-say_farewell(struct viewers *viewers, const struct viewer *viewer)
+send_last_retry(struct viewers *viewers, const struct viewer *viewer)
 {
 	char text[7 + UTIL_DIGITS_MAX + 2] = "retry: ";
 	struct iovec part = {text, 7};
@@ -297,14 +276,14 @@ static bool
 serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
 {
 	enum outcome outcome =
-	    viewer->held != NULL ? write_held(viewers, viewer) : DONE;
+	    viewer->rest != NULL ? write_rest(viewers, viewer) : DONE;
 
 	if (outcome == DONE)
 		outcome = write_news(viewers, viewer, chunk);
 	if (outcome == DONE && viewers->over) {
 		if (viewers->pass == NULL ||
 		    !viewers->pass(viewers->to, viewer))
-			say_farewell(viewers, viewer);
+			send_last_retry(viewers, viewer);
 		outcome = LEAVE;
 	}
 	if (outcome == LEAVE) {
@@ -336,6 +315,11 @@ viewers_push(struct viewers *viewers)
 		ring_chunk(viewers->ring, viewers->pushed, PIPE_BUF, &first);
 	viewers->pushed = viewers->ring->head;
 	while (viewer < viewers->all + viewers->n) {
+		if (!(viewer->flags & VIEWER_WAITS) &&
+		    viewer->place < viewers->ring->tail) {
+			viewers_remove(viewers, viewer);
+			continue;
+		}
 		if (viewer->flags & not_now) {
 			viewer++;
 			continue;
@@ -358,85 +342,23 @@ viewers_ready(struct viewers *viewers, int fd, uint32_t events)
 		(void)serve(viewers, viewer, &chunk);
 }
 
-/* Room for n bytes that are kept; NULL where that is too much. */
-static struct held *
-new_held(struct viewers *viewers, size_t n)
-{
-	struct held *held = NULL;
-
-	errno = ENOBUFS;
-	if (viewers->held_bytes + n <= viewers->ring->size)
-		held = malloc(sizeof(*held) + n);
-	if (held == NULL)
-		return NULL;
-	*held = (struct held){.next = viewers->held, .n = n};
-	viewers->held = held;
-	viewers->held_bytes += n;
-	return held;
-}
-
 int
 viewers_owe(
     struct viewers *viewers, struct viewer *viewer, const char *bytes, size_t n)
 {
-	struct held *held = new_held(viewers, n);
+	struct rest *rest = NULL;
 
-	if (held == NULL)
+	errno = ENOBUFS;
+	if (viewers->rests + n <= viewers->ring->size)
+		rest = malloc(sizeof(*rest) + n);
+	if (rest == NULL)
 		return -1;
-	memcpy(held->bytes, bytes, n);
-	held->greeting = true;
-	held->viewers = 1;
-	viewer->held = held;
+	rest->had = 0;
+	rest->n = n;
+	memcpy(rest->bytes, bytes, n);
+	viewer->rest = rest;
+	viewers->rests += n;
 	return 0;
-}
-
-/* The frame that the viewer is inside, kept: NULL where that is too much. */
-static struct held *
-hold(struct viewers *viewers, uint64_t place)
-{
-	const struct ring *ring = viewers->ring;
-	uint64_t start = ring_frame_start(ring, place);
-	struct held *held = viewers->held;
-	struct ring_chunk chunk;
-
-	while (held != NULL && (held->greeting || held->start != start))
-		held = held->next;
-	if (held != NULL)
-		return held;
-	ring_chunk(ring, start, 1, &chunk);
-	held = new_held(viewers, (size_t)(chunk.end - start));
-	if (held == NULL)
-		return NULL;
-	held->start = start;
-	memcpy(held->bytes, chunk.part[0].iov_base, chunk.part[0].iov_len);
-	if (chunk.parts == 2)
-		memcpy(held->bytes + chunk.part[0].iov_len,
-		    chunk.part[1].iov_base, chunk.part[1].iov_len);
-	return held;
-}
-
-void
-viewers_overtake(struct viewers *viewers, uint64_t tail)
-{
-	size_t i = 0;
-
-	while (viewers->lagging > 0 && i < viewers->n) {
-		struct viewer *viewer = viewers->all + i;
-
-		if (viewer->place >= tail || viewer->flags & VIEWER_WAITS ||
-		    (viewer->held != NULL && !viewer->held->greeting)) {
-			i++;
-			continue;
-		}
-		if (viewer->flags & VIEWER_INSIDE)
-			viewer->held = hold(viewers, viewer->place);
-		if (!(viewer->flags & VIEWER_INSIDE) || viewer->held == NULL) {
-			viewers_remove(viewers, viewer);
-			continue;
-		}
-		viewer->held->viewers++;
-		i++;
-	}
 }
 
 void
@@ -460,20 +382,23 @@ viewers_beat(struct viewers *viewers, const char *bytes, size_t n)
 }
 
 /*
- * Its time is up. True: it is gone; else it leaves at the frame's end, for
+ * Its time is over. True: it is gone; else it leaves at the frame's end, for
  * which it has a second.
  */
 static bool
 expire(struct viewers *viewers, struct viewer *viewer)
 {
-	if ((viewer->flags & (VIEWER_INSIDE | VIEWER_LEAVES)) ==
-	    VIEWER_INSIDE) {
-		viewer->flags |= VIEWER_LEAVES;
-		viewer->over_ns += UTIL_SECOND_NS;
-		return false;
+	const struct ring *ring = viewers->ring;
+
+	if (viewer->flags & VIEWER_LEAVES || viewer->place < ring->tail ||
+	    viewer->place == ring->head ||
+	    ring_frame_start(ring, viewer->place) == viewer->place) {
+		viewers_remove(viewers, viewer);
+		return true;
 	}
-	viewers_remove(viewers, viewer);
-	return true;
+	viewer->flags |= VIEWER_LEAVES;
+	viewer->over_ns += UTIL_SECOND_NS;
+	return false;
 }
 
 void
@@ -507,8 +432,7 @@ viewers_foremost(const struct viewers *viewers)
 	uint64_t most = 0;
 
 	for (size_t i = 0; i < viewers->n; i++)
-		if (viewers->all[i].held == NULL &&
-		    viewers->all[i].place > most)
+		if (viewers->all[i].place > most)
 			most = viewers->all[i].place;
 	return most;
 }
