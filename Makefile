@@ -31,7 +31,7 @@ sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
 
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
 fuzz-decode = decode json frame util
-fuzz-cut = share/cut decode frame share/response util
+fuzz-cut = share/cut decode frame share/response cgi util
 fuzz-redis = redis/reply redis/history redis/entry json frame util
 fuzz-redis-libs = -lhiredis
 fuzz-url = redis/url util

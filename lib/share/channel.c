@@ -51,7 +51,6 @@ extern char **environ;
 #define EXIT_NS (100 * MS)      /* for the program, from its last byte */
 #define FULL_NS (100 * MS)      /* for a guest where no descriptor is left */
 #define SHUT_NS (1000 * MS)     /* where there is not even one for a guest */
-#define ANSWER_MAX 32768        /* of the body of an answer */
 #define LINE_MAX_ERR 1000       /* of the program's stderr */
 #define RETRY_DEFAULT_MS 3000   /* what browsers take by themselves */
 #define ID_MAX 64               /* of ids that are made here */
@@ -63,7 +62,6 @@ enum kind { SIGNALS = 1, SOCKET, OUT, ERR, EXIT, GUEST, ANSWERED, VIEWER };
 
 enum state {
 	HEADER, /* the program has not written its header yet */
-	ANSWER, /* it answers something else than a stream */
 	STREAM,
 	ENDED,   /* it has ended, with an event "end" */
 	LEAVING, /* nobody comes any more; the last ones get the rest */
@@ -120,8 +118,6 @@ struct channel {
 	int64_t ask_again_ns;
 	int64_t shut_ns; /* until then no guest is let in; NEVER: it is open */
 
-	size_t answer_n;
-	char answer[ANSWER_MAX];
 	char input[READ_SIZE];
 	struct frame frame; /* of a greeting */
 };
@@ -392,7 +388,6 @@ respond_all(struct channel *channel, int status)
 		frame_init(frame, write_whole, viewer);
 		response_write(&channel->response, frame,
 		    (viewer->flags & VIEWER_NPH) != 0, extra.field, extra.n);
-		frame_raw(frame, channel->answer, channel->answer_n);
 		(void)frame_flush(frame); /* it is over either way */
 		viewers_remove(&channel->viewers, viewer);
 	}
@@ -521,12 +516,15 @@ end_program(struct channel *channel)
 	stop_program(channel);
 	switch (channel->state) {
 	case HEADER:
+		if (channel->response.status != 200) {
+			respond_all(channel, 0);
+			break;
+		}
 		if (!channel->scarce)
 			report(channel, "%s: ended without a response header",
 			    name);
 		respond_all(channel, channel->scarce ? 200 : 500);
 		break;
-	case ANSWER: respond_all(channel, 0); break;
 	case STREAM:
 		if (channel->end_seen) {
 			channel->state = ENDED;
@@ -649,19 +647,6 @@ take_frames(struct channel *channel, struct bytes input)
 }
 
 static void
-take_answer(struct channel *channel, struct bytes input)
-{
-	size_t room = sizeof(channel->answer) - channel->answer_n;
-
-	if (input.n > room)
-		input.n = room;
-	memcpy(channel->answer + channel->answer_n, input.at, input.n);
-	channel->answer_n += input.n;
-	if (input.n == room)
-		end_program(channel);
-}
-
-static void
 take_header(struct channel *channel, struct bytes *input)
 {
 	int complete = response_take(&channel->response, input);
@@ -670,7 +655,7 @@ take_header(struct channel *channel, struct bytes *input)
 		fail(channel, "its response header is none, or too long");
 	} else if (complete == 1) {
 		if (channel->response.status != 200) {
-			channel->state = ANSWER;
+			end_program(channel);
 		} else if (!channel->response.stream) {
 			fail(channel, "its Content-Type is not "
 				      "text/event-stream");
@@ -871,9 +856,7 @@ read_out(struct channel *channel)
 		take_header(channel, &input);
 		first = channel->state == STREAM;
 	}
-	if (channel->state == ANSWER)
-		take_answer(channel, input);
-	else if (channel->state == STREAM)
+	if (channel->state == STREAM)
 		take_frames(channel, input);
 	if (first)
 		greet_all(channel);
