@@ -10,8 +10,8 @@ sse-pipe = $(core) record child guard kin json pipe/columns pipe/input
 sse-cat = $(core) decode json
 sse-tail = $(core) record follow watch rotation back mark \
 	file
-sse-share = $(core) child decode guard kin record $(addprefix share/,channel \
-	cut environment handover response ring sockdir viewers)
+sse-share = $(core) child decode guard kin record \
+	$(patsubst lib/%.c,%,$(wildcard lib/share/*.c))
 
 PROGRAMS = sse-counter sse-pipe
 PROGRAMS += sse-cat
@@ -31,7 +31,7 @@ sse-redis: LDLIBS += -lhiredis $(if $(OPENSSL),-lssl -lcrypto)
 
 # What each fuzzer of tests/fuzz/ is made of beside its own .c: the same.
 fuzz-decode = decode json frame util
-fuzz-cut = share/cut decode frame share/response cgi util
+fuzz-response = share/response cgi frame util
 fuzz-redis = redis/reply redis/history redis/entry json frame util
 fuzz-redis-libs = -lhiredis
 fuzz-url = redis/url util

@@ -86,7 +86,7 @@ static const struct program program = {
     .methods = CGI_GET | CGI_HEAD,
 };
 
-/* channel_setup's log, with the stream. */
+/* The channel's log, with the stream. */
 static void
 log_to_stderr(void *stream, const char *text)
 {
@@ -206,8 +206,8 @@ complete_setup(struct share *share)
 		stream_send_back(
 		    stream, STREAM_FAILURE, "start: %s", strerror(errno));
 	setup->sockdir = &share->sockdir;
-	setup->beat_ns = stream->beat_ns;
-	setup->beat = stream->beat;
+	setup->keepalive_ns = stream->beat_ns;
+	setup->keepalive = stream->beat;
 	setup->limit_ns = stream->limit_ns;
 	setup->retry_ms = stream->retry_ms;
 	setup->extra = stream->header;
@@ -217,8 +217,8 @@ complete_setup(struct share *share)
 	setup->keep_stderr =
 	    isatty(STDERR_FILENO) ||
 	    (fstat(STDERR_FILENO, &is) == 0 && S_ISREG(is.st_mode));
-	setup->log = setup->keep_stderr ? log_to_stderr : log_to_syslog;
-	setup->log_to = stream;
+	setup->log.write = setup->keep_stderr ? log_to_stderr : log_to_syslog;
+	setup->log.to = stream;
 }
 
 /*
@@ -411,7 +411,7 @@ start_channel(struct share *share, struct channel_setup *setup)
 	if (pid == 0) {
 		if (channel_run(setup) == 0)
 			_exit(EXIT_SUCCESS);
-		setup->log(setup->log_to, strerror(errno));
+		logger_line(&setup->log, "%s", strerror(errno));
 		_exit(STREAM_FAILURE);
 	}
 	(void)close(setup->socket.fd);

@@ -7,13 +7,11 @@
 #include "viewers.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../util.h"
@@ -32,14 +30,12 @@ enum outcome {
 };
 
 void
-viewers_init(
-    struct viewers *viewers, struct ring *ring, int epoll, uint64_t tag)
+viewers_init(struct viewers *viewers, const struct ring *ring, int poller)
 {
 	*viewers = (struct viewers){
-	    .next_over_ns = VIEWERS_NEVER,
+	    .next_over_ns = POLLER_NEVER,
 	    .ring = ring,
-	    .epoll = epoll,
-	    .tag = tag,
+	    .poller = poller,
 	    .seed = (uint64_t)util_now_ns() ^ (uint64_t)getpid() << 40,
 	};
 }
@@ -66,15 +62,6 @@ viewers_random(struct viewers *viewers, uint64_t n)
 	x ^= x >> 27;
 	viewers->seed = x;
 	return n == 0 ? 0 : (x * UINT64_C(2685821657736338717) >> 16) % n;
-}
-
-static int
-watch(const struct viewers *viewers, int fd, int how, uint32_t events)
-{
-	struct epoll_event event = {.events = events};
-
-	event.data.u64 = viewers->tag | (uint32_t)fd;
-	return epoll_ctl(viewers->epoll, how, fd, &event);
 }
 
 /*
@@ -119,23 +106,14 @@ more_room(struct viewers *viewers, int fd)
 	return 0;
 }
 
-static void
-sooner(struct viewers *viewers, int64_t over_ns)
-{
-	if (over_ns != VIEWERS_NEVER &&
-	    (viewers->next_over_ns == VIEWERS_NEVER ||
-		over_ns < viewers->next_over_ns))
-		viewers->next_over_ns = over_ns;
-}
-
 int
 viewers_add(struct viewers *viewers, const struct viewer *viewer)
 {
-	int fd = viewer->fd, flags = fcntl(fd, F_GETFL), error;
+	int fd = viewer->fd, error;
 
-	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
-	    more_room(viewers, fd) == -1 ||
-	    watch(viewers, fd, EPOLL_CTL_ADD, leave_events(fd)) == -1) {
+	if (poller_set_nonblocking(fd) == -1 || more_room(viewers, fd) == -1 ||
+	    poller_watch(
+		viewers->poller, fd, POLLER_VIEWER, leave_events(fd)) == -1) {
 		error = errno;
 		(void)close(fd); /* nothing was written there */
 		errno = error;
@@ -143,7 +121,8 @@ viewers_add(struct viewers *viewers, const struct viewer *viewer)
 	}
 	viewers->index[fd] = viewers->n;
 	viewers->all[viewers->n++] = *viewer;
-	sooner(viewers, viewer->over_ns);
+	viewers->next_over_ns =
+	    poller_earlier(viewers->next_over_ns, viewer->over_ns);
 	return 0;
 }
 
@@ -169,7 +148,7 @@ viewers_remove(struct viewers *viewers, struct viewer *viewer)
 	 * Asked for, as close alone forgets a descriptor only where nobody
 	 * else has it. What could not be written is the reader's loss.
 	 */
-	(void)watch(viewers, viewer->fd, EPOLL_CTL_DEL, 0);
+	poller_forget(viewers->poller, viewer->fd);
 	(void)close(viewer->fd);
 	if (viewer == last)
 		return;
@@ -187,8 +166,7 @@ set_lag(struct viewers *viewers, struct viewer *viewer, bool lags)
 	events = leave_events(viewer->fd);
 	viewer->flags ^= VIEWER_LAGS;
 	viewers->lagging += lags ? 1 : (size_t)-1;
-	/* cannot fail: it is watched already */
-	(void)watch(viewers, viewer->fd, EPOLL_CTL_MOD,
+	poller_change(viewers->poller, viewer->fd, POLLER_VIEWER,
 	    lags ? events | EPOLLOUT : events);
 }
 
@@ -300,7 +278,8 @@ viewers_greeted(struct viewers *viewers, struct viewer *viewer)
 	struct ring_chunk chunk = {.parts = 0};
 
 	viewer->flags &= ~(unsigned int)VIEWER_WAITS;
-	sooner(viewers, viewer->over_ns);
+	viewers->next_over_ns =
+	    poller_earlier(viewers->next_over_ns, viewer->over_ns);
 	(void)serve(viewers, viewer, &chunk);
 }
 
@@ -362,7 +341,7 @@ viewers_owe(
 }
 
 void
-viewers_beat(struct viewers *viewers, const char *bytes, size_t n)
+viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n)
 {
 	const unsigned int not_now = VIEWER_LAGS | VIEWER_WAITS;
 	char copy[PIPE_BUF];
@@ -406,14 +385,14 @@ viewers_expire(struct viewers *viewers, int64_t now_ns)
 {
 	size_t i = 0;
 
-	viewers->next_over_ns = VIEWERS_NEVER;
+	viewers->next_over_ns = POLLER_NEVER;
 	while (i < viewers->n) {
 		struct viewer *viewer = viewers->all + i;
 
-		if (viewer->over_ns != VIEWERS_NEVER &&
-		    viewer->over_ns <= now_ns && expire(viewers, viewer))
+		if (viewer->over_ns <= now_ns && expire(viewers, viewer))
 			continue;
-		sooner(viewers, viewer->over_ns);
+		viewers->next_over_ns =
+		    poller_earlier(viewers->next_over_ns, viewer->over_ns);
 		i++;
 	}
 }
@@ -424,6 +403,15 @@ viewers_finish(struct viewers *viewers, int64_t spread_ms)
 	viewers->over = true;
 	viewers->spread_ms = spread_ms;
 	viewers_push(viewers);
+}
+
+bool
+viewers_moved(struct viewers *viewers)
+{
+	bool moved = viewers->moved;
+
+	viewers->moved = false;
+	return moved;
 }
 
 uint64_t
