@@ -671,7 +671,7 @@ stop_readers() {
 	refute grep passwd descriptors
 }
 
-@test "the channel keeps nothing of the request: no stderr, folder, files" {
+@test "the channel keeps nothing of the request: no stderr, directory, files" {
 	connect v
 	# a web server reads a CGI program's stderr to its end
 	mkfifo err.pipe
@@ -704,7 +704,7 @@ stop_readers() {
 	[ ! -s of-err ]
 }
 
-@test "the meeting place is refused where others could have a hand in it" {
+@test "the socket directory is refused if others could have a hand in it" {
 	refused() {
 		run -1 timeout 20 sse-share -l 0 -- ./feeder 3>&- 7>&-
 		[[ "$output" = *"socket directory $SSE_CGI_DIR: $1"* ]]
@@ -733,7 +733,7 @@ stop_readers() {
 	refute grep -q "$PWD" <(printf '%s\n' "${lines[@]:1}")
 }
 
-@test "a meeting place that vanishes is refused, and the program not run" {
+@test "a socket directory that vanishes is refused, and the program not run" {
 	mkdir -m 700 meet
 	connect a
 	exec 8>meet/lock
@@ -753,9 +753,9 @@ stop_readers() {
 	all_over
 }
 
-@test "another user's folder, and another user's channel, are refused" {
+@test "another user's directory, and another user's channel, are refused" {
 	[ "$(id -u)" -eq 0 ] || {
-		# only root can be two users: the folder of root stands in
+		# only root can be two users: the directory of root stands in
 		SSE_CGI_DIR=/root run -1 sse-share -- ./feeder 3>&- 7>&-
 		return
 	}
@@ -786,7 +786,7 @@ stop_readers() {
 	[ -e meet/k.sock ]
 }
 
-@test "the meeting place is SSE_CGI_DIR, else XDG_RUNTIME_DIR, else /tmp" {
+@test "the socket directory is SSE_CGI_DIR, else XDG_RUNTIME_DIR, else /tmp" {
 	local where=$SSE_CGI_DIR
 
 	sse-share -L
@@ -1001,7 +1001,7 @@ deaf() {
 	[ "$(frames b | grep '^data')" = "$(printf 'data: %s\n' 2 3)" ]
 }
 
-@test "where descriptors are short a viewer is told to come back" {
+@test "if descriptors are short a viewer is told to come back" {
 	local n
 
 	sanitized sse-share && return # it needs some itself
@@ -1036,7 +1036,7 @@ deaf() {
 	all_over
 }
 
-@test "connections that say nothing stop no event, where descriptors are out" {
+@test "connections that say nothing stop no event, if descriptors are out" {
 	program counts <<-'END'
 		#!/bin/sh
 		exec sse-counter -i 0.02
@@ -1180,7 +1180,7 @@ deaf() {
 	[ "$(wc -l <starts)" -eq 1 ]
 }
 
-@test "keys differ with the arguments and the folder, and -K is checked" {
+@test "keys differ with the arguments and the directory, and -K is checked" {
 	mkdir other
 	cp feeder other
 	view a -l 0 -- ./feeder

@@ -412,8 +412,8 @@ begin(struct channel *channel)
 	const struct channel_setup *setup = channel->setup;
 	size_t size = setup->ring_size;
 
-	if (background_begin(setup->socket.fd, setup->sockdir->folder,
-		setup->keep_stderr) == -1)
+	if (background_begin(
+		setup->socket.fd, setup->sockdir->fd, setup->keep_stderr) == -1)
 		return -1;
 	channel->signals = background_signals();
 	channel->poller = poller_open();

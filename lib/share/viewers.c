@@ -145,7 +145,7 @@ viewers_remove(struct viewers *viewers, struct viewer *viewer)
 		viewers->lagging--;
 	free_rest(viewers, viewer);
 	/*
-	 * Asked for, as close alone forgets a descriptor only where nobody
+	 * Asked for, as close alone forgets a descriptor only if nobody
 	 * else has it. What could not be written is the reader's loss.
 	 */
 	poller_forget(viewers->poller, viewer->fd);
@@ -170,7 +170,7 @@ set_lag(struct viewers *viewers, struct viewer *viewer, bool lags)
 	    lags ? events | EPOLLOUT : events);
 }
 
-/* One write. The bytes taken, or 0 where the pipe is full, or -1. */
+/* One write. The bytes taken, or 0 if the pipe is full, or -1. */
 static ssize_t
 write_parts(int fd, const struct iovec *part, int parts)
 {
@@ -245,7 +245,7 @@ send_last_retry(struct viewers *viewers, const struct viewer *viewer)
 	part.iov_len += util_digits(text + 7, spread_ms);
 	memcpy(text + part.iov_len, "\n\n", 2);
 	part.iov_len += 2;
-	/* where it finds no room, the viewer comes back at its own time */
+	/* if it finds no room, the viewer comes back at its own time */
 	(void)write_parts(viewer->fd, &part, 1);
 }
 

@@ -83,7 +83,7 @@ void viewers_remove(struct viewers *viewers, struct viewer *viewer);
 /*
  * n bytes of its greeting that the viewer's pipe did not take: they are kept,
  * and written before what the ring has. Returns 0, or -1 with
- * errno where that is too much.
+ * errno if that is too much.
  */
 int viewers_owe(struct viewers *viewers, struct viewer *viewer,
     const char *bytes, size_t n);
