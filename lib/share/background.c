@@ -2,20 +2,20 @@
  * background: session, descriptors, signals and limits of a channel's process.
  * The working directory is left to the channel.
  */
-#define _GNU_SOURCE /* syscall for close_range, NSIG */
 #include "background.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#define DESCRIPTORS 1024
 
 int
 background_begin(int a, int b, bool keep_stderr)
 {
-	int low = a < b ? a : b, high = a < b ? b : a, null;
+	int null;
 
 	if (setsid() == -1)
 		return -1;
@@ -24,15 +24,10 @@ background_begin(int a, int b, bool keep_stderr)
 	    dup2(null, STDOUT_FILENO) == -1 ||
 	    (!keep_stderr && dup2(null, STDERR_FILENO) == -1))
 		return -1;
-	for (int fd = 3; fd < high; fd++)
-		if (fd != low)
-			(void)close(fd); /* most are not open */
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, (unsigned int)high + 1, ~0U, 0U) == 0)
-		return 0;
-#endif
-	for (int fd = high + 1; fd < 1024; fd++)
-		(void)close(fd);
+	/* stream_init has left no higher ones; most are not open */
+	for (int fd = 3; fd < DESCRIPTORS; fd++)
+		if (fd != a && fd != b)
+			(void)close(fd);
 	return 0;
 }
 
@@ -42,11 +37,6 @@ background_signals(void)
 	static const int caught[] = {SIGTERM, SIGINT, SIGHUP};
 	sigset_t set;
 
-	(void)alarm(0);
-	for (int i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_DFL); /* fails for SIGKILL and SIGSTOP */
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(caught) / sizeof(*caught); i++)
 		(void)sigaddset(&set, caught[i]);

@@ -13,8 +13,8 @@
 int background_begin(int a, int b, bool keep_stderr);
 
 /*
- * Signals are as programs expect them, but SIGTERM, SIGINT and SIGHUP come by
- * the descriptor that is returned, a signalfd, non-blocking; -1 with errno.
+ * SIGTERM, SIGINT and SIGHUP come by the descriptor that is returned, a
+ * signalfd, non-blocking; -1 with errno. The others stay as they are.
  */
 int background_signals(void);
 

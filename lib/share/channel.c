@@ -416,7 +416,7 @@ begin(struct channel *channel)
 		setup->socket.fd, setup->sockdir->fd, setup->keep_stderr) == -1)
 		return -1;
 	channel->signals = background_signals();
-	channel->poller = poller_open();
+	channel->poller = epoll_create1(EPOLL_CLOEXEC);
 	if (channel->signals == -1 || channel->poller == -1 ||
 	    events_init(
 		&channel->events, size, setup->after, &channel->frame) == -1 ||
@@ -426,9 +426,7 @@ begin(struct channel *channel)
 		&channel->pending, setup->socket.fd, channel->poller) == -1)
 		return -1;
 	viewers_init(&channel->viewers, &channel->events.ring, channel->poller);
-	producer_init(&channel->producer, &setup->log, channel->poller);
-	/* an eighth of the ring: ids are added, and nobody shall be lapped */
-	producer_limit(&channel->producer, size, size / 8);
+	producer_init(&channel->producer, &setup->log, channel->poller, size);
 	join(channel);
 	home_init(&channel->home, setup->sockdir, setup->home, &channel->events,
 	    channel->poller);
@@ -451,7 +449,7 @@ channel_run(const struct channel_setup *setup)
 
 	channel.setup = setup;
 	channel.pending.listener = -1;
-	producer_init(&channel.producer, &setup->log, -1);
+	producer_init(&channel.producer, &setup->log, -1, 0);
 	if (begin(&channel) == 0)
 		result = share(&channel);
 	error = errno;

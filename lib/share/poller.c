@@ -2,7 +2,6 @@
  * poller: epoll with a kind for each descriptor, and times in nanoseconds.
  * What an event means is the channel's business.
  */
-#define _GNU_SOURCE /* EPOLL_CLOEXEC */
 #include "poller.h"
 
 #include <errno.h>
@@ -11,12 +10,6 @@
 #include "../util.h"
 
 #define WAIT_MAX_MS 60000
-
-int
-poller_open(void)
-{
-	return epoll_create1(EPOLL_CLOEXEC);
-}
 
 static int
 control(int poller, int how, int fd, enum poller_kind kind, uint32_t events)

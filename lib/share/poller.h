@@ -1,7 +1,7 @@
 /*
- * poller: the one epoll instance of a channel. What is watched has a kind and
- * a descriptor, which come back with its events. Knows nothing of what is
- * read or written there; a time without an end is POLLER_NEVER.
+ * poller: the one epoll instance of a channel, of the caller. What is watched
+ * has a kind and a descriptor, which come back with its events. Knows nothing
+ * of what is read or written there; a time without an end is POLLER_NEVER.
  */
 #ifndef POLLER_H
 #define POLLER_H
@@ -23,9 +23,6 @@ enum poller_kind {
 	POLLER_VIEWER,
 };
 
-/* Makes a poller. Returns its descriptor, or -1 with errno. */
-int poller_open(void);
-
 /* Watches fd for epoll's events. Returns 0, or -1 with errno. */
 int poller_watch(int poller, int fd, enum poller_kind kind, uint32_t events);
 
@@ -42,6 +39,7 @@ void poller_forget(int poller, int fd);
 int poller_wait(
     int poller, struct epoll_event *events, int max, int64_t due_ns);
 
+/* What an event is of. */
 enum poller_kind poller_kind(const struct epoll_event *event);
 int poller_fd(const struct epoll_event *event);
 

@@ -21,19 +21,16 @@ extern char **environ;
 #define LINE_MAX_ERR 1000            /* of its stderr */
 
 void
-producer_init(struct producer *producer, const struct logger *log, int poller)
+producer_init(struct producer *producer, const struct logger *log, int poller,
+    size_t event_max)
 {
+	size_t read_max = event_max / 8;
+
 	producer->log = log;
 	producer->poller = poller;
 	producer->child.out = producer->child.err = producer->child.exit = -1;
 	producer->exited_ns = producer->silent_ns = POLLER_NEVER;
 	response_init(&producer->response);
-	producer_limit(producer, DECODE_MAX_DEFAULT, PRODUCER_READ);
-}
-
-void
-producer_limit(struct producer *producer, size_t event_max, size_t read_max)
-{
 	decode_init(&producer->decoder, event_max);
 	producer->read_max =
 	    read_max < PRODUCER_READ ? read_max : PRODUCER_READ;

@@ -60,21 +60,22 @@ struct producer {
 	char buffer[PRODUCER_READ];
 };
 
-/* Allocates nothing. log stays the caller's. */
-void producer_init(
-    struct producer *producer, const struct logger *log, int poller);
+/*
+ * Of an event event_max bytes are taken; an eighth of that is read at a time,
+ * so that a ring of as much holds it, with ids. Allocates nothing. log stays
+ * the caller's.
+ */
+void producer_init(struct producer *producer, const struct logger *log,
+    int poller, size_t event_max);
 
 /*
  * Starts command with environment, and with the Last-Event-ID after if that is
- * not NULL. Its stderr is this process's if keep_stderr, else it is logged. Of
- * an event event_max bytes are taken, of its output read_max at a time. Logs if
- * it could not be started, which producer_next says, too. Returns 0, or -1 with
- * errno.
+ * not NULL. Its stderr is this process's if keep_stderr, else it is logged.
+ * Logs if it could not be started, which producer_next says, too. Returns 0, or
+ * -1 with errno.
  */
 int producer_start(struct producer *producer, char *const command[],
     char **environment, const char *after, bool keep_stderr);
-void producer_limit(
-    struct producer *producer, size_t event_max, size_t read_max);
 
 /* Waits for its output, or does not. Returns 0, or -1 with errno. */
 int producer_read(struct producer *producer, bool reads);
