@@ -1,13 +1,12 @@
 /*
  * sse-share: one process for all viewers. Each request hands its stdout over
  * to the channel, a process that runs PROGRAM once, and is done; the first
- * one starts it. What the channel does stands in lib/channel.c, where they
- * meet in lib/sockdir.c.
+ * one starts it. What the channel does is in lib/share/channel, where they
+ * meet in lib/share/sockdir.
  */
 #define _GNU_SOURCE /* NSIG, _PATH_LOG */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "lib/share/broker.h"
 #include "lib/share/channel.h"
 #include "lib/share/environment.h"
 #include "lib/share/handover.h"
@@ -28,12 +28,7 @@
 #define RING_DEFAULT (1 << 20)
 #define LINGER_DEFAULT_NS (10 * UTIL_SECOND_NS)
 #define REPLAY_MAX UINT64_C(1000000000)
-#define SOCKDIR_MS 10000 /* for the lock, and for a channel's answer */
-#define LIST_MS 2000     /* likewise, with -L */
-#define VISIT_MS 20000   /* for one channel after the other that ends */
-#define STARTS_MAX 3     /* of channels by one viewer */
-#define FURTHER_MAX 32   /* channels of -f beside one */
-#define FURTHER_NS (60 * UTIL_SECOND_NS) /* a viewer's time there */
+#define LIST_MS 2000 /* for an answer, with -L */
 #define PUMP_SIZE 16384
 
 struct share {
@@ -41,15 +36,10 @@ struct share {
 	struct sockdir sockdir;
 	struct channel_setup setup;
 	char key[SOCKDIR_KEY_MAX + 1];
-	uint64_t replay;
-	bool further;  /* -f */
-	bool list;     /* -L */
-	bool quit;     /* -Q */
-	int viewer;    /* the descriptor that is handed over */
-	int pump;      /* the other end of it, where we stay; or -1 */
-	int starts;    /* channels that were started for it */
-	int tries;     /* to find one */
-	int further_n; /* channels of -f that were past its id already */
+	struct broker broker;
+	bool list; /* -L */
+	bool quit; /* -Q */
+	int pump;  /* what is handed over comes out here, if we stay; or -1 */
 };
 
 static const struct option options[] = {
@@ -86,13 +76,11 @@ static const struct program program = {
     .methods = CGI_GET | CGI_HEAD,
 };
 
-/* For channel_run's say, which has no parameter for it. */
-static const struct stream *log_stream;
-
+/* The channel's log, with the stream. */
 static void
-say_to_stderr(const char *text)
+log_to_stderr(void *stream, const char *text)
 {
-	stream_warn(log_stream, "%s", text);
+	stream_warn(stream, "%s", text);
 }
 
 /*
@@ -100,18 +88,19 @@ say_to_stderr(const char *text)
  * brings calendar and time zones, a fifth of the static program.
  */
 static void
-say_to_syslog(const char *text)
+log_to_syslog(void *stream, const char *text)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = _PATH_LOG};
 	char line[1024];
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
+	(void)stream;
 	(void)snprintf(line, sizeof(line), "<%d>sse-share[%ju]: %s",
 	    LOG_DAEMON | LOG_WARNING, (uintmax_t)getpid(), text);
 	for (char *c = line; *c != '\0'; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
-	/* where there is no log, or it is full, there is nobody to tell */
+	/* if there is no log, or it is full, there is nobody to tell */
 	(void)sendto(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL,
 	    (struct sockaddr *)&to, sizeof(to));
 	if (fd != -1)
@@ -131,7 +120,7 @@ make_key(struct share *share)
 	char digest[ENVIRONMENT_DIGEST_N + 1];
 	size_t n;
 
-	setup->environment = environment_environment();
+	setup->environment = environment_make();
 	if (setup->environment == NULL)
 		return -1;
 	if (setup->key != NULL)
@@ -159,7 +148,7 @@ parse_options(struct share *share, int argc, char *argv[])
 	while ((option = stream_option(stream, argc, argv)) != -1) {
 		switch (option) {
 		case 'n':
-			share->replay =
+			share->broker.message.replay =
 			    stream_number(stream, 'n', 0, REPLAY_MAX);
 			break;
 		case 'b':
@@ -177,7 +166,9 @@ parse_options(struct share *share, int argc, char *argv[])
 				    optarg, SOCKDIR_KEY_MAX);
 			setup->key = optarg;
 			break;
-		case 'f': share->further = true; break;
+		case 'f':
+			share->broker.message.flags |= HANDOVER_FURTHER;
+			break;
 		case 'L': share->list = true; break;
 		case 'Q': share->quit = true; break;
 		}
@@ -201,14 +192,14 @@ complete_setup(struct share *share)
 {
 	struct stream *stream = &share->stream;
 	struct channel_setup *setup = &share->setup;
-	struct stat is;
+	struct stat st;
 
 	if (stream_set_path() == -1 || make_key(share) == -1)
 		stream_send_back(
 		    stream, STREAM_FAILURE, "start: %s", strerror(errno));
 	setup->sockdir = &share->sockdir;
-	setup->beat_ns = stream->beat_ns;
-	setup->beat = stream->beat;
+	setup->keepalive_ns = stream->beat_ns;
+	setup->keepalive = stream->beat;
 	setup->limit_ns = stream->limit_ns;
 	setup->retry_ms = stream->retry_ms;
 	setup->extra = stream->header;
@@ -217,9 +208,9 @@ complete_setup(struct share *share)
 	/* a web server reads other kinds to their end, and that of CGI */
 	setup->keep_stderr =
 	    isatty(STDERR_FILENO) ||
-	    (fstat(STDERR_FILENO, &is) == 0 && S_ISREG(is.st_mode));
-	setup->say = setup->keep_stderr ? say_to_stderr : say_to_syslog;
-	log_stream = stream;
+	    (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode));
+	setup->log.write = setup->keep_stderr ? log_to_stderr : log_to_syslog;
+	setup->log.to = stream;
 }
 
 /*
@@ -227,7 +218,7 @@ complete_setup(struct share *share)
  * viewers come back: it may be a stranger's doing (/tmp is everybody's).
  */
 static _Noreturn void
-refuse_meeting(struct share *share)
+refuse_sockdir(struct share *share)
 {
 	static const char *const format = "socket directory %s: %s";
 	struct stream *stream = &share->stream;
@@ -264,7 +255,7 @@ static int
 list_channels(struct share *share)
 {
 	if (sockdir_each(&share->sockdir, list_channel, share) == -1)
-		refuse_meeting(share);
+		refuse_sockdir(share);
 	return stream_close(&share->stream);
 }
 
@@ -274,9 +265,9 @@ quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 {
 	struct share *share = to;
 	struct handover_message message = {.flags = HANDOVER_QUIT};
-	int fd = sockdir_connect(sockdir, key, SOCKDIR_MS);
+	int fd = sockdir_connect(sockdir, key, BROKER_MS);
 
-	/* what the folder has may be dead; what was named must be there */
+	/* what the directory has may be dead; what was named must be there */
 	if (fd == -1 && errno == ENOENT && *share->setup.command == NULL)
 		return;
 	if (fd == -1 || handover_send(fd, &message, -1) == -1) {
@@ -298,7 +289,7 @@ quit_channels(struct share *share)
 
 	if (*key == NULL &&
 	    sockdir_each(&share->sockdir, quit_channel, share) == -1)
-		refuse_meeting(share);
+		refuse_sockdir(share);
 	for (; *key != NULL; key++)
 		if (sockdir_key_ok(*key))
 			quit_channel(&share->sockdir, *key, share);
@@ -317,195 +308,22 @@ static int
 open_viewer(struct share *share)
 {
 	const struct cgi_request *request = &share->stream.request;
-	struct stat is;
+	struct stat st;
 	int ends[2];
 
-	share->viewer = STDOUT_FILENO;
+	share->broker.viewer = STDOUT_FILENO;
 	share->pump = -1;
-	if (fstat(STDOUT_FILENO, &is) == -1)
+	if (fstat(STDOUT_FILENO, &st) == -1)
 		return -1;
 	if (request->served && !request->nph &&
-	    (S_ISFIFO(is.st_mode) || S_ISSOCK(is.st_mode)))
+	    (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
 		return 0;
 	if (pipe(ends) == -1 || fcntl(ends[0], F_SETFD, FD_CLOEXEC) == -1 ||
 	    fcntl(ends[1], F_SETFD, FD_CLOEXEC) == -1)
 		return -1;
 	share->pump = ends[0];
-	share->viewer = ends[1];
+	share->broker.viewer = ends[1];
 	return 0;
-}
-
-/*
- * The key of a channel for viewers who come back with this id: home's, with a
- * digest. Returns 0, or -1 with errno.
- */
-static int
-make_further_key(const struct share *share, char key[SOCKDIR_KEY_MAX + 1])
-{
-	char tries[UTIL_DIGITS_MAX + 1] = {0}, id[HANDOVER_ID_MAX + 1];
-	char home[SOCKDIR_KEY_MAX + 1], digest[ENVIRONMENT_DIGEST_N + 1];
-	char *words[] = {home, id, tries, NULL}, *none[] = {NULL};
-
-	(void)snprintf(home, sizeof(home), "%s", share->setup.key);
-	(void)snprintf(
-	    id, sizeof(id), "%s", share->stream.request.last_event_id);
-	/* an earlier one of it may be past the id already */
-	(void)util_digits(tries, (uint64_t)share->further_n);
-	if (environment_digest(words, none, digest) == -1)
-		return -1;
-	(void)snprintf(key, SOCKDIR_KEY_MAX + 1, "%.*s.%s",
-	    SOCKDIR_KEY_MAX - ENVIRONMENT_DIGEST_N - 1, home, digest);
-	return 0;
-}
-
-struct count {
-	const char *key; /* as make_further_key makes it */
-	int n;
-};
-
-static void
-count_further(const struct sockdir *sockdir, const char *key, void *to)
-{
-	struct count *count = to;
-	size_t n = strlen(count->key);
-
-	(void)sockdir;
-	count->n += strlen(key) == n &&
-		    strncmp(key, count->key, n - ENVIRONMENT_DIGEST_N) == 0;
-}
-
-/* Whether there are more than max channels of -f, dead ones too. */
-static bool
-too_many(const struct share *share, const struct channel_setup *setup, int max)
-{
-	struct count count = {setup->key, 0};
-
-	return setup->after != NULL &&
-	       (sockdir_each(&share->sockdir, count_further, &count) == -1 ||
-		   count.n > max);
-}
-
-/*
- * The lock is ours and there is no channel: makes one, but not too many of
- * those for -f. Returns 0, or -1 with errno: EBUSY where there are as many.
- */
-static int
-start_channel(struct share *share, struct channel_setup *setup)
-{
-	pid_t pid;
-
-	if (share->starts == STARTS_MAX) {
-		errno = EAGAIN; /* they cannot begin */
-		return -1;
-	}
-	if (sockdir_listen(&share->sockdir, setup->key, &setup->socket) == -1)
-		return -1;
-	/* the dead ones are gone now */
-	if (too_many(share, setup, FURTHER_MAX)) {
-		sockdir_leave(&share->sockdir, setup->key, &setup->socket);
-		(void)close(setup->socket.fd);
-		errno = EBUSY;
-		return -1;
-	}
-	share->starts++;
-	pid = fork();
-	if (pid == 0) {
-		if (channel_run(setup) == 0)
-			_exit(EXIT_SUCCESS);
-		setup->say(strerror(errno));
-		_exit(STREAM_FAILURE);
-	}
-	(void)close(setup->socket.fd);
-	return pid == -1 ? -1 : 0;
-}
-
-/*
- * A connection to the channel, which is started where there is none, unless
- * only_old. Returns -1 with errno: EBUSY where that is to be tried again.
- */
-static int
-find_channel(struct share *share, struct channel_setup *setup, bool only_old)
-{
-	const struct sockdir *sockdir = &share->sockdir;
-	int fd = sockdir_connect(sockdir, setup->key, SOCKDIR_MS), lock, error;
-
-	if (fd != -1 || errno != ENOENT || only_old)
-		return fd;
-	/* a crowd that waits takes the lock seldom */
-	if (share->tries++ % 16 > 0 &&
-	    too_many(share, setup, FURTHER_MAX - 1)) {
-		errno = EBUSY;
-		return -1;
-	}
-	lock = sockdir_lock(sockdir, SOCKDIR_MS);
-	if (lock == -1)
-		return -1;
-	fd = sockdir_connect(sockdir, setup->key, SOCKDIR_MS);
-	if (fd == -1 && errno == ENOENT && start_channel(share, setup) == 0) {
-		fd = sockdir_connect(sockdir, setup->key, SOCKDIR_MS);
-		if (fd == -1 && errno == ENOENT)
-			errno = EBUSY; /* it has ended already */
-	}
-	error = errno;
-	sockdir_unlock(lock);
-	errno = error;
-	return fd;
-}
-
-/* Brings the viewer to the channel. The answer, or HANDOVER_LOST. */
-static enum handover_answer
-hand_over(struct share *share, int fd)
-{
-	const char *id = share->stream.request.last_event_id;
-	struct handover_message message = {.replay = share->replay};
-
-	message.flags = (uint32_t)origin_find(&share->stream.origins,
-			    share->stream.request.origin)
-			<< HANDOVER_ORIGIN_SHIFT;
-	if (share->stream.request.nph)
-		message.flags |= HANDOVER_NPH;
-	if (share->further)
-		message.flags |= HANDOVER_FURTHER;
-	handover_set_id(&message, id, strlen(id));
-	if (handover_send(fd, &message, share->viewer) == -1)
-		return errno == EAGAIN ? HANDOVER_LATE : HANDOVER_LOST;
-	return handover_wait(fd);
-}
-
-/*
- * -f, and the channel does not know the id: to one that goes on after it, until
- * it has come to what the other has. HANDOVER_LOST where the first is asked
- * again.
- */
-static enum handover_answer
-go_further(struct share *share)
-{
-	struct channel_setup setup = share->setup;
-	char key[SOCKDIR_KEY_MAX + 1];
-	enum handover_answer answer;
-	int fd;
-
-	if (make_further_key(share, key) == -1)
-		stream_send_back(&share->stream, STREAM_FAILURE, "start: %s",
-		    strerror(errno));
-	setup.key = key;
-	setup.home = share->setup.key;
-	setup.after = share->stream.request.last_event_id;
-	setup.linger_ns = 0;
-	if (setup.limit_ns == 0 || setup.limit_ns > FURTHER_NS)
-		setup.limit_ns = FURTHER_NS;
-	fd = find_channel(share, &setup, false);
-	if (fd == -1 && errno == EBUSY)
-		return HANDOVER_LOST;
-	if (fd == -1 && errno == EAGAIN)
-		return HANDOVER_LATE;
-	if (fd == -1)
-		refuse_meeting(share);
-	answer = hand_over(share, fd);
-	(void)close(fd);
-	if (answer == HANDOVER_UNKNOWN)
-		share->further_n++;
-	return answer == HANDOVER_UNKNOWN ? HANDOVER_LOST : answer;
 }
 
 /* Passes on what the channel sends, as long as somebody wants it. */
@@ -516,7 +334,7 @@ pump(struct share *share)
 	char bytes[PUMP_SIZE];
 	ssize_t n = 1;
 
-	(void)close(share->viewer);
+	(void)close(share->broker.viewer);
 	if (loop_catch(SIGTERM) == -1 || loop_catch(SIGINT) == -1 ||
 	    loop_catch(SIGHUP) == -1 ||
 	    loop_watch(&stream->loop, share->pump, POLLIN) == -1)
@@ -531,50 +349,35 @@ pump(struct share *share)
 	return stream_close(stream);
 }
 
-/*
- * Finds a channel that takes the viewer: one that ends in this moment turns
- * it away, and the next one is tried. Returns the exit status.
- */
+/* Brings the viewer to its channel. Returns the exit status. */
 static int
 visit(struct share *share)
 {
 	struct stream *stream = &share->stream;
-	int64_t until_ns = util_now_ns() + VISIT_MS * INT64_C(1000000);
-	bool ended = strcmp(stream->request.last_event_id, "end") == 0;
-	enum handover_answer answer = HANDOVER_LOST;
-	int wait_ms = 1, fd;
+	struct broker *broker = &share->broker;
 
+	broker->setup = &share->setup;
+	broker->last_event_id = stream->request.last_event_id;
+	broker->message.flags |=
+	    (uint32_t)origin_find(&stream->origins, stream->request.origin)
+	    << HANDOVER_ORIGIN_SHIFT;
+	if (stream->request.nph)
+		broker->message.flags |= HANDOVER_NPH;
 	/* until then there is nothing that a signal could spoil */
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGHUP, SIG_DFL);
-	while (answer == HANDOVER_LOST && util_now_ns() < until_ns) {
-		fd = find_channel(share, &share->setup, ended);
-		if (fd == -1 && errno == ENOENT && ended)
-			return stream_no_content(stream);
-		if (fd == -1 && errno == EAGAIN)
-			break;
-		if (fd == -1 && errno != EBUSY)
-			refuse_meeting(share);
-		if (fd != -1) {
-			answer = hand_over(share, fd);
-			(void)close(fd);
-		}
-		if (answer == HANDOVER_UNKNOWN)
-			answer = go_further(share);
-		if (answer != HANDOVER_LOST)
-			break;
-		(void)poll(NULL, 0, wait_ms);
-		if (wait_ms < 64)
-			wait_ms *= 2;
-	}
-	switch (answer) {
-	case HANDOVER_TAKEN:
+	switch (broker_bring(broker)) {
+	case BROKER_TAKEN:
 		return share->pump == -1 ? EXIT_SUCCESS : pump(share);
+	case BROKER_ENDED: return stream_no_content(stream);
+	case BROKER_FULL:
+		stream_send_back(stream, STREAM_FAILURE,
+		    "channel %s: it has no room", share->setup.key);
+	case BROKER_FAILED: refuse_sockdir(share);
 	default:
-		stream_send_back(stream, STREAM_FAILURE, "channel %s: %s",
-		    share->setup.key,
-		    answer == HANDOVER_FULL ? "it has no room" : "no answer");
+		stream_send_back(stream, STREAM_FAILURE,
+		    "channel %s: no answer", share->setup.key);
 	}
 }
 
@@ -597,9 +400,9 @@ main(int argc, char *argv[])
 		return stream_close(stream);
 	}
 
-	/* Meeting place. */
+	/* Socket directory. */
 	if (sockdir_open(&share.sockdir) == -1)
-		refuse_meeting(&share);
+		refuse_sockdir(&share);
 	if (share.list)
 		return list_channels(&share);
 	if (share.quit)

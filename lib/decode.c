@@ -16,7 +16,7 @@ enum state {
 	NAME,            /* of which name_n bytes are in name */
 	SPACE,           /* after the colon */
 	VALUE,
-	LONG,
+	LONG, /* for a moment: see skip_frame */
 	FAILED,
 };
 
@@ -104,6 +104,8 @@ find_field(const char *name, size_t n)
 static void
 begin_value(struct decoder *decoder, enum field field)
 {
+	if (decoder->skips && field != RETRY)
+		field = OTHER;
 	decoder->state = SPACE;
 	decoder->field = (int)field;
 	decoder->ignored = false;
@@ -275,6 +277,22 @@ begin_frame(struct decoder *decoder)
 	decoder->has_data = false;
 	decoder->has_id = false;
 	decoder->ended = false;
+	decoder->skips = false;
+}
+
+/*
+ * The event is too long: what is held goes, with the last id, which counts as
+ * well, and what comes up to the end of its frame is not kept.
+ */
+static void
+skip_frame(struct decoder *decoder, bool in_line)
+{
+	begin_frame(decoder);
+	empty(decoder, &decoder->id);
+	empty(decoder, &decoder->new_id);
+	decoder->skips = true;
+	decoder->state = in_line ? VALUE : NAME;
+	decoder->field = OTHER;
 }
 
 static void
@@ -294,6 +312,7 @@ decode_next(struct decoder *decoder, struct bytes *input)
 {
 	enum decode_result result = DECODE_MORE;
 	const char *line_end, *end;
+	bool in_line = false;
 
 	if (decoder->ended)
 		begin_frame(decoder);
@@ -306,15 +325,18 @@ decode_next(struct decoder *decoder, struct bytes *input)
 		add_piece(decoder, input->at, line_end);
 		input->at = line_end;
 		input->n = (size_t)(end - line_end);
-		if (input->n == 0)
+		in_line = input->n == 0;
+		if (in_line)
 			break;
 		decoder->skip_lf = *input->at++ == '\r';
 		input->n--;
 		skip_lf(decoder, input);
 		result = end_line(decoder);
 	}
-	if (decoder->state == LONG)
+	if (decoder->state == LONG) {
+		skip_frame(decoder, in_line);
 		return DECODE_LONG;
+	}
 	if (decoder->state != FAILED)
 		return result;
 	errno = ENOMEM;

@@ -26,8 +26,8 @@ enum decode_result {
 	DECODE_EVENT,  /* a frame has ended: it is decoder.event */
 	DECODE_EMPTY,  /* a frame has ended that is no event: without data */
 	DECODE_RETRY,  /* a retry field, decoder.retry_ms; its frame goes on */
-	DECODE_LONG,   /* an event is longer than max; so is all that follows */
-	DECODE_FAILED, /* errno ENOMEM; for good, too */
+	DECODE_LONG,   /* an event is longer than max: its frame is skipped */
+	DECODE_FAILED, /* errno ENOMEM; for good */
 };
 
 /* Bytes of the decoder's own that grow. */
@@ -59,6 +59,7 @@ struct decoder {
 	bool has_data;
 	bool ignored; /* this line's value is not what its field needs */
 	bool ended;   /* the frame was given */
+	bool skips;   /* this frame is too long: its fields are skipped */
 	bool skip_lf; /* a CR came last: an LF now belongs to it */
 	int state;
 	int field;
@@ -78,6 +79,8 @@ void decode_free(struct decoder *decoder);
 /*
  * Takes bytes from the front of *input, and moves it past them: all of them
  * with DECODE_MORE, else up to the end of the frame or of the retry field.
+ * After DECODE_LONG there is no last event id, and the frame ends as
+ * DECODE_EMPTY.
  * To be called until it says DECODE_MORE. Where a chunk ends between the CR
  * and the LF of an empty line, the LF is taken with the next frame, where it
  * does no harm. At the end of the input, what is held is no event.

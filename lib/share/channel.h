@@ -1,8 +1,8 @@
 /*
- * channel: the process that runs a program once and shares its stream. It
- * takes viewers at its socket for as long as it lasts, and joins the modules
- * that do the parts: hand, header, cut, ring, viewers, child, guard. It
- * prints nothing; what there is to say goes to a function of its maker.
+ * channel: the process that runs a program once and shares its stream: what
+ * the producer says goes into the ring of events, and from there to the
+ * viewers. It takes viewers at its socket for as long as it lasts. It prints
+ * nothing; its log is a function of its maker.
  */
 #ifndef CHANNEL_H
 #define CHANNEL_H
@@ -13,11 +13,12 @@
 
 #include "../frame.h"
 #include "../origin.h"
+#include "greeting.h"
+#include "logger.h"
 #include "sockdir.h"
 
 #define CHANNEL_RING_MIN 4096
 #define CHANNEL_RING_MAX (1 << 30)
-#define CHANNEL_EXTRA_MAX 32
 
 struct channel_setup {
 	char *const *command; /* the program with its arguments */
@@ -36,25 +37,26 @@ struct channel_setup {
 
 	struct sockdir_socket socket; /* it listens already */
 
-	size_t ring_size;  /* bytes, from CHANNEL_RING_MIN */
-	int64_t linger_ns; /* after the last viewer, or the stream's end */
-	int64_t beat_ns;   /* silence before beat; 0 for never */
-	struct event beat; /* for frame_beat; at most PIPE_BUF bytes */
-	int64_t limit_ns;  /* of a viewer's stream; 0 for none */
-	int64_t retry_ms;  /* first to each viewer; -1 for the program's */
-	const char *const *extra; /* header fields, CHANNEL_EXTRA_MAX at most */
+	size_t ring_size;       /* bytes, from CHANNEL_RING_MIN */
+	int64_t linger_ns;      /* after the last viewer, or the stream's end */
+	int64_t keepalive_ns;   /* silence before it; 0 for never */
+	struct event keepalive; /* for frame_beat; at most PIPE_BUF bytes */
+	int64_t limit_ns;       /* of a viewer's stream; 0 for none */
+	int64_t retry_ms;       /* first to each viewer; -1 for the program's */
+	const char *const
+	    *extra; /* header fields, GREETING_EXTRA_MAX at most */
 	size_t extras;
 	const struct origins *origins; /* what HANDOVER_ORIGIN counts */
 
-	bool keep_stderr; /* the program's goes there, else through say */
-	void (*say)(const char *text); /* one line, which may hold anything */
+	bool keep_stderr; /* the program's goes there, else to log */
+	struct logger log;
 };
 
 /*
  * Is the channel, until it has ended and all that it started. For a process
  * of its own: its descriptors but 0 to 2 and those in setup are closed, its
  * working directory becomes /, signals are what a program expects. Returns 0,
- * or -1 with errno where it could not begin.
+ * or -1 with errno if it could not begin.
  */
 int channel_run(const struct channel_setup *setup);
 

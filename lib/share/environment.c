@@ -1,8 +1,8 @@
 /*
- * source: the environment without what a request says, and a digest of it
+ * environment: the variables without what a request says, and a digest of it
  * that no stranger can aim at: servers may set more variables from a request
  * than are known here, and those are in the digest. Starts nothing: that is
- * channel's and child's business.
+ * the business of producer and child.
  */
 #include "environment.h"
 
@@ -101,7 +101,7 @@ insert(char **list, size_t n, char *variable)
 }
 
 char **
-environment_environment(void)
+environment_make(void)
 {
 	char **list;
 	size_t all = 0, n = 0;

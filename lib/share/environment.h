@@ -1,6 +1,6 @@
 /*
- * source: what a program that serves everybody gets. What a request says is
- * not part of its environment; what the operator and the server set is.
+ * environment: what a program that serves everybody gets. What a request says
+ * is not part of its environment; what the operator and the server set is.
  */
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
@@ -14,7 +14,7 @@
  * is not known stays. The strings are those of the environment; the list is
  * the caller's to free. NULL with errno ENOMEM.
  */
-char **environment_environment(void);
+char **environment_make(void);
 
 /*
  * Writes a digest (of SHA-256) of all that command gets if it is started here:

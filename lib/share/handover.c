@@ -1,5 +1,6 @@
 /*
- * handover: see hand.h.
+ * handover: one message and one answer over a socket of SOCK_SEQPACKET. What
+ * is done about them is left to both ends.
  */
 #define _GNU_SOURCE /* MSG_CMSG_CLOEXEC */
 #include "handover.h"

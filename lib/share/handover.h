@@ -56,13 +56,13 @@ void handover_set_id(
 int handover_send(int fd, struct handover_message *message, int viewer);
 
 /*
- * Receives without blocking. *viewer is the caller's, or -1 where none came
- * (or none could be taken). Returns 0; or -1 with errno: EAGAIN where there is
- * nothing yet, EBADMSG where it is no such message, EPIPE where the peer left.
+ * Receives without blocking. *viewer is the caller's, or -1 if none came (or
+ * none could be taken). Returns 0; or -1 with errno: EAGAIN if there is nothing
+ * yet, EBADMSG if it is no such message, EPIPE if the peer has left.
  */
 int handover_receive(int fd, struct handover_message *message, int *viewer);
 
-/* Answers without blocking. Returns 0, or -1 where the peer is gone. */
+/* Answers without blocking. Returns 0, or -1 if the peer is gone. */
 int handover_answer(int fd, enum handover_answer answer);
 
 /* Waits for the answer, for the time-out of fd. */

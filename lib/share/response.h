@@ -1,6 +1,6 @@
 /*
  * response: the response header that a CGI program writes (RFC 3875, section
- * 6), kept as it came to be given to many viewers. Does no I/O.
+ * 6), kept as fields to be given to many viewers. Does no I/O.
  */
 #ifndef RESPONSE_H
 #define RESPONSE_H
@@ -10,23 +10,26 @@
 
 #include "../frame.h"
 
-#define RESPONSE_MAX 16384 /* bytes; a pipe takes as many at once */
+#define RESPONSE_MAX 16384 /* bytes, with the empty line */
 
 struct response {
 	int status;  /* what Status or a status line says, else 200 */
 	bool stream; /* Content-Type is text/event-stream */
 
-	/* the rest is the header's own */
-	size_t n; /* of its lines, without the empty one that ends it */
-	char bytes[RESPONSE_MAX];
+	/* the rest is the response's own */
+	const char *reason; /* of the status, from its digits on */
+	size_t taken;       /* bytes of input */
+	size_t line;        /* where the last line begins */
+	size_t n;
+	char bytes[RESPONSE_MAX]; /* the lines, each ended by NUL */
 };
 
 void response_init(struct response *response);
 
 /*
  * Takes bytes from the front of *input, up to the end of the header. Returns 1
- * where it is complete, 0 where more input is needed; or -1 with errno
- * EMSGSIZE, or EBADMSG where that is no header.
+ * if it is complete, 0 if more input is needed; or -1 with errno EMSGSIZE, or
+ * EBADMSG if that is no header.
  */
 int response_take(struct response *response, struct bytes *input);
 

@@ -1,5 +1,6 @@
 /*
- * ring: see ring.h.
+ * ring: bytes in a circle, and an index of frames by number. Nothing is
+ * encoded here, and nobody is told what was dropped.
  */
 #include "ring.h"
 
@@ -126,23 +127,21 @@ copy_in(struct ring *ring, struct bytes from)
 }
 
 int
-ring_put(struct ring *ring, struct bytes lead, struct bytes rest, uint64_t id,
-    bool event)
+ring_put(struct ring *ring, struct bytes frame, uint64_t id, bool event)
 {
 	uint64_t start = ring->head;
 
-	if (rest.n > ring->size || lead.n > ring->size - rest.n) {
+	if (frame.n > ring->size) {
 		errno = EMSGSIZE;
 		return -1;
 	}
-	ring->tail = ring_tail_for(ring, lead.n + rest.n);
+	ring->tail = ring_tail_for(ring, frame.n);
 	while (ring->first < ring->last &&
 	       frame_of(ring, ring->first)->start < ring->tail)
 		ring->first++;
 	if (ring->last - ring->first == ring->room && more_room(ring) == -1)
 		return -1;
-	copy_in(ring, lead);
-	copy_in(ring, rest);
+	copy_in(ring, frame);
 	*frame_of(ring, ring->last++) = (struct ring_frame){start, id | event};
 	return 0;
 }

@@ -52,12 +52,11 @@ uint64_t ring_digest(struct bytes id);
 uint64_t ring_tail_for(const struct ring *ring, size_t n);
 
 /*
- * Puts a frame, made of two parts, and drops the oldest ones as needed. id is
- * a digest; event: it is one that ring_back counts. Returns 0, or -1 with errno
- * ENOMEM, or EMSGSIZE where it is too large.
+ * Puts a frame, and drops the oldest ones as needed. id is a digest; event: it
+ * is one that ring_back counts. Returns 0, or -1 with errno ENOMEM, or EMSGSIZE
+ * if it is too large.
  */
-int ring_put(struct ring *ring, struct bytes lead, struct bytes rest,
-    uint64_t id, bool event);
+int ring_put(struct ring *ring, struct bytes frame, uint64_t id, bool event);
 
 /* The place after the newest frame with this id; false: there is none. */
 bool ring_after(const struct ring *ring, uint64_t id, uint64_t *place);

@@ -1,6 +1,7 @@
 /*
- * sockdir: see sockdir.h. Socket paths are short in the kernel's eyes, 108
- * bytes, so the folder is the working directory for as long as one call takes.
+ * sockdir: finds, checks and makes the socket directory, and connects to what
+ * is in it. A socket's path has 108 bytes at most, so the directory is the
+ * working directory for as long as one call takes.
  */
 #define _GNU_SOURCE /* struct ucred, O_PATH */
 #include "sockdir.h"
@@ -64,7 +65,7 @@ find_path(char path[PATH_MAX])
 
 /* A server's umask (0177) could make it a directory that nobody can use. */
 static int
-make_folder(const char *path)
+make_directory(const char *path)
 {
 	mode_t mask = umask(0);
 	int result = mkdir(path, 0700);
@@ -76,28 +77,28 @@ make_folder(const char *path)
 int
 sockdir_open(struct sockdir *sockdir)
 {
-	struct stat is;
+	struct stat st;
 
-	sockdir->folder = -1;
-	if (find_path(sockdir->path) == -1 || make_folder(sockdir->path) == -1)
+	sockdir->fd = -1;
+	if (find_path(sockdir->path) == -1 ||
+	    make_directory(sockdir->path) == -1)
 		return -1;
-	sockdir->folder = open(
+	sockdir->fd = open(
 	    sockdir->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (sockdir->folder == -1) {
+	if (sockdir->fd == -1) {
 		if (errno == ELOOP || errno == EACCES)
 			errno = SOCKDIR_UNFIT;
 		return -1;
 	}
-	if (fstat(sockdir->folder, &is) == 0 && is.st_uid == geteuid() &&
-	    (is.st_mode & 077) == 0 &&
-	    ((is.st_mode & 0700) == 0700 ||
-		fchmod(sockdir->folder, 0700) == 0)) {
+	if (fstat(sockdir->fd, &st) == 0 && st.st_uid == geteuid() &&
+	    (st.st_mode & 077) == 0 &&
+	    ((st.st_mode & 0700) == 0700 || fchmod(sockdir->fd, 0700) == 0)) {
 		/* if it fails, tmpfiles is at work and finds sticky files */
-		(void)flock(sockdir->folder, LOCK_SH | LOCK_NB);
+		(void)flock(sockdir->fd, LOCK_SH | LOCK_NB);
 		return 0;
 	}
-	(void)close(sockdir->folder);
-	sockdir->folder = -1;
+	(void)close(sockdir->fd);
+	sockdir->fd = -1;
 	errno = SOCKDIR_UNFIT;
 	return -1;
 }
@@ -116,7 +117,7 @@ sockdir_lock(const struct sockdir *sockdir, int ms)
 	int64_t until_ns = util_now_ns() + ms * INT64_C(1000000);
 	int wait_ms = 1, error;
 	mode_t mask = umask(0);
-	int lock = openat(sockdir->folder, LOCK,
+	int lock = openat(sockdir->fd, LOCK,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, FILE_MODE);
 
 	(void)umask(mask); /* cannot fail */
@@ -154,9 +155,9 @@ address_of(const char *key)
 	return address;
 }
 
-/* bind or connect, with the folder as the working directory meanwhile. */
+/* bind or connect, with the directory as the working directory meanwhile. */
 static int
-in_folder(const struct sockdir *sockdir,
+in_directory(const struct sockdir *sockdir,
     int (*call)(int, const struct sockaddr *, socklen_t), int fd,
     const char *key)
 {
@@ -166,7 +167,7 @@ in_folder(const struct sockdir *sockdir,
 
 	if (here == -1)
 		return -1;
-	if (fchdir(sockdir->folder) == 0)
+	if (fchdir(sockdir->fd) == 0)
 		result = call(fd, (struct sockaddr *)&address, sizeof(address));
 	error = errno;
 	if (fchdir(here) == -1) {
@@ -209,7 +210,7 @@ sockdir_connect(const struct sockdir *sockdir, const char *key, int ms)
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ==
 		-1)
 		return fail(fd, errno);
-	if (in_folder(sockdir, connect, fd, key) == -1)
+	if (in_directory(sockdir, connect, fd, key) == -1)
 		return fail(fd, errno == ECONNREFUSED ? ENOENT : errno);
 	if (!sockdir_same_user(fd))
 		return fail(fd, SOCKDIR_STRANGER);
@@ -226,9 +227,10 @@ sweep(const struct sockdir *sockdir, const char *key, void *to)
 	(void)to;
 	if (fd == -1)
 		return;
-	if (in_folder(sockdir, connect, fd, key) == -1 && errno == ECONNREFUSED)
-		(void)unlinkat(sockdir->folder, address_of(key).sun_path,
-		    0); /* or later */
+	if (in_directory(sockdir, connect, fd, key) == -1 &&
+	    errno == ECONNREFUSED)
+		(void)unlinkat(
+		    sockdir->fd, address_of(key).sun_path, 0); /* or later */
 	(void)close(fd);
 }
 
@@ -236,7 +238,7 @@ int
 sockdir_listen(const struct sockdir *sockdir, const char *key,
     struct sockdir_socket *socket_)
 {
-	struct stat is;
+	struct stat st;
 	mode_t mask;
 	int bound, fd = socket(AF_UNIX,
 		       SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -246,16 +248,16 @@ sockdir_listen(const struct sockdir *sockdir, const char *key,
 	if (sockdir_each(sockdir, sweep, NULL) == -1)
 		return fail(fd, errno);
 	mask = umask(0177); /* a connection needs the write bit */
-	bound = in_folder(sockdir, bind, fd, key);
+	bound = in_directory(sockdir, bind, fd, key);
 	(void)umask(mask); /* cannot fail */
 	if (bound == -1 ||
-	    fchmodat(sockdir->folder, address_of(key).sun_path, FILE_MODE, 0) ==
+	    fchmodat(sockdir->fd, address_of(key).sun_path, FILE_MODE, 0) ==
 		-1 ||
 	    listen(fd, BACKLOG) == -1 ||
-	    fstatat(sockdir->folder, address_of(key).sun_path, &is,
+	    fstatat(sockdir->fd, address_of(key).sun_path, &st,
 		AT_SYMLINK_NOFOLLOW) == -1)
 		return fail(fd, errno);
-	*socket_ = (struct sockdir_socket){fd, is.st_dev, is.st_ino};
+	*socket_ = (struct sockdir_socket){fd, st.st_dev, st.st_ino};
 	return 0;
 }
 
@@ -264,16 +266,16 @@ sockdir_leave(const struct sockdir *sockdir, const char *key,
     const struct sockdir_socket *socket_)
 {
 	struct sockaddr_un address = address_of(key);
-	struct stat is;
+	struct stat st;
 
 	/*
 	 * Nobody replaces a socket that listens, so what is found here
 	 * cannot change between the look and the unlink.
 	 */
-	if (fstatat(sockdir->folder, address.sun_path, &is,
-		AT_SYMLINK_NOFOLLOW) == 0 &&
-	    is.st_dev == socket_->device && is.st_ino == socket_->inode)
-		(void)unlinkat(sockdir->folder, address.sun_path, 0);
+	if (fstatat(sockdir->fd, address.sun_path, &st, AT_SYMLINK_NOFOLLOW) ==
+		0 &&
+	    st.st_dev == socket_->device && st.st_ino == socket_->inode)
+		(void)unlinkat(sockdir->fd, address.sun_path, 0);
 }
 
 int
@@ -282,17 +284,17 @@ sockdir_each(const struct sockdir *sockdir,
     void *to)
 {
 	int again =
-	    openat(sockdir->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *folder = again == -1 ? NULL : fdopendir(again);
+	    openat(sockdir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = again == -1 ? NULL : fdopendir(again);
 	struct dirent *entry;
 	size_t n;
 
-	if (folder == NULL) {
+	if (directory == NULL) {
 		if (again != -1)
 			(void)fail(again, errno);
 		return -1;
 	}
-	while ((entry = readdir(folder)) != NULL) {
+	while ((entry = readdir(directory)) != NULL) {
 		n = strlen(entry->d_name);
 		if (n <= strlen(SUFFIX) ||
 		    strcmp(entry->d_name + n - strlen(SUFFIX), SUFFIX) != 0)
@@ -301,6 +303,6 @@ sockdir_each(const struct sockdir *sockdir,
 		if (sockdir_key_ok(entry->d_name))
 			each(sockdir, entry->d_name, to);
 	}
-	(void)closedir(folder);
+	(void)closedir(directory);
 	return 0;
 }

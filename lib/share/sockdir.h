@@ -1,8 +1,8 @@
 /*
- * sockdir: the meeting place, a folder of mode 0700 where the channels of one
- * user have their sockets, KEY.sock, and where the lock is. No symbolic link
- * is followed into it, and who answers must be the same user. Names no more
- * than files and sockets; what is said there is hand's business.
+ * sockdir: the socket directory, of mode 0700, where the channels of one user
+ * have their sockets, KEY.sock, and where the lock is. No symbolic link is
+ * followed into it, and who answers must be the same user. Names no more than
+ * files and sockets; what is said there is in handover.
  */
 #ifndef SOCKDIR_H
 #define SOCKDIR_H
@@ -23,7 +23,7 @@
 
 struct sockdir {
 	char path[PATH_MAX]; /* for messages, also after a failure */
-	int folder;
+	int fd;              /* the directory */
 };
 
 /* A channel's own socket. */
@@ -34,7 +34,7 @@ struct sockdir_socket {
 };
 
 /*
- * Opens the folder: $SSE_CGI_DIR, else sse-cgi in $XDG_RUNTIME_DIR, else
+ * Opens the directory: $SSE_CGI_DIR, else sse-cgi in $XDG_RUNTIME_DIR, else
  * /tmp/sse-cgi-UID; makes it if it is missing. As long as it is open, in this
  * process or one that was forked from it, systemd-tmpfiles leaves it alone.
  * Returns 0, or -1 with errno, SOCKDIR_UNFIT for one.
@@ -48,7 +48,7 @@ bool sockdir_key_ok(const char *key);
 
 /*
  * Takes the lock, for ms milliseconds at the most. Returns a descriptor, to
- * be given to sockdir_unlock; or -1 with errno, EAGAIN where time is up.
+ * be given to sockdir_unlock; or -1 with errno, EAGAIN if time is up.
  */
 int sockdir_lock(const struct sockdir *sockdir, int ms);
 

@@ -1,29 +1,24 @@
 /*
- * viewers: see viewers.h. A write of whole frames is at most PIPE_BUF long,
- * so a pipe takes all of it or nothing, and most viewers are never inside
- * a frame. Only a longer frame can be taken in part.
+ * viewers: writes the ring to many descriptors, each at its own place. A write
+ * of whole frames is at most PIPE_BUF long, so a pipe takes all of it or
+ * nothing: only a longer frame can be taken in part.
  */
 #define _GNU_SOURCE /* EPOLLRDHUP */
 #include "viewers.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../util.h"
 
-struct held {
-	struct held *next;
-	size_t viewers;
-	uint64_t start;
-	uint64_t had;  /* with greeting: by the one viewer; start is 0 */
-	bool greeting; /* no frame: the rest of a greeting */
+/* What a pipe did not take of a viewer's greeting. */
+struct rest {
+	size_t had;
 	size_t n;
 	char bytes[];
 };
@@ -31,18 +26,16 @@ struct held {
 enum outcome {
 	DONE,  /* all was taken */
 	FULL,  /* its pipe has no more room */
-	LEAVE, /* it is to be closed: it left, or its time is over */
+	LEAVE, /* it is to be closed: it left, or was lapped, or has all */
 };
 
 void
-viewers_init(
-    struct viewers *viewers, struct ring *ring, int epoll, uint64_t tag)
+viewers_init(struct viewers *viewers, const struct ring *ring, int poller)
 {
 	*viewers = (struct viewers){
-	    .next_over_ns = VIEWERS_NEVER,
+	    .next_over_ns = POLLER_NEVER,
 	    .ring = ring,
-	    .epoll = epoll,
-	    .tag = tag,
+	    .poller = poller,
 	    .seed = (uint64_t)util_now_ns() ^ (uint64_t)getpid() << 40,
 	};
 }
@@ -69,15 +62,6 @@ viewers_random(struct viewers *viewers, uint64_t n)
 	x ^= x >> 27;
 	viewers->seed = x;
 	return n == 0 ? 0 : (x * UINT64_C(2685821657736338717) >> 16) % n;
-}
-
-static int
-watch(const struct viewers *viewers, int fd, int how, uint32_t events)
-{
-	struct epoll_event event = {.events = events};
-
-	event.data.u64 = viewers->tag | (uint32_t)fd;
-	return epoll_ctl(viewers->epoll, how, fd, &event);
 }
 
 /*
@@ -122,23 +106,14 @@ more_room(struct viewers *viewers, int fd)
 	return 0;
 }
 
-static void
-sooner(struct viewers *viewers, int64_t over_ns)
-{
-	if (over_ns != VIEWERS_NEVER &&
-	    (viewers->next_over_ns == VIEWERS_NEVER ||
-		over_ns < viewers->next_over_ns))
-		viewers->next_over_ns = over_ns;
-}
-
 int
 viewers_add(struct viewers *viewers, const struct viewer *viewer)
 {
-	int fd = viewer->fd, flags = fcntl(fd, F_GETFL), error;
+	int fd = viewer->fd, error;
 
-	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
-	    more_room(viewers, fd) == -1 ||
-	    watch(viewers, fd, EPOLL_CTL_ADD, leave_events(fd)) == -1) {
+	if (poller_set_nonblocking(fd) == -1 || more_room(viewers, fd) == -1 ||
+	    poller_watch(
+		viewers->poller, fd, POLLER_VIEWER, leave_events(fd)) == -1) {
 		error = errno;
 		(void)close(fd); /* nothing was written there */
 		errno = error;
@@ -146,22 +121,19 @@ viewers_add(struct viewers *viewers, const struct viewer *viewer)
 	}
 	viewers->index[fd] = viewers->n;
 	viewers->all[viewers->n++] = *viewer;
-	sooner(viewers, viewer->over_ns);
+	viewers->next_over_ns =
+	    poller_earlier(viewers->next_over_ns, viewer->over_ns);
 	return 0;
 }
 
 static void
-release(struct viewers *viewers, struct held *held)
+free_rest(struct viewers *viewers, struct viewer *viewer)
 {
-	struct held **link = &viewers->held;
-
-	if (held == NULL || --held->viewers > 0)
+	if (viewer->rest == NULL)
 		return;
-	while (*link != held)
-		link = &(*link)->next;
-	*link = held->next;
-	viewers->held_bytes -= held->n;
-	free(held);
+	viewers->rests -= viewer->rest->n;
+	free(viewer->rest);
+	viewer->rest = NULL;
 }
 
 void
@@ -171,12 +143,12 @@ viewers_remove(struct viewers *viewers, struct viewer *viewer)
 
 	if (viewer->flags & VIEWER_LAGS)
 		viewers->lagging--;
-	release(viewers, viewer->held);
+	free_rest(viewers, viewer);
 	/*
-	 * Asked for, as close alone forgets a descriptor only where nobody
+	 * Asked for, as close alone forgets a descriptor only if nobody
 	 * else has it. What could not be written is the reader's loss.
 	 */
-	(void)watch(viewers, viewer->fd, EPOLL_CTL_DEL, 0);
+	poller_forget(viewers->poller, viewer->fd);
 	(void)close(viewer->fd);
 	if (viewer == last)
 		return;
@@ -194,12 +166,11 @@ set_lag(struct viewers *viewers, struct viewer *viewer, bool lags)
 	events = leave_events(viewer->fd);
 	viewer->flags ^= VIEWER_LAGS;
 	viewers->lagging += lags ? 1 : (size_t)-1;
-	/* cannot fail: it is watched already */
-	(void)watch(viewers, viewer->fd, EPOLL_CTL_MOD,
+	poller_change(viewers->poller, viewer->fd, POLLER_VIEWER,
 	    lags ? events | EPOLLOUT : events);
 }
 
-/* One write. The bytes taken, or 0 where the pipe is full, or -1. */
+/* One write. The bytes taken, or 0 if the pipe is full, or -1. */
 static ssize_t
 write_parts(int fd, const struct iovec *part, int parts)
 {
@@ -214,28 +185,20 @@ write_parts(int fd, const struct iovec *part, int parts)
 	return n;
 }
 
-/* The rest of the frame that is kept for it, or of its greeting. */
 static enum outcome
-write_held(struct viewers *viewers, struct viewer *viewer)
+write_rest(struct viewers *viewers, struct viewer *viewer)
 {
-	struct held *held = viewer->held;
-	/* the analyzer takes the next viewer for the one that was removed */
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-	uint64_t *at = held->greeting ? &held->had : &viewer->place;
-	size_t had = (size_t)(*at - held->start);
-	struct iovec rest = {held->bytes + had, held->n - had};
-	ssize_t n = write_parts(viewer->fd, &rest, 1);
+	struct rest *rest = viewer->rest;
+	struct iovec part = {rest->bytes + rest->had, rest->n - rest->had};
+	ssize_t n = write_parts(viewer->fd, &part, 1);
 
 	if (n == -1)
 		return LEAVE;
-	*at += (uint64_t)n;
+	rest->had += (size_t)n;
 	viewers->moved |= n > 0;
-	if ((size_t)n < rest.iov_len)
+	if ((size_t)n < part.iov_len)
 		return FULL;
-	if (!held->greeting)
-		return LEAVE;
-	release(viewers, held);
-	viewer->held = NULL;
+	free_rest(viewers, viewer);
 	return DONE;
 }
 
@@ -250,33 +213,27 @@ write_news(
 	const struct ring *ring = viewers->ring;
 	ssize_t n;
 
+	if (viewer->place < ring->tail)
+		return LEAVE;
 	while (viewer->place < ring->head) {
 		if (chunk->at != viewer->place || chunk->parts == 0)
 			ring_chunk(ring, viewer->place, PIPE_BUF, chunk);
 		n = write_parts(viewer->fd, chunk->part, chunk->parts);
 		if (n == -1)
 			return LEAVE;
-		if (n > 0) {
-			viewer->place += (uint64_t)n;
-			viewer->flags &= ~(unsigned int)VIEWER_INSIDE;
-			viewers->moved = true;
-		}
-		if (viewer->place == chunk->end) {
-			if (viewer->flags & VIEWER_LEAVES)
-				return LEAVE;
-			continue;
-		}
-		if (n > 0 &&
-		    ring_frame_start(ring, viewer->place) != viewer->place)
-			viewer->flags |= VIEWER_INSIDE;
-		return FULL;
+		viewer->place += (uint64_t)n;
+		viewers->moved |= n > 0;
+		if (viewer->place < chunk->end)
+			return FULL;
+		if (viewer->flags & VIEWER_LEAVES)
+			return LEAVE;
 	}
 	return DONE;
 }
 
 /* It has had everything, and nothing comes any more. */
 static void
-say_farewell(struct viewers *viewers, const struct viewer *viewer)
+send_last_retry(struct viewers *viewers, const struct viewer *viewer)
 {
 	char text[7 + UTIL_DIGITS_MAX + 2] = "retry: ";
 	struct iovec part = {text, 7};
@@ -288,7 +245,7 @@ say_farewell(struct viewers *viewers, const struct viewer *viewer)
 	part.iov_len += util_digits(text + 7, spread_ms);
 	memcpy(text + part.iov_len, "\n\n", 2);
 	part.iov_len += 2;
-	/* where it finds no room, the viewer comes back at its own time */
+	/* if it finds no room, the viewer comes back at its own time */
 	(void)write_parts(viewer->fd, &part, 1);
 }
 
@@ -297,14 +254,14 @@ static bool
 serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
 {
 	enum outcome outcome =
-	    viewer->held != NULL ? write_held(viewers, viewer) : DONE;
+	    viewer->rest != NULL ? write_rest(viewers, viewer) : DONE;
 
 	if (outcome == DONE)
 		outcome = write_news(viewers, viewer, chunk);
 	if (outcome == DONE && viewers->over) {
 		if (viewers->pass == NULL ||
 		    !viewers->pass(viewers->to, viewer))
-			say_farewell(viewers, viewer);
+			send_last_retry(viewers, viewer);
 		outcome = LEAVE;
 	}
 	if (outcome == LEAVE) {
@@ -321,7 +278,8 @@ viewers_greeted(struct viewers *viewers, struct viewer *viewer)
 	struct ring_chunk chunk = {.parts = 0};
 
 	viewer->flags &= ~(unsigned int)VIEWER_WAITS;
-	sooner(viewers, viewer->over_ns);
+	viewers->next_over_ns =
+	    poller_earlier(viewers->next_over_ns, viewer->over_ns);
 	(void)serve(viewers, viewer, &chunk);
 }
 
@@ -336,6 +294,11 @@ viewers_push(struct viewers *viewers)
 		ring_chunk(viewers->ring, viewers->pushed, PIPE_BUF, &first);
 	viewers->pushed = viewers->ring->head;
 	while (viewer < viewers->all + viewers->n) {
+		if (!(viewer->flags & VIEWER_WAITS) &&
+		    viewer->place < viewers->ring->tail) {
+			viewers_remove(viewers, viewer);
+			continue;
+		}
 		if (viewer->flags & not_now) {
 			viewer++;
 			continue;
@@ -358,89 +321,27 @@ viewers_ready(struct viewers *viewers, int fd, uint32_t events)
 		(void)serve(viewers, viewer, &chunk);
 }
 
-/* Room for n bytes that are kept; NULL where that is too much. */
-static struct held *
-new_held(struct viewers *viewers, size_t n)
-{
-	struct held *held = NULL;
-
-	errno = ENOBUFS;
-	if (viewers->held_bytes + n <= viewers->ring->size)
-		held = malloc(sizeof(*held) + n);
-	if (held == NULL)
-		return NULL;
-	*held = (struct held){.next = viewers->held, .n = n};
-	viewers->held = held;
-	viewers->held_bytes += n;
-	return held;
-}
-
 int
 viewers_owe(
     struct viewers *viewers, struct viewer *viewer, const char *bytes, size_t n)
 {
-	struct held *held = new_held(viewers, n);
+	struct rest *rest = NULL;
 
-	if (held == NULL)
+	errno = ENOBUFS;
+	if (viewers->rests + n <= viewers->ring->size)
+		rest = malloc(sizeof(*rest) + n);
+	if (rest == NULL)
 		return -1;
-	memcpy(held->bytes, bytes, n);
-	held->greeting = true;
-	held->viewers = 1;
-	viewer->held = held;
+	rest->had = 0;
+	rest->n = n;
+	memcpy(rest->bytes, bytes, n);
+	viewer->rest = rest;
+	viewers->rests += n;
 	return 0;
 }
 
-/* The frame that the viewer is inside, kept: NULL where that is too much. */
-static struct held *
-hold(struct viewers *viewers, uint64_t place)
-{
-	const struct ring *ring = viewers->ring;
-	uint64_t start = ring_frame_start(ring, place);
-	struct held *held = viewers->held;
-	struct ring_chunk chunk;
-
-	while (held != NULL && (held->greeting || held->start != start))
-		held = held->next;
-	if (held != NULL)
-		return held;
-	ring_chunk(ring, start, 1, &chunk);
-	held = new_held(viewers, (size_t)(chunk.end - start));
-	if (held == NULL)
-		return NULL;
-	held->start = start;
-	memcpy(held->bytes, chunk.part[0].iov_base, chunk.part[0].iov_len);
-	if (chunk.parts == 2)
-		memcpy(held->bytes + chunk.part[0].iov_len,
-		    chunk.part[1].iov_base, chunk.part[1].iov_len);
-	return held;
-}
-
 void
-viewers_overtake(struct viewers *viewers, uint64_t tail)
-{
-	size_t i = 0;
-
-	while (viewers->lagging > 0 && i < viewers->n) {
-		struct viewer *viewer = viewers->all + i;
-
-		if (viewer->place >= tail || viewer->flags & VIEWER_WAITS ||
-		    (viewer->held != NULL && !viewer->held->greeting)) {
-			i++;
-			continue;
-		}
-		if (viewer->flags & VIEWER_INSIDE)
-			viewer->held = hold(viewers, viewer->place);
-		if (!(viewer->flags & VIEWER_INSIDE) || viewer->held == NULL) {
-			viewers_remove(viewers, viewer);
-			continue;
-		}
-		viewer->held->viewers++;
-		i++;
-	}
-}
-
-void
-viewers_beat(struct viewers *viewers, const char *bytes, size_t n)
+viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n)
 {
 	const unsigned int not_now = VIEWER_LAGS | VIEWER_WAITS;
 	char copy[PIPE_BUF];
@@ -460,20 +361,23 @@ viewers_beat(struct viewers *viewers, const char *bytes, size_t n)
 }
 
 /*
- * Its time is up. True: it is gone; else it leaves at the frame's end, for
+ * Its time is over. True: it is gone; else it leaves at the frame's end, for
  * which it has a second.
  */
 static bool
 expire(struct viewers *viewers, struct viewer *viewer)
 {
-	if ((viewer->flags & (VIEWER_INSIDE | VIEWER_LEAVES)) ==
-	    VIEWER_INSIDE) {
-		viewer->flags |= VIEWER_LEAVES;
-		viewer->over_ns += UTIL_SECOND_NS;
-		return false;
+	const struct ring *ring = viewers->ring;
+
+	if (viewer->flags & VIEWER_LEAVES || viewer->place < ring->tail ||
+	    viewer->place == ring->head ||
+	    ring_frame_start(ring, viewer->place) == viewer->place) {
+		viewers_remove(viewers, viewer);
+		return true;
 	}
-	viewers_remove(viewers, viewer);
-	return true;
+	viewer->flags |= VIEWER_LEAVES;
+	viewer->over_ns += UTIL_SECOND_NS;
+	return false;
 }
 
 void
@@ -481,14 +385,14 @@ viewers_expire(struct viewers *viewers, int64_t now_ns)
 {
 	size_t i = 0;
 
-	viewers->next_over_ns = VIEWERS_NEVER;
+	viewers->next_over_ns = POLLER_NEVER;
 	while (i < viewers->n) {
 		struct viewer *viewer = viewers->all + i;
 
-		if (viewer->over_ns != VIEWERS_NEVER &&
-		    viewer->over_ns <= now_ns && expire(viewers, viewer))
+		if (viewer->over_ns <= now_ns && expire(viewers, viewer))
 			continue;
-		sooner(viewers, viewer->over_ns);
+		viewers->next_over_ns =
+		    poller_earlier(viewers->next_over_ns, viewer->over_ns);
 		i++;
 	}
 }
@@ -501,14 +405,22 @@ viewers_finish(struct viewers *viewers, int64_t spread_ms)
 	viewers_push(viewers);
 }
 
+bool
+viewers_moved(struct viewers *viewers)
+{
+	bool moved = viewers->moved;
+
+	viewers->moved = false;
+	return moved;
+}
+
 uint64_t
 viewers_foremost(const struct viewers *viewers)
 {
 	uint64_t most = 0;
 
 	for (size_t i = 0; i < viewers->n; i++)
-		if (viewers->all[i].held == NULL &&
-		    viewers->all[i].place > most)
+		if (viewers->all[i].place > most)
 			most = viewers->all[i].place;
 	return most;
 }

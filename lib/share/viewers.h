@@ -1,10 +1,10 @@
 /*
  * viewers: the viewers of a channel. Each is a descriptor and a place in the
  * ring, without a buffer of its own. No write blocks: a viewer whose pipe is
- * full lags, until epoll says that there is room again. It is closed where
- * it has left, or when the ring is about to overtake it; not inside a frame,
- * for a frame that was begun is kept for it. Writes bytes, makes no events
- * but the retry field of a farewell.
+ * full lags, until the poller says that there is room again. It is closed if it
+ * has left or if the ring has lapped it, also inside an event: its browser
+ * drops that, and asks for it again. Writes bytes, makes no events but the
+ * last retry field.
  */
 #ifndef VIEWERS_H
 #define VIEWERS_H
@@ -13,35 +13,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "poller.h"
 #include "ring.h"
-
-#define VIEWERS_NEVER (-1)
 
 enum viewer_flags {
 	VIEWER_WAITS = 1,     /* for its header: nothing was written to it */
-	VIEWER_LAGS = 2,      /* epoll is asked for room */
-	VIEWER_INSIDE = 4,    /* its place is inside a frame */
-	VIEWER_LEAVES = 8,    /* it is closed at the end of this frame */
-	VIEWER_NPH = 16,      /* the caller's: its header has a status line */
-	VIEWER_GAP = 32,      /* the caller's: it is owed a gap event */
-	VIEWER_NEW = 64,      /* the caller's: it has no id of a place yet */
-	VIEWER_GREETED = 128, /* the caller's: it has had its header */
-	VIEWER_FURTHER = 256, /* the caller's: the program knows its ids */
+	VIEWER_LAGS = 2,      /* the poller is asked for room */
+	VIEWER_LEAVES = 4,    /* it is closed at the end of this frame */
+	VIEWER_NPH = 8,       /* the caller's: its header has a status line */
+	VIEWER_GAP = 16,      /* the caller's: it is owed a gap event */
+	VIEWER_NEW = 32,      /* the caller's: it has no id of a place yet */
+	VIEWER_GREETED = 64,  /* the caller's: it has had its header */
+	VIEWER_FURTHER = 128, /* the caller's: the program knows its ids */
 			      /* bits from 24 on: likewise (HANDOVER_ORIGIN) */
 };
 
-/*
- * A frame that the ring has dropped, for viewers that are inside it; or what a
- * pipe did not take of a viewer's greeting.
- */
-struct held;
+struct rest; /* what a pipe did not take of a greeting */
 
 struct viewer {
 	int fd;
 	unsigned int flags;
 	uint64_t place;
-	int64_t over_ns; /* when it is closed, or VIEWERS_NEVER */
-	struct held *held;
+	int64_t over_ns; /* when it is closed, or POLLER_NEVER */
+	struct rest *rest;
 };
 
 struct viewers {
@@ -49,10 +43,9 @@ struct viewers {
 	size_t n;
 	size_t lagging;
 
-	int64_t next_over_ns; /* the next over_ns, or VIEWERS_NEVER */
+	int64_t next_over_ns; /* the next over_ns, or POLLER_NEVER */
 	uint64_t pushed;      /* the ring's head at the last push */
-	bool moved;           /* somebody took something since it was reset */
-	int64_t spread_ms;    /* farewell: base of its retry field; 0: none */
+	int64_t spread_ms;    /* base of the last retry field; 0: none */
 	bool over;            /* who has had everything is closed */
 
 	/*
@@ -63,20 +56,17 @@ struct viewers {
 	void *to;
 
 	/* the rest is the viewers' own */
-	struct ring *ring;
-	int epoll;
-	uint64_t tag; /* of epoll's data */
+	const struct ring *ring;
+	int poller;
+	bool moved; /* see viewers_moved */
 	size_t room;
 	size_t *index; /* of a descriptor, in all */
 	size_t indexes;
-	struct held *held;
-	size_t held_bytes;
+	size_t rests; /* bytes of all */
 	uint64_t seed;
 };
 
-/* epoll's data for a viewer is tag, with its descriptor in the low 32 bits. */
-void viewers_init(
-    struct viewers *viewers, struct ring *ring, int epoll, uint64_t tag);
+void viewers_init(struct viewers *viewers, const struct ring *ring, int poller);
 
 /* Closes all of them, as they are, and frees the rest. */
 void viewers_free(struct viewers *viewers);
@@ -93,7 +83,7 @@ void viewers_remove(struct viewers *viewers, struct viewer *viewer);
 /*
  * n bytes of its greeting that the viewer's pipe did not take: they are kept,
  * and written before what the ring has. Returns 0, or -1 with
- * errno where that is too much.
+ * errno if that is too much.
  */
 int viewers_owe(struct viewers *viewers, struct viewer *viewer,
     const char *bytes, size_t n);
@@ -104,17 +94,17 @@ int viewers_owe(struct viewers *viewers, struct viewer *viewer,
  */
 void viewers_greeted(struct viewers *viewers, struct viewer *viewer);
 
-/* Writes what is new in the ring to everybody who does not lag. */
+/*
+ * Writes what is new in the ring to all who do not lag. Who was lapped is
+ * closed.
+ */
 void viewers_push(struct viewers *viewers);
 
-/* epoll had events for the viewer with this descriptor. */
+/* The poller had events for the viewer with this descriptor. */
 void viewers_ready(struct viewers *viewers, int fd, uint32_t events);
 
-/* The ring is about to move its tail: who is behind it is closed. */
-void viewers_overtake(struct viewers *viewers, uint64_t tail);
-
 /* n bytes, at most PIPE_BUF, to everybody who has had all of the ring. */
-void viewers_beat(struct viewers *viewers, const char *bytes, size_t n);
+void viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n);
 
 /* Closes those whose time is over. */
 void viewers_expire(struct viewers *viewers, int64_t now_ns);
@@ -125,7 +115,10 @@ void viewers_expire(struct viewers *viewers, int64_t now_ns);
  */
 void viewers_finish(struct viewers *viewers, int64_t spread_ms);
 
-/* The place of the viewer that has had most; 0 where there is none. */
+/* Whether somebody took something since this was asked last. */
+bool viewers_moved(struct viewers *viewers);
+
+/* The place of the viewer that has had most; 0 if there is none. */
 uint64_t viewers_foremost(const struct viewers *viewers);
 
 /* A random number below n, for times that shall differ. */

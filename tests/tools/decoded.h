@@ -80,7 +80,7 @@ decoded(struct bytes stream, size_t max, chunk_size *size, void *with)
 
 	frame_init(&frame, text_append, &text);
 	decode_init(&decoder, max);
-	while (stream.n > 0 && result < DECODE_LONG) {
+	while (stream.n > 0 && result != DECODE_FAILED) {
 		size_t n = size(with, stream.n);
 		char *copy = malloc(n);
 		struct bytes chunk = {copy, n};
@@ -91,7 +91,7 @@ decoded(struct bytes stream, size_t max, chunk_size *size, void *with)
 		do {
 			result = decode_next(&decoder, &chunk);
 			put_result(&frame, &decoder, result);
-		} while (result != DECODE_MORE && result < DECODE_LONG);
+		} while (result != DECODE_MORE && result != DECODE_FAILED);
 		free(copy);
 		stream.at += n;
 		stream.n -= n;

@@ -1,0 +1,109 @@
+/*
+ * home: one question at a time to another channel, without blocking for more
+ * than a moment. What follows from the answer is the channel's business.
+ */
+#include "home.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "../util.h"
+#include "handover.h"
+#include "poller.h"
+
+#define ANSWER_NS (1000 * POLLER_MS) /* for an answer */
+#define AGAIN_MIN_NS (20 * POLLER_MS)
+#define AGAIN_MAX_NS (1000 * POLLER_MS)
+#define CONNECT_MS 1
+
+void
+home_init(struct home *home, const struct sockdir *sockdir, const char *key,
+    const struct events *events, int poller)
+{
+	*home = (struct home){
+	    .due_ns = POLLER_NEVER,
+	    .sockdir = sockdir,
+	    .key = key,
+	    .events = events,
+	    .poller = poller,
+	    .fd = -1,
+	    .again_ns = AGAIN_MIN_NS,
+	};
+}
+
+void
+home_wait(struct home *home)
+{
+	home->due_ns = util_now_ns() + AGAIN_MIN_NS;
+}
+
+void
+home_stop(struct home *home)
+{
+	if (home->fd != -1) {
+		poller_forget(home->poller, home->fd);
+		(void)close(home->fd);
+	}
+	home->fd = -1;
+	home->asking = false;
+	home->due_ns = util_now_ns() + home->again_ns;
+	if (home->again_ns < AGAIN_MAX_NS)
+		home->again_ns *= 2;
+}
+
+enum home_answer
+home_ask(struct home *home, bool fresh)
+{
+	const struct events *events = home->events;
+	struct handover_message message = {.flags = HANDOVER_ASK};
+
+	home->due_ns = POLLER_NEVER;
+	if (events->no_id || events->end || events->last_id_n == 0)
+		return HOME_NONE; /* there is no place to go on from */
+	if (fresh)
+		home->again_ns = AGAIN_MIN_NS;
+	handover_set_id(&message, events->last_id, events->last_id_n);
+	home->due_ns = util_now_ns() + ANSWER_NS;
+	home->fd = sockdir_connect(home->sockdir, home->key, CONNECT_MS);
+	if (home->fd == -1)
+		return errno == ENOENT ? HOME_GONE : HOME_NONE;
+	home->asking = true;
+	if (handover_send(home->fd, &message, -1) == -1 ||
+	    poller_watch(home->poller, home->fd, POLLER_HOME, EPOLLIN) == -1)
+		home_stop(home);
+	return HOME_NONE;
+}
+
+enum home_answer
+home_ready(struct home *home, int fd)
+{
+	enum handover_answer answer;
+
+	if (fd != home->fd)
+		return HOME_NONE;
+	answer = handover_wait(fd);
+	home_stop(home);
+	return answer == HANDOVER_TAKEN ? HOME_HAS : HOME_NONE;
+}
+
+bool
+home_pass(void *home, const struct viewer *viewer)
+{
+	const struct home *to = home;
+	const struct events *events = to->events;
+	struct handover_message message = {.flags = HANDOVER_FURTHER};
+	int fd = sockdir_connect(to->sockdir, to->key, CONNECT_MS);
+	bool done;
+
+	if (viewer->flags & VIEWER_NPH)
+		message.flags |= HANDOVER_NPH;
+	message.flags |= viewer->flags & HANDOVER_ORIGIN;
+	if (!(viewer->flags & VIEWER_WAITS))
+		message.flags |= HANDOVER_GREETED;
+	handover_set_id(&message, events->last_id, events->last_id_n);
+	done = fd != -1 && handover_send(fd, &message, viewer->fd) == 0;
+	if (fd != -1)
+		(void)close(fd);
+	return done;
+}

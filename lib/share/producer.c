@@ -1,0 +1,284 @@
+/*
+ * producer: runs a program, takes its response header and decodes its events.
+ * Whether it is read is decided by the channel, which knows the viewers.
+ */
+#include "producer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "../util.h"
+
+extern char **environ;
+
+#define EXIT_NS (100 * POLLER_MS) /* to exit, from its last byte */
+#define GRACE_NS                                                     \
+	(CHILD_GRACE_MS * POLLER_MS) /* for its last byte, from exit \
+				      */
+#define LINE_MAX_ERR 1000            /* of its stderr */
+
+void
+producer_init(struct producer *producer, const struct logger *log, int poller,
+    size_t event_max)
+{
+	size_t read_max = event_max / 8;
+
+	producer->log = log;
+	producer->poller = poller;
+	producer->child.out = producer->child.err = producer->child.exit = -1;
+	producer->exited_ns = producer->silent_ns = POLLER_NEVER;
+	response_init(&producer->response);
+	decode_init(&producer->decoder, event_max);
+	producer->read_max =
+	    read_max < PRODUCER_READ ? read_max : PRODUCER_READ;
+}
+
+/* Returns 0, or -1 with errno. */
+static int
+watch_child(struct producer *producer)
+{
+	const struct child *child = &producer->child;
+
+	if (poller_set_nonblocking(child->out) == -1 ||
+	    producer_read(producer, true) == -1 ||
+	    poller_watch(producer->poller, child->exit, POLLER_EXIT, EPOLLIN) ==
+		-1)
+		return -1;
+	if (child->err == -1)
+		return 0;
+	if (poller_set_nonblocking(child->err) == -1)
+		return -1;
+	return poller_watch(
+	    producer->poller, child->err, POLLER_ERRORS, EPOLLIN);
+}
+
+int
+producer_start(struct producer *producer, char *const command[],
+    char **environment, const char *after, bool keep_stderr)
+{
+	struct child *child = &producer->child;
+
+	producer->name = command[0];
+	if (record_init(&producer->err, RECORD_LINE, LINE_MAX_ERR) == -1)
+		return -1;
+	environ = environment;
+	if (after != NULL && setenv("HTTP_LAST_EVENT_ID", after, 1) == -1)
+		return -1;
+	if (child_start(child, command, keep_stderr ? 0 : CHILD_STDERR) == -1) {
+		producer->scarce = util_scarce(errno);
+		logger_line(
+		    producer->log, "%s: %s", producer->name, strerror(errno));
+	} else if (watch_child(producer) == -1) {
+		producer->scarce = true;
+		logger_line(
+		    producer->log, "%s: %s", producer->name, strerror(errno));
+		child_close(&child->err); /* it may not be non-blocking */
+		producer_stop(producer);
+	} else {
+		producer->started = true;
+	}
+	return 0;
+}
+
+int
+producer_read(struct producer *producer, bool reads)
+{
+	if (reads == producer->reads || producer->child.out == -1)
+		return 0;
+	producer->reads = reads;
+	if (!reads) {
+		poller_forget(producer->poller, producer->child.out);
+		return 0;
+	}
+	if (producer->exited_ns < POLLER_NEVER)
+		producer->exited_ns = util_now_ns();
+	return poller_watch(
+	    producer->poller, producer->child.out, POLLER_OUTPUT, EPOLLIN);
+}
+
+static void
+read_output(struct producer *producer)
+{
+	ssize_t n =
+	    read(producer->child.out, producer->buffer, producer->read_max);
+
+	if (n > 0)
+		producer->input = (struct bytes){producer->buffer, (size_t)n};
+	if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	(void)producer_read(producer, false); /* does not fail so */
+	child_close(&producer->child.out);
+	/* it can be reaped only a moment after its output was closed */
+	producer->silent_ns = util_now_ns();
+	producer->over = child_reap(&producer->child);
+}
+
+static void
+log_lines(struct producer *producer)
+{
+	struct record record;
+
+	while (record_next(&producer->err, &record))
+		logger_line(producer->log, "%s: %.*s", producer->name,
+		    (int)record.bytes.n, record.bytes.at);
+}
+
+static void
+read_errors(struct producer *producer)
+{
+	size_t room;
+	char *to = record_room(&producer->err, &room);
+	ssize_t n = to == NULL ? 0 : read(producer->child.err, to, room);
+
+	if (n > 0) {
+		record_filled(&producer->err, (size_t)n);
+		log_lines(producer);
+		return;
+	}
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	record_ended(&producer->err);
+	log_lines(producer);
+	poller_forget(producer->poller, producer->child.err);
+	child_close(&producer->child.err);
+}
+
+static void
+take_exit(struct producer *producer)
+{
+	if (!child_reap(&producer->child))
+		return;
+	poller_forget(producer->poller, producer->child.exit);
+	if (producer->silent_ns < POLLER_NEVER)
+		producer->over = true;
+	else
+		producer->exited_ns = util_now_ns();
+}
+
+void
+producer_ready(struct producer *producer, enum poller_kind kind, int fd)
+{
+	const struct child *child = &producer->child;
+
+	/* an event may be of what was closed since it came */
+	if (kind == POLLER_OUTPUT && fd == child->out && producer->reads)
+		read_output(producer);
+	else if (kind == POLLER_ERRORS && fd == child->err)
+		read_errors(producer);
+	else if (kind == POLLER_EXIT && fd == child->exit)
+		take_exit(producer);
+}
+
+static enum producer_result
+fail(struct producer *producer, const char *why)
+{
+	producer->why = why;
+	return PRODUCER_FAILED;
+}
+
+/* PRODUCER_EVENT here says that a stream begins. */
+static enum producer_result
+take_header(struct producer *producer)
+{
+	struct response *response = &producer->response;
+
+	switch (response_take(response, &producer->input)) {
+	case 0: return PRODUCER_IDLE;
+	case 1: break;
+	default:
+		return fail(
+		    producer, "its response header is none, or too long");
+	}
+	producer->answers = response->status != 200;
+	if (producer->answers)
+		return PRODUCER_END;
+	if (!response->stream)
+		return fail(
+		    producer, "its Content-Type is not text/event-stream");
+	producer->streams = true;
+	return PRODUCER_EVENT;
+}
+
+static enum producer_result
+decode(struct producer *producer)
+{
+	struct decoder *decoder = &producer->decoder;
+	enum decode_result result;
+
+	do {
+		result = decode_next(decoder, &producer->input);
+	} while (result == DECODE_EMPTY && !decoder->has_id);
+	producer->event = decoder->event;
+	producer->has_id = decoder->has_id;
+	producer->has_data = result == DECODE_EVENT;
+	producer->retry = result == DECODE_RETRY;
+	switch (result) {
+	case DECODE_MORE: return PRODUCER_IDLE;
+	case DECODE_LONG: return PRODUCER_GAP;
+	case DECODE_FAILED: return fail(producer, strerror(errno));
+	case DECODE_RETRY:
+		producer->retry_ms = decoder->retry_ms > INT32_MAX
+					 ? INT32_MAX
+					 : (int64_t)decoder->retry_ms;
+		break;
+	default: break;
+	}
+	return PRODUCER_EVENT;
+}
+
+enum producer_result
+producer_next(struct producer *producer)
+{
+	enum producer_result result = PRODUCER_EVENT;
+
+	if (!producer->streams && producer->input.n > 0)
+		result = take_header(producer);
+	if (producer->streams)
+		result = decode(producer);
+	else if (result == PRODUCER_EVENT)
+		result = PRODUCER_IDLE;
+	if (result != PRODUCER_IDLE)
+		return result;
+	producer->status = producer->child.status;
+	return producer->over || !producer->started ||
+		       producer_due(producer) <= util_now_ns()
+		   ? PRODUCER_END
+		   : PRODUCER_IDLE;
+}
+
+int64_t
+producer_due(const struct producer *producer)
+{
+	if (producer->silent_ns < POLLER_NEVER)
+		return producer->silent_ns + EXIT_NS;
+	if (producer->exited_ns < POLLER_NEVER && producer->reads)
+		return producer->exited_ns + GRACE_NS;
+	return POLLER_NEVER;
+}
+
+void
+producer_stop(struct producer *producer)
+{
+	struct child *child = &producer->child;
+
+	(void)producer_read(producer, false); /* does not fail so */
+	if (child->err != -1)
+		read_errors(producer);
+	poller_forget(producer->poller, child->err);
+	if (child->exit != -1) {
+		poller_forget(producer->poller, child->exit);
+		child_stop(child);
+	}
+	producer->status = child->status;
+	producer->exited_ns = producer->silent_ns = POLLER_NEVER;
+}
+
+void
+producer_free(struct producer *producer)
+{
+	decode_free(&producer->decoder);
+	record_free(&producer->err);
+}
