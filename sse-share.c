@@ -18,11 +18,12 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "lib/proc.h"
+#include "lib/program.h"
 #include "lib/share/channel.h"
 #include "lib/share/environment.h"
 #include "lib/share/handover.h"
 #include "lib/share/sockdir.h"
-#include "lib/stream.h"
 #include "lib/util.h"
 
 #define RING_DEFAULT (1 << 20)
@@ -52,37 +53,26 @@ struct share {
 	int further_n; /* channels of -f that were past its id already */
 };
 
-static const struct option options[] = {
-    {"replay", required_argument, NULL, 'n'},
-    {"bytes", required_argument, NULL, 'b'},
-    {"linger", required_argument, NULL, 'l'},
-    {"key", required_argument, NULL, 'K'},
-    {"further", no_argument, NULL, 'f'},
-    {"list", no_argument, NULL, 'L'},
-    {"quit", no_argument, NULL, 'Q'},
-    STREAM_LONG_OPTIONS,
-    {NULL, 0, NULL, 0},
-};
-
 static const struct program program = {
-    .usage = "[-n REPLAY] [-b BYTES] [-l SECONDS] [-K KEY] [-f] [-r MS] "
-	     "[-k SECONDS] [-A NAME] [-m SECONDS] [-O ORIGIN] [-H FIELD] [--] "
-	     "PROGRAM [ARG ...] | -L | -Q [KEY ...]",
-    .help =
-	"Runs PROGRAM, a CGI program that streams, once for all viewers.\n"
-	"  -n, --replay REPLAY      a new viewer gets the last REPLAY events "
-	"(0)\n"
-	"  -b, --bytes BYTES        of events are kept (1048576)\n"
-	"  -l, --linger SECONDS     of PROGRAM without viewers (10; 0: "
-	"none)\n"
-	"  -K, --key KEY            the channel's name (a digest of all that\n"
-	"                           PROGRAM gets)\n"
-	"  -f, --further            PROGRAM resumes what is not kept\n"
-	"  -L, --list               list channels: key, program, viewers,\n"
-	"                           events, bytes, age in seconds\n"
-	"  -Q, --quit               end channels: all, or those with a KEY\n",
-    .letters = STREAM_LETTERS "n:b:l:K:fLQ",
-    .options = options,
+    .about = "Runs PROGRAM, a CGI program that streams, once for all viewers.",
+    .operands = "[--] PROGRAM [ARG ...] | -L | -Q [KEY ...]",
+    .options =
+	{
+	    {'n', "replay", "REPLAY",
+		"a new viewer gets the last REPLAY events (0)"},
+	    {'b', "bytes", "BYTES", "of events are kept (1048576)"},
+	    {'l', "linger", "SECONDS",
+		"of PROGRAM without viewers (10; 0: none)"},
+	    {'K', "key", "KEY",
+		"the channel's name (a digest of all that\n"
+		"PROGRAM gets)"},
+	    {'f', "further", NULL, "PROGRAM resumes what is not kept"},
+	    {'L', "list", NULL,
+		"list channels: key, program, viewers,\n"
+		"events, bytes, age in seconds"},
+	    {'Q', "quit", NULL, "end channels: all, or those with a KEY"},
+	},
+    .without = "e", /* event types are PROGRAM's own */
     .methods = CGI_GET | CGI_HEAD,
 };
 
@@ -92,7 +82,7 @@ static const struct stream *log_stream;
 static void
 say_to_stderr(const char *text)
 {
-	stream_warn(log_stream, "%s", text);
+	program_warn(log_stream, "%s", text);
 }
 
 /*
@@ -156,22 +146,22 @@ parse_options(struct share *share, int argc, char *argv[])
 	struct channel_setup *setup = &share->setup;
 	int option;
 
-	while ((option = stream_option(stream, argc, argv)) != -1) {
+	while ((option = program_option(stream, argc, argv)) != -1) {
 		switch (option) {
 		case 'n':
 			share->replay =
-			    stream_number(stream, 'n', 0, REPLAY_MAX);
+			    program_number(stream, 'n', 0, REPLAY_MAX);
 			break;
 		case 'b':
-			setup->ring_size = stream_number(
+			setup->ring_size = program_number(
 			    stream, 'b', CHANNEL_RING_MIN, CHANNEL_RING_MAX);
 			break;
 		case 'l':
-			setup->linger_ns = stream_seconds(stream, 'l', true);
+			setup->linger_ns = program_seconds(stream, 'l', true);
 			break;
 		case 'K':
 			if (!sockdir_key_ok(optarg))
-				stream_refuse(stream, 500, STREAM_USAGE,
+				program_refuse(stream, PROGRAM_USAGE,
 				    "-K '%.100s': not up to %d of 0-9 A-Z a-z "
 				    ". - _ without a dot first",
 				    optarg, SOCKDIR_KEY_MAX);
@@ -182,18 +172,14 @@ parse_options(struct share *share, int argc, char *argv[])
 		case 'Q': share->quit = true; break;
 		}
 	}
-	if (stream->event != NULL)
-		stream_refuse(stream, 500, STREAM_USAGE,
-		    "-e: event types are PROGRAM's own");
 	setup->command = argv + optind;
 	if ((share->list || share->quit) && stream->request.served)
-		stream_refuse(stream, 500, STREAM_USAGE,
-		    "-L and -Q: they are for a shell");
+		program_refuse(
+		    stream, PROGRAM_USAGE, "-L and -Q: they are for a shell");
 	if (share->list && (share->quit || optind < argc))
-		stream_refuse(stream, 500, STREAM_USAGE, "-L: it stands alone");
+		program_refuse(stream, PROGRAM_USAGE, "-L: it stands alone");
 	if (!share->list && !share->quit && optind == argc)
-		stream_refuse(
-		    stream, 500, STREAM_USAGE, "a PROGRAM is missing");
+		program_refuse(stream, PROGRAM_USAGE, "a PROGRAM is missing");
 }
 
 static void
@@ -203,9 +189,8 @@ complete_setup(struct share *share)
 	struct channel_setup *setup = &share->setup;
 	struct stat is;
 
-	if (stream_set_path() == -1 || make_key(share) == -1)
-		stream_send_back(
-		    stream, STREAM_FAILURE, "start: %s", strerror(errno));
+	if (proc_set_path() == -1 || make_key(share) == -1)
+		program_send_back(stream, PROGRAM_FAILURE, "start:");
 	setup->sockdir = &share->sockdir;
 	setup->beat_ns = stream->beat_ns;
 	setup->beat = stream->beat;
@@ -239,8 +224,8 @@ refuse_meeting(struct share *share)
 	else if (errno == SOCKDIR_STRANGER)
 		why = "a process of another user answers at a socket in it";
 	if (share->list || share->quit)
-		stream_refuse(stream, 500, STREAM_FAILURE, format, path, why);
-	stream_send_back(stream, STREAM_FAILURE, format, path, why);
+		program_refuse(stream, PROGRAM_FAILURE, format, path, why);
+	program_send_back(stream, PROGRAM_FAILURE, format, path, why);
 }
 
 /* -L: a line of each channel that answers. */
@@ -265,7 +250,7 @@ list_channels(struct share *share)
 {
 	if (sockdir_each(&share->sockdir, list_channel, share) == -1)
 		refuse_meeting(share);
-	return stream_close(&share->stream);
+	return program_end(&share->stream);
 }
 
 /* -Q: returns when the channel has ended, or does not answer. */
@@ -280,12 +265,11 @@ quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 	if (fd == -1 && errno == ENOENT && *share->setup.command == NULL)
 		return;
 	if (fd == -1 || handover_send(fd, &message, -1) == -1) {
-		share->stream.failed = 1;
-		stream_warn(
-		    &share->stream, "channel %s: %s", key, strerror(errno));
+		share->stream.failed = true;
+		program_warn(&share->stream, "channel %s:", key);
 	} else if (handover_wait(fd) != HANDOVER_LOST) {
-		share->stream.failed = 1;
-		stream_warn(&share->stream, "channel %s: no answer", key);
+		share->stream.failed = true;
+		program_warn(&share->stream, "channel %s: no answer", key);
 	}
 	if (fd != -1)
 		(void)close(fd);
@@ -303,9 +287,9 @@ quit_channels(struct share *share)
 		if (sockdir_key_ok(*key))
 			quit_channel(&share->sockdir, *key, share);
 		else
-			stream_refuse(&share->stream, 500, STREAM_USAGE,
+			program_refuse(&share->stream, PROGRAM_USAGE,
 			    "-Q '%.100s': that is no key", *key);
-	return stream_close(&share->stream);
+	return program_end(&share->stream);
 }
 
 /*
@@ -413,7 +397,7 @@ start_channel(struct share *share, struct channel_setup *setup)
 		if (channel_run(setup) == 0)
 			_exit(EXIT_SUCCESS);
 		setup->say(strerror(errno));
-		_exit(STREAM_FAILURE);
+		_exit(PROGRAM_FAILURE);
 	}
 	(void)close(setup->socket.fd);
 	return pid == -1 ? -1 : 0;
@@ -486,8 +470,7 @@ go_further(struct share *share)
 	int fd;
 
 	if (make_further_key(share, key) == -1)
-		stream_send_back(&share->stream, STREAM_FAILURE, "start: %s",
-		    strerror(errno));
+		program_send_back(&share->stream, PROGRAM_FAILURE, "start:");
 	setup.key = key;
 	setup.home = share->setup.key;
 	setup.after = share->stream.request.last_event_id;
@@ -520,7 +503,7 @@ pump(struct share *share)
 	if (loop_catch(SIGTERM) == -1 || loop_catch(SIGINT) == -1 ||
 	    loop_catch(SIGHUP) == -1 ||
 	    loop_watch(&stream->loop, share->pump, POLLIN) == -1)
-		return STREAM_FAILURE;
+		return PROGRAM_FAILURE;
 	while (n != 0 && stream_wait(stream) == LOOP_INPUT) {
 		n = read(share->pump, bytes, sizeof(bytes));
 		if (n > 0)
@@ -528,7 +511,7 @@ pump(struct share *share)
 		else if (n == -1 && errno != EINTR)
 			break;
 	}
-	return stream_close(stream);
+	return program_end(stream);
 }
 
 /*
@@ -551,7 +534,7 @@ visit(struct share *share)
 	while (answer == HANDOVER_LOST && util_now_ns() < until_ns) {
 		fd = find_channel(share, &share->setup, ended);
 		if (fd == -1 && errno == ENOENT && ended)
-			return stream_no_content(stream);
+			return program_no_content(stream);
 		if (fd == -1 && errno == EAGAIN)
 			break;
 		if (fd == -1 && errno != EBUSY)
@@ -572,7 +555,7 @@ visit(struct share *share)
 	case HANDOVER_TAKEN:
 		return share->pump == -1 ? EXIT_SUCCESS : pump(share);
 	default:
-		stream_send_back(stream, STREAM_FAILURE, "channel %s: %s",
+		program_send_back(stream, PROGRAM_FAILURE, "channel %s: %s",
 		    share->setup.key,
 		    answer == HANDOVER_FULL ? "it has no room" : "no answer");
 	}
@@ -587,14 +570,14 @@ main(int argc, char *argv[])
 	/* Options. */
 	share.setup.ring_size = RING_DEFAULT;
 	share.setup.linger_ns = LINGER_DEFAULT_NS;
-	argc = stream_init(stream, &program, argc, argv);
+	argc = program_init(stream, &program, argc, argv);
 	parse_options(&share, argc, argv);
 
 	/* Request: HEAD needs no channel. */
-	stream_request(stream);
+	program_request(stream);
 	if (!share.list && !share.quit && stream->request.method == CGI_HEAD) {
 		(void)stream_open(stream);
-		return stream_close(stream);
+		return program_end(stream);
 	}
 
 	/* Meeting place. */
@@ -607,12 +590,7 @@ main(int argc, char *argv[])
 	complete_setup(&share);
 
 	/* Viewer: handed over, or passed on to. */
-	if (open_viewer(&share) == -1) {
-		if (util_scarce(errno))
-			stream_send_back(
-			    stream, STREAM_FAILURE, "%s", strerror(errno));
-		stream_refuse(
-		    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
-	}
+	if (open_viewer(&share) == -1)
+		program_fail(stream, PROGRAM_FAILURE, "start");
 	return visit(&share);
 }

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bytes.h"
+
 /*
  * One flush is one write, of up to half of what loop_write lets a pipe hold:
  * the reader takes one while the next is made (measured: bench/README.md).
@@ -25,12 +27,6 @@
  * source's, modulo a page (likewise).
  */
 #define FRAME_ALIGNMENT 64
-
-/* Bytes that somebody else owns; at may be NULL where n is 0. */
-struct bytes {
-	const char *at;
-	size_t n;
-};
 
 /*
  * Takes n bytes, all of them, before it returns. Returns 0, or -1 with errno:

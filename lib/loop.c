@@ -26,9 +26,7 @@
 #define POLLRDHUP 0
 #endif
 
-#define INHERITED_MAX 1027 /* a script's descriptors are lower */
-#define INHERITED_EACH 64  /* that one call asks for */
-#define PIPE_SIZE 65536    /* what a pipe holds on Linux, at first */
+#define PIPE_SIZE 65536 /* what a pipe holds on Linux, at first */
 
 enum { VIEWER, SIGNALS, INPUTS }; /* places in loop.polls */
 
@@ -65,58 +63,6 @@ open_wake(void)
 #else
 	return pipe2(wake, O_CLOEXEC | O_NONBLOCK);
 #endif
-}
-
-static void
-close_from(unsigned int first)
-{
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, first, ~0U, 0U) == 0)
-		return;
-#endif
-	for (int fd = (int)first; fd < INHERITED_MAX; fd++)
-		(void)close(fd); /* most are not open */
-}
-
-/*
- * Whether fd may be what a script opened. The other end of a pipe that is our
- * stdin, stdout or stderr is the server's, and we would never see its end.
- */
-static bool
-may_be_scripts(int fd)
-{
-	struct stat its, ours;
-
-	if (fstat(fd, &its) == -1)
-		return true; /* it is not open */
-	if (!S_ISFIFO(its.st_mode))
-		return S_ISREG(its.st_mode) || S_ISCHR(its.st_mode) ||
-		       S_ISDIR(its.st_mode);
-	for (int i = 0; i < 3; i++)
-		if (fstat(i, &ours) == 0 && its.st_ino == ours.st_ino &&
-		    its.st_dev == ours.st_dev &&
-		    ((fcntl(fd, F_GETFL) ^ fcntl(i, F_GETFL)) & O_ACCMODE) != 0)
-			return false;
-	return true;
-}
-
-void
-loop_close_inherited(bool keep_files)
-{
-	struct pollfd some[INHERITED_EACH];
-
-	for (int from = 3; keep_files && from < INHERITED_MAX;
-	     from += INHERITED_EACH) {
-		for (int i = 0; i < INHERITED_EACH; i++)
-			some[i] = (struct pollfd){.fd = from + i};
-		/* it says which are not open; else each is looked at */
-		(void)poll(some, INHERITED_EACH, 0);
-		for (int i = 0; i < INHERITED_EACH; i++)
-			if (!(some[i].revents & POLLNVAL) &&
-			    !may_be_scripts(from + i))
-				(void)close(from + i); /* it is not ours */
-	}
-	close_from(keep_files ? INHERITED_MAX : 3);
 }
 
 int

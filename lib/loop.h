@@ -41,13 +41,6 @@ struct loop {
 };
 
 /*
- * Closes the descriptors that this process was given, from 3 on. Of those that
- * a script may have opened for its command (files, pipes, devices) none is
- * closed where keep_files: only sockets, and what has no name.
- */
-void loop_close_inherited(bool keep_files);
-
-/*
  * Starts the one loop of the process: its clock, stdout unbuffered, handlers
  * for SIGTERM, SIGINT and SIGHUP. No tick, no beat, no limit. Returns 0, or
  * -1 with errno.

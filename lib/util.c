@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -100,6 +101,18 @@ util_now_ns(void)
 	/* cannot fail: the clock is there and the pointer is good */
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * UTIL_SECOND_NS + now.tv_nsec;
+}
+
+int64_t
+util_random(int64_t min, int64_t max)
+{
+	/* splitmix64 of the time and the process */
+	uint64_t x = (uint64_t)util_now_ns() + ((uint64_t)getpid() << 40);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	x ^= x >> 31;
+	return min + (int64_t)(x % (uint64_t)(max - min + 1));
 }
 
 /* Not 0 if one of the eight bytes is 0 (and 0 if none is). */

@@ -32,6 +32,9 @@ size_t util_digits(char text[UTIL_DIGITS_MAX], uint64_t number);
 /* Whether errno says that something has run out, which passes. */
 bool util_scarce(int error);
 
+/* A number from min to max for times that shall differ; nothing secret. */
+int64_t util_random(int64_t min, int64_t max);
+
 /* Nanoseconds of CLOCK_MONOTONIC: for intervals, never for dates. */
 int64_t util_now_ns(void);
 
