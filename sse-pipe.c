@@ -155,7 +155,7 @@ parse_options(struct pipe *pipe, int argc, char *argv[])
 	pipe->stdin_fd = STDIN_FILENO;
 	pipe->event_max = EVENT_MAX_DEFAULT;
 	pipe->end_type = "end";
-	pipe->drain_ns = LOOP_NEVER;
+	pipe->drain_ns = UTIL_NEVER;
 	while ((option = program_option(stream, argc, argv)) != -1) {
 		chunks |= option == 'C';
 		ends |= strchr("0pc", option) != NULL;
@@ -293,32 +293,23 @@ busy(const struct pipe *pipe)
 	       (pipe->command != NULL && !pipe->child.exited);
 }
 
-static void
-sooner(int64_t *due_ns, int64_t other_ns)
-{
-	if (other_ns != LOOP_NEVER &&
-	    (*due_ns == LOOP_NEVER || other_ns < *due_ns))
-		*due_ns = other_ns;
-}
-
 /* A time has come: torn characters go, or what others hold open is ended. */
 static int
 take_tick(struct pipe *pipe)
 {
 	struct input *inputs[] = {&pipe->out, &pipe->err};
-	int64_t now_ns = util_now_ns(), due_ns;
-	bool drain = pipe->drain_ns != LOOP_NEVER && pipe->drain_ns <= now_ns;
+	int64_t now_ns = util_now_ns();
+	bool drain = pipe->drain_ns <= now_ns;
 
 	for (size_t i = 0; i < 2; i++) {
-		due_ns = input_due(inputs[i]);
-		if (due_ns != INPUT_NEVER && due_ns <= now_ns &&
+		if (input_due(inputs[i]) <= now_ns &&
 		    step(pipe, inputs[i], input_late) == -1)
 			return -1;
 		if (drain && step(pipe, inputs[i], input_drain) == -1)
 			return -1;
 	}
 	if (drain)
-		pipe->drain_ns = LOOP_NEVER;
+		pipe->drain_ns = UTIL_NEVER;
 	return 0;
 }
 
@@ -344,8 +335,10 @@ turn(struct pipe *pipe)
 	struct input *input;
 
 	loop->tick_ns = pipe->drain_ns;
-	sooner(&loop->tick_ns, input_due(&pipe->out));
-	sooner(&loop->tick_ns, input_due(&pipe->err));
+	if (input_due(&pipe->out) < loop->tick_ns)
+		loop->tick_ns = input_due(&pipe->out);
+	if (input_due(&pipe->err) < loop->tick_ns)
+		loop->tick_ns = input_due(&pipe->err);
 	switch (stream_wait(&pipe->stream)) {
 	case LOOP_INPUT:
 		if (loop->fd == pipe->child.exit) {

@@ -2,7 +2,7 @@
  * child: this process forks the guard, and the guard starts the command, in
  * the guard's memory until the exec. What comes then is the guard's.
  */
-#define _GNU_SOURCE /* clone, pipe2, TIOCSCTTY, struct winsize, NSIG */
+#define _GNU_SOURCE /* clone, pipe2, TIOCSCTTY, struct winsize */
 #include "child.h"
 
 #include <errno.h>
@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "proc.h"
 
 #define STACK_SIZE 65536 /* of the command until its exec */
 
@@ -29,21 +30,6 @@ struct ends {
 	int err[2];
 	int guard[2]; /* its first word is struct begun */
 };
-
-static void
-close_end(int fd)
-{
-	if (fd >= 0)
-		(void)close(
-		    fd); /* nothing was written there that could be lost */
-}
-
-void
-child_close(int *fd)
-{
-	close_end(*fd);
-	*fd = -1;
-}
 
 /* A pseudo-terminal that changes no byte: pty[0] master, pty[1] slave. */
 static int
@@ -85,19 +71,6 @@ open_ends(struct ends *ends, const struct child *child, int flags)
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends->guard);
 }
 
-static int
-default_signals(void)
-{
-	sigset_t none;
-
-	/* handlers fall back by themselves at exec, but not what is ignored */
-	for (int i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_DFL); /* fails for SIGKILL and SIGSTOP */
-	if (sigemptyset(&none) == -1)
-		return -1;
-	return sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* Where the guard is killed too, at least the command is told. */
 static int
 die_with(pid_t guard)
@@ -130,7 +103,7 @@ prepare(const struct ends *ends, int flags, pid_t guard)
 		return -1;
 	if (flags & CHILD_STDERR && dup2(ends->err[1], STDERR_FILENO) == -1)
 		return -1;
-	return die_with(guard) == -1 ? -1 : default_signals();
+	return die_with(guard) == -1 ? -1 : proc_default_signals();
 }
 
 /* What the command is started with, in the guard's memory. */
@@ -261,7 +234,6 @@ int
 child_start(struct child *child, char *const argv[], int flags)
 {
 	struct ends ends = {{-1, -1}, {-1, -1}, {-1, -1}};
-	int error;
 
 	*child = (struct child){.cols = child->cols,
 	    .rows = child->rows,
@@ -275,9 +247,9 @@ child_start(struct child *child, char *const argv[], int flags)
 		goto fail;
 	if (child->guard == 0)
 		run_guard(argv, &ends, flags);
-	child_close(&ends.out[1]);
-	child_close(&ends.err[1]);
-	child_close(&ends.guard[1]);
+	proc_close(&ends.out[1]);
+	proc_close(&ends.err[1]);
+	proc_close(&ends.guard[1]);
 	if (hear_of_exec(child, ends.guard[0]) == -1)
 		goto fail;
 	child->out = ends.out[0];
@@ -286,14 +258,12 @@ child_start(struct child *child, char *const argv[], int flags)
 	return 0;
 
 fail:
-	error = errno;
 	for (int i = 0; i < 2; i++) {
-		close_end(ends.out[i]);
-		close_end(ends.err[i]);
-		close_end(ends.guard[i]);
+		proc_close(&ends.out[i]);
+		proc_close(&ends.err[i]);
+		proc_close(&ends.guard[i]);
 	}
 	child->group = 0;
-	errno = error;
 	return -1;
 }
 
@@ -322,9 +292,9 @@ child_stop(struct child *child)
 	(void)child_reap(child); /* is the guard there? */
 	if (child->lost)         /* errors say that the group is gone */
 		(void)kill(-child->group, SIGKILL);
-	child_close(&child->exit);
-	child_close(&child->out);
-	child_close(&child->err);
+	proc_close(&child->exit);
+	proc_close(&child->out);
+	proc_close(&child->err);
 	wait_for_guard(child);
 	child->group = 0;
 }

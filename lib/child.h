@@ -53,9 +53,6 @@ int child_start(struct child *child, char *const argv[], int flags);
  */
 bool child_reap(struct child *child);
 
-/* Closes out or err and makes it -1. */
-void child_close(int *fd);
-
 /*
  * Ends the command and all that it started, as guard_keep says, and waits for
  * that: three seconds at most. Closes out, err and exit. Nothing if it is not

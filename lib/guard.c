@@ -2,7 +2,7 @@
  * guard: waits for children that end and for the end of the program, which is
  * the end of a socket. It then looks again and again what is left, and ends it.
  */
-#define _GNU_SOURCE /* ppoll, syscall for close_range */
+#define _GNU_SOURCE /* ppoll */
 #include "guard.h"
 
 #include <errno.h>
@@ -11,13 +11,13 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "child.h"
 #include "kin.h"
+#include "proc.h"
 #include "util.h"
 
 /* It is there for a poll to be interrupted. */
@@ -46,7 +46,7 @@ guard_init(void)
 static void
 keep_only(struct guard *guard)
 {
-	unsigned int first = 1;
+	int first = 1;
 
 	(void)dup2(guard->program, 0); /* all are open: it cannot fail */
 	guard->program = 0;
@@ -55,20 +55,7 @@ keep_only(struct guard *guard)
 		guard->terminal = 1;
 		first = 2;
 	}
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, first, ~0U, 0U) == 0)
-		return;
-#endif
-	for (int fd = (int)first; fd < 1024; fd++)
-		(void)close(fd); /* most are not open */
-}
-
-static void
-close_terminal(struct guard *guard)
-{
-	if (guard->terminal != -1)
-		(void)close(guard->terminal); /* nothing was written there */
-	guard->terminal = -1;
+	proc_close_from(first);
 }
 
 /* False if there is no child any more: nothing at all is below. */
@@ -84,7 +71,7 @@ reap(struct guard *guard)
 		guard->exited = true;
 		guard->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 						    : WEXITSTATUS(status);
-		close_terminal(guard);
+		proc_close(&guard->terminal);
 		/* where that fails the program is gone, as is seen elsewhere */
 		(void)!write(guard->program, &guard->status, sizeof(int));
 	}
@@ -197,7 +184,7 @@ end_all(struct guard *guard)
 
 	(void)reap(guard); /* children are looked at below */
 	over = guard->exited && guard->status < 128;
-	close_terminal(guard);
+	proc_close(&guard->terminal);
 	next_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 	while (reap(guard)) {
 		/* what was orphaned beneath a look is seen by the next one */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proc.h"
 #include "util.h"
 
 #define TEXT_MAX (8 * KIN_MAX) /* a pid has seven digits at most */
@@ -33,7 +34,7 @@ read_text(int folder, const char *path, char *text, size_t max)
 	if (fd != -1) {
 		while ((n = read(fd, text + used, max - 1 - used)) > 0)
 			used += (size_t)n;
-		(void)close(fd); /* nothing was written that could be lost */
+		proc_close(&fd);
 	}
 	text[used] = '\0';
 	return n == 0;
@@ -115,7 +116,7 @@ add_children(struct kin_list *list, pid_t parent)
 		told |= read_text(dirfd(threads), path, text, sizeof(text));
 		add_text(list, text);
 	}
-	(void)closedir(threads); /* likewise */
+	(void)closedir(threads); /* it was only read */
 	return told;
 }
 

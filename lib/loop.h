@@ -12,11 +12,10 @@
 #include <stdint.h>
 
 #define LOOP_INPUTS 8 /* descriptors that are watched at a time */
-#define LOOP_NEVER (-1)
 
 enum loop_reason {
 	LOOP_GONE,   /* the viewer has left */
-	LOOP_SIGNAL, /* loop.signal came: SIGTERM, SIGINT, SIGHUP, or caught */
+	LOOP_SIGNAL, /* loop.signal came: which asks for the end */
 	LOOP_OVER,   /* the time that loop_limit gave has passed */
 	LOOP_INPUT,  /* loop.fd is ready, as loop.events says */
 	LOOP_TICK,   /* the deadline loop.tick_ns has come */
@@ -25,15 +24,15 @@ enum loop_reason {
 };
 
 struct loop {
-	int64_t tick_ns; /* next tick, on the clock of util_now_ns; or NEVER */
-	int64_t beat_ns; /* silence before a beat; or NEVER */
+	int64_t tick_ns; /* next tick, on util_now_ns's clock; or UTIL_NEVER */
+	int64_t beat_ns; /* silence before a beat; 0 for never */
 
 	int signal;   /* with LOOP_SIGNAL */
 	int fd;       /* with LOOP_INPUT */
 	short events; /* with LOOP_INPUT: poll's revents */
 
 	/* the rest is the loop's own */
-	int64_t written_ns; /* when it waited after a write; NEVER: not yet */
+	int64_t written_ns; /* when it waited after a write; 0: not yet */
 	int64_t over_ns;    /* when LOOP_OVER is due */
 	size_t inputs;
 	size_t turn; /* which input is asked first, in fairness */
@@ -47,7 +46,7 @@ struct loop {
  */
 int loop_init(struct loop *loop);
 
-/* Makes signal a reason too, such as SIGCHLD. Returns 0, or -1 with errno. */
+/* Makes signal one that asks for the end. Returns 0, or -1 with errno. */
 int loop_catch(int signal);
 
 /* LOOP_OVER comes ns from now. */

@@ -43,8 +43,7 @@ stream_open(struct stream *stream)
 		frame_retry(&stream->frame, (uint64_t)stream->retry_ms);
 	else
 		frame_comment(&stream->frame);
-	if (stream->beat_ns > 0)
-		stream->loop.beat_ns = stream->beat_ns;
+	stream->loop.beat_ns = stream->beat_ns;
 	if (stream->limit_ns > 0)
 		loop_limit(&stream->loop, stream->limit_ns);
 	(void)frame_flush(&stream->frame); /* a failure stays in the frame */

@@ -1,6 +1,7 @@
 /*
- * util: see util.h. The line scan is the hot loop of every filter here, so
- * it looks at sixteen or eight bytes at a time, with any C library.
+ * util: small functions that more than one module needs. The line scan is the
+ * hot loop of every filter here, so it looks at sixteen or eight bytes at a
+ * time, with any C library.
  */
 #include "util.h"
 
@@ -84,6 +85,26 @@ util_digits(char text[UTIL_DIGITS_MAX], uint64_t number)
 	} while (number != 0);
 	memcpy(text, digits + sizeof(digits) - n, n);
 	return n;
+}
+
+static int
+hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20); /* lower case */
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int
+util_percent(const char *text)
+{
+	int high, low;
+
+	if (*text != '%' || (high = hex(text[1])) == -1 ||
+	    (low = hex(text[2])) == -1)
+		return -1;
+	return high * 16 + low;
 }
 
 bool

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../json.h"
+#include "../proc.h"
 #include "../util.h"
 
 #define DRAIN_READS 32 /* more than the largest pipe holds */
@@ -20,7 +21,7 @@ input_open(struct input *input, struct frame *frame, enum record_end record_end,
     size_t max)
 {
 	input->frame = frame;
-	input->torn_ns = INPUT_NEVER;
+	input->torn_ns = UTIL_NEVER;
 	return record_init(&input->splitter, record_end, max);
 }
 
@@ -126,9 +127,9 @@ put_records(struct input *input)
 	while (next_record(input, &record)) {
 		if (put_record(input, &record) == -1)
 			return -1;
-		input->torn_ns = INPUT_NEVER; /* what is torn now is new */
+		input->torn_ns = UTIL_NEVER; /* what is torn now is new */
 	}
-	if (input->torn_ns == INPUT_NEVER && record_torn(&input->splitter))
+	if (input->torn_ns == UTIL_NEVER && record_torn(&input->splitter))
 		input->torn_ns =
 		    util_now_ns() + INPUT_TORN_MS * INT64_C(1000000);
 	return 0;
@@ -140,8 +141,7 @@ end(struct input *input)
 {
 	if (*input->fd == -1)
 		return 0;
-	(void)close(*input->fd); /* it was only read */
-	*input->fd = -1;
+	proc_close(input->fd);
 	record_ended(&input->splitter);
 	return put_records(input);
 }
@@ -174,7 +174,7 @@ input_read(struct input *input)
 int64_t
 input_due(const struct input *input)
 {
-	return *input->fd == -1 ? INPUT_NEVER : input->torn_ns;
+	return *input->fd == -1 ? UTIL_NEVER : input->torn_ns;
 }
 
 int

@@ -23,6 +23,7 @@
 
 #include "../cgi.h"
 #include "../child.h"
+#include "../proc.h"
 #include "../record.h"
 #include "../util.h"
 #include "cut.h"
@@ -847,7 +848,7 @@ end_output(struct channel *channel)
 {
 	unwatch(channel, channel->child.out);
 	channel->reading = false;
-	child_close(&channel->child.out);
+	proc_close(&channel->child.out);
 	channel->silent_ns = util_now_ns();
 	if (child_reap(&channel->child))
 		end_program(channel);
@@ -912,7 +913,7 @@ read_err(struct channel *channel)
 	record_ended(&channel->err);
 	say_lines(channel);
 	unwatch(channel, channel->child.err);
-	child_close(&channel->child.err);
+	proc_close(&channel->child.err);
 }
 
 /* --- who comes --- */
@@ -1472,7 +1473,7 @@ start_program(struct channel *channel)
 	} else if (watch_program(channel) == -1) {
 		channel->scarce = true;
 		say(channel, "%s: %s", setup->command[0], strerror(errno));
-		child_close(&child->err); /* it may not be non-blocking */
+		proc_close(&child->err); /* it may not be non-blocking */
 		stop_program(channel);
 	}
 	return 0;
