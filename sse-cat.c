@@ -78,9 +78,9 @@ is_mark(const struct cat *cat)
 	if (!cat->decoder.has_id)
 		return false;
 	if (bytes_equal(event->id, bytes_of("end")))
-		return bytes_equal(event->event, bytes_of("end")) ||
+		return bytes_equal(event->type, bytes_of("end")) ||
 		       bytes_equal(event->data, bytes_of("0"));
-	return bytes_equal(event->event, bytes_of("start")) &&
+	return bytes_equal(event->type, bytes_of("start")) &&
 	       event->data.n == 0;
 }
 
@@ -91,8 +91,8 @@ is_wanted(const struct cat *cat)
 	const struct event *event = &cat->decoder.event;
 
 	if (cat->stream.event != NULL)
-		return bytes_equal(type_of(event->event),
-		    type_of(bytes_of(cat->stream.event)));
+		return bytes_equal(
+		    type_of(event->type), type_of(bytes_of(cat->stream.event)));
 	return cat->json || !is_mark(cat);
 }
 
@@ -109,7 +109,7 @@ print_json(struct cat *cat)
 	struct frame *frame = &cat->stream.frame;
 
 	put(frame, "{\"event\":");
-	json_string(frame, type_of(event->event));
+	json_string(frame, type_of(event->type));
 	put(frame, ",\"id\":");
 	json_string(frame, event->id);
 	put(frame, ",\"data\":");

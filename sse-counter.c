@@ -43,7 +43,7 @@ send_number(struct stream *stream, uint64_t number)
 	char digits[UTIL_DIGITS_MAX];
 	struct event event = {
 	    .id = {digits, util_digits(digits, number)},
-	    .event = bytes_of(stream->event),
+	    .type = bytes_of(stream->event),
 	};
 
 	event.data = event.id;

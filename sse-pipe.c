@@ -359,7 +359,7 @@ send_end(struct pipe *pipe, int status)
 	char digits[UTIL_DIGITS_MAX];
 	struct event end = {
 	    .id = BYTES("end"),
-	    .event = bytes_of(pipe->end_type),
+	    .type = bytes_of(pipe->end_type),
 	    .data = {digits, util_digits(digits, (uint64_t)status)},
 	};
 

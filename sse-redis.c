@@ -96,7 +96,7 @@ send_event(struct redis_events *events)
 	const struct event *event = &events->feed.event;
 
 	open_stream(events);
-	if (!events->warned_type && !frame_field_ok(event->event)) {
+	if (!events->warned_type && !frame_field_ok(event->type)) {
 		program_warn(&events->stream, "an entry's event type holds CR, "
 					      "LF or NUL: it is left out");
 		events->warned_type = true;

@@ -192,8 +192,8 @@ complete_setup(struct share *share)
 	if (proc_set_path() == -1 || make_key(share) == -1)
 		program_send_back(stream, PROGRAM_FAILURE, "start:");
 	setup->sockdir = &share->sockdir;
-	setup->beat_ns = stream->beat_ns;
-	setup->beat = stream->beat;
+	setup->beat_ns = stream->keepalive_ns;
+	setup->beat = stream->keepalive;
 	setup->limit_ns = stream->limit_ns;
 	setup->retry_ms = stream->retry_ms;
 	setup->extra = stream->header;

@@ -111,7 +111,7 @@ static void
 send_lines(struct tail *tail)
 {
 	struct cursor_text *id = &tail->id;
-	struct event event = {.event = bytes_of(tail->stream.event)};
+	struct event event = {.type = bytes_of(tail->stream.event)};
 	struct follow_line line;
 
 	while (follow_line(&tail->follow, &line)) {
@@ -131,7 +131,7 @@ static void
 send_gap(struct tail *tail)
 {
 	struct event event = {
-	    .event = BYTES("gap"),
+	    .type = BYTES("gap"),
 	    .data = bytes_of(tail->follow.gap),
 	};
 

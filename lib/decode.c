@@ -208,7 +208,7 @@ end_frame(struct decoder *decoder)
 {
 	decoder->event = (struct event){
 	    .id = text_of(&decoder->id),
-	    .event = text_of(&decoder->type),
+	    .type = text_of(&decoder->type),
 	    .data = text_of(&decoder->data),
 	};
 	decoder->ended = true;

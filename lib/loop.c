@@ -119,11 +119,11 @@ loop_watch(struct loop *loop, int fd, short events)
 }
 
 static int64_t
-beat_due(const struct loop *loop)
+keepalive_due(const struct loop *loop)
 {
-	if (loop->beat_ns == 0)
+	if (loop->keepalive_ns == 0)
 		return UTIL_NEVER;
-	return loop->written_ns + loop->beat_ns;
+	return loop->written_ns + loop->keepalive_ns;
 }
 
 static int64_t
@@ -141,7 +141,8 @@ sleep_until_due(struct loop *loop)
 
 	if (loop->written_ns == 0)
 		loop->written_ns = now_ns;
-	due_ns = earlier(loop->over_ns, earlier(loop->tick_ns, beat_due(loop)));
+	due_ns =
+	    earlier(loop->over_ns, earlier(loop->tick_ns, keepalive_due(loop)));
 	if (due_ns > now_ns) {
 		left.tv_sec = (time_t)((due_ns - now_ns) / UTIL_SECOND_NS);
 		left.tv_nsec = (long)((due_ns - now_ns) % UTIL_SECOND_NS);
@@ -194,8 +195,8 @@ loop_wait(struct loop *loop)
 			return LOOP_TICK;
 		if (ready_input(loop))
 			return LOOP_INPUT;
-		if (now_ns >= beat_due(loop))
-			return LOOP_BEAT;
+		if (now_ns >= keepalive_due(loop))
+			return LOOP_KEEPALIVE;
 	}
 }
 

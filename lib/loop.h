@@ -14,18 +14,18 @@
 #define LOOP_INPUTS 8 /* descriptors that are watched at a time */
 
 enum loop_reason {
-	LOOP_GONE,   /* the viewer has left */
-	LOOP_SIGNAL, /* loop.signal came: which asks for the end */
-	LOOP_OVER,   /* the time that loop_limit gave has passed */
-	LOOP_INPUT,  /* loop.fd is ready, as loop.events says */
-	LOOP_TICK,   /* the deadline loop.tick_ns has come */
-	LOOP_BEAT,   /* nothing was written for loop.beat_ns */
-	LOOP_FAILED, /* a system call failed: errno says how */
+	LOOP_GONE,      /* the viewer has left */
+	LOOP_SIGNAL,    /* loop.signal came: which asks for the end */
+	LOOP_OVER,      /* the time that loop_limit gave has passed */
+	LOOP_INPUT,     /* loop.fd is ready, as loop.events says */
+	LOOP_TICK,      /* the deadline loop.tick_ns has come */
+	LOOP_KEEPALIVE, /* nothing was written for keepalive_ns */
+	LOOP_FAILED,    /* a system call failed: errno says how */
 };
 
 struct loop {
 	int64_t tick_ns; /* next tick, on util_now_ns's clock; or UTIL_NEVER */
-	int64_t beat_ns; /* silence before a beat; 0 for never */
+	int64_t keepalive_ns; /* silence before a keepalive; 0 for never */
 
 	int signal;   /* with LOOP_SIGNAL */
 	int fd;       /* with LOOP_INPUT */
@@ -41,8 +41,8 @@ struct loop {
 
 /*
  * Starts the one loop of the process: its clock, stdout unbuffered, handlers
- * for SIGTERM, SIGINT and SIGHUP. No tick, no beat, no limit. Returns 0, or
- * -1 with errno.
+ * for SIGTERM, SIGINT and SIGHUP. No tick, no keepalive, no limit. Returns 0,
+ * or -1 with errno.
  */
 int loop_init(struct loop *loop);
 

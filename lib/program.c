@@ -175,8 +175,8 @@ program_init(struct stream *stream, const struct program *program, int argc,
 	stream->name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "sse";
 	stream->event = NULL;
 	stream->retry_ms = -1;
-	stream->beat_ns = 15 * UTIL_SECOND_NS;
-	stream->beat = (struct event){.data = BYTES("15")};
+	stream->keepalive_ns = 15 * UTIL_SECOND_NS;
+	stream->keepalive = (struct event){.data = BYTES("15")};
 	stream->limit_ns = 0;
 	stream->headers = stream->origins.n = 0;
 	stream->failed = false;
@@ -246,8 +246,8 @@ refuse_option(struct stream *stream, int option, char *const argv[])
 static void
 set_alive(struct stream *stream)
 {
-	stream->beat.event = bytes_of(program_event_type(stream, 'A'));
-	if (stream->beat.event.n > PROGRAM_ALIVE_MAX)
+	stream->keepalive.type = bytes_of(program_event_type(stream, 'A'));
+	if (stream->keepalive.type.n > PROGRAM_ALIVE_MAX)
 		program_refuse(stream, PROGRAM_USAGE,
 		    "-A: its type is longer than %d bytes", PROGRAM_ALIVE_MAX);
 }
@@ -293,8 +293,9 @@ program_option(struct stream *stream, int argc, char *argv[])
 			    stream, 'r', 0, PROGRAM_RETRY_MAX);
 			break;
 		case 'k':
-			stream->beat_ns = program_seconds(stream, 'k', true);
-			stream->beat.data = bytes_of(optarg);
+			stream->keepalive_ns =
+			    program_seconds(stream, 'k', true);
+			stream->keepalive.data = bytes_of(optarg);
 			break;
 		case 'A': set_alive(stream); break;
 		case 'm':

@@ -43,7 +43,7 @@ stream_open(struct stream *stream)
 		frame_retry(&stream->frame, (uint64_t)stream->retry_ms);
 	else
 		frame_comment(&stream->frame);
-	stream->loop.beat_ns = stream->beat_ns;
+	stream->loop.keepalive_ns = stream->keepalive_ns;
 	if (stream->limit_ns > 0)
 		loop_limit(&stream->loop, stream->limit_ns);
 	(void)frame_flush(&stream->frame); /* a failure stays in the frame */
@@ -53,7 +53,7 @@ stream_open(struct stream *stream)
 void
 stream_send_start(struct stream *stream, struct bytes id)
 {
-	struct event start = {.id = id, .event = BYTES("start")};
+	struct event start = {.id = id, .type = BYTES("start")};
 
 	frame_event(&stream->frame, &start);
 }
@@ -69,9 +69,9 @@ stream_wait(struct stream *stream)
 		reason = loop_wait(&stream->loop);
 		if (reason == LOOP_FAILED)
 			stream->loop_error = errno;
-		if (reason != LOOP_BEAT)
+		if (reason != LOOP_KEEPALIVE)
 			return reason;
-		frame_beat(&stream->frame, &stream->beat);
+		frame_keepalive(&stream->frame, &stream->keepalive);
 	}
 }
 

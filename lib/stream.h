@@ -23,13 +23,13 @@ struct program;
 struct stream {
 	/* set by program_init and by the options; the strings belong to argv */
 	const struct program *program;
-	const char *name;     /* argv[0] without its directory */
-	unsigned int methods; /* those of enum cgi_method that are answered */
-	const char *event;    /* -e, or NULL */
-	int64_t retry_ms;     /* -r, or -1 */
-	int64_t beat_ns;      /* -k, 0 for never */
-	struct event beat;    /* -A, or a comment if it has no type */
-	int64_t limit_ns;     /* -m, 0 for never */
+	const char *name;       /* argv[0] without its directory */
+	unsigned int methods;   /* those of enum cgi_method that are answered */
+	const char *event;      /* -e, or NULL */
+	int64_t retry_ms;       /* -r, or -1 */
+	int64_t keepalive_ns;   /* -k, 0 for never */
+	struct event keepalive; /* -A, or a comment if it has no type */
+	int64_t limit_ns;       /* -m, 0 for never */
 	const char *header[STREAM_HEADERS_MAX];
 	size_t headers;
 	struct origins origins; /* -O */
@@ -46,7 +46,7 @@ void stream_respond(struct stream *stream, int status);
 
 /*
  * Sends the header, and at once the retry field or a comment. Returns false
- * if that is all: the method is HEAD. Sets the loop's beat and limit.
+ * if that is all: the method is HEAD. Sets the loop's keepalive and limit.
  */
 bool stream_open(struct stream *stream);
 

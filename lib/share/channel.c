@@ -210,7 +210,7 @@ put_gap(const struct channel *channel, struct frame *frame)
 	/* a viewer of an earlier channel, or one that was away too long */
 	const char *why = channel->ring.tail == 0 ? "restart" : "overtaken";
 	struct event gap = {
-	    .event = {"gap", 3},
+	    .type = {"gap", 3},
 	    .data = {why, strlen(why)},
 	};
 
@@ -245,7 +245,7 @@ send_start(struct channel *channel, struct viewer *viewer)
 {
 	struct door door = {&channel->viewers, viewer};
 	struct frame *frame = &channel->frame;
-	struct event start = {.event = {"start", 5}};
+	struct event start = {.type = {"start", 5}};
 	char made[ID_MAX];
 
 	viewer->flags &= ~(unsigned int)VIEWER_NEW;
@@ -1293,7 +1293,7 @@ keep_time(struct channel *channel)
 		end_program(channel);
 	if (is_due(beat_due(channel), now_ns)) {
 		frame_init(&channel->frame, write_beat, viewers);
-		frame_beat(&channel->frame, &channel->setup->beat);
+		frame_keepalive(&channel->frame, &channel->setup->beat);
 		(void)frame_flush(&channel->frame); /* it cannot fail */
 		channel->sent_ns = now_ns;
 	}

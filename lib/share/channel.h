@@ -39,7 +39,7 @@ struct channel_setup {
 	size_t ring_size;  /* bytes, from CHANNEL_RING_MIN */
 	int64_t linger_ns; /* after the last viewer, or the stream's end */
 	int64_t beat_ns;   /* silence before beat; 0 for never */
-	struct event beat; /* for frame_beat; at most PIPE_BUF bytes */
+	struct event beat; /* for frame_keepalive; at most PIPE_BUF bytes */
 	int64_t limit_ns;  /* of a viewer's stream; 0 for none */
 	int64_t retry_ms;  /* first to each viewer; -1 for the program's */
 	const char *const *extra; /* header fields, CHANNEL_EXTRA_MAX at most */

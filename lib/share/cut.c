@@ -91,8 +91,8 @@ finish(struct cut *cut, struct bytes piece, bool event)
 	}
 	cut->started = true;
 	cut->has_id = cut->decoder.has_id;
-	cut->gap = event && cut->decoder.event.event.n == 3 &&
-		   memcmp(cut->decoder.event.event.at, "gap", 3) == 0;
+	cut->gap = event && cut->decoder.event.type.n == 3 &&
+		   memcmp(cut->decoder.event.type.at, "gap", 3) == 0;
 	cut->id = cut->has_id ? cut->decoder.event.id : (struct bytes){NULL, 0};
 	return event ? CUT_EVENT : other ? CUT_OTHER : CUT_COMMENT;
 }

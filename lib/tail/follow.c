@@ -464,36 +464,14 @@ follow_place(const struct follow *follow, struct cursor *cursor)
 	return true;
 }
 
-/* A line that ends with LF, the fast way; false where it is not so plain. */
-static bool
-plain_line(struct follow *follow, struct bytes *line)
-{
-	struct bytes rest = record_rest(&follow->splitter);
-	const char *end = rest.at + rest.n, *line_end;
-
-	if (rest.n == 0)
-		return false;
-	line_end = util_line_end(rest.at, end);
-	if (line_end == end || *line_end != '\n' ||
-	    (size_t)(line_end - rest.at) > follow->line_max)
-		return false;
-	*line = (struct bytes){rest.at, (size_t)(line_end - rest.at)};
-	record_took(&follow->splitter, line->n + 1);
-	return true;
-}
-
 bool
 follow_line(struct follow *follow, struct follow_line *line)
 {
 	struct record record;
 
-	if (follow->fd == -1)
+	if (follow->fd == -1 || !record_next(&follow->splitter, &record))
 		return false;
-	if (!plain_line(follow, &line->bytes)) {
-		if (!record_next(&follow->splitter, &record))
-			return false;
-		line->bytes = record.bytes;
-	}
+	line->bytes = record.bytes;
 	follow->cursor.offset = place(follow);
 	follow->cursor.check = check(follow, follow->cursor.offset);
 	line->cursor = follow->cursor;
