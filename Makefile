@@ -18,12 +18,12 @@ OPENSSL := $(call has,openssl/ssl.h)
 # What each program is made of beside its own .c: modules of lib/, which two
 # programs or more share, and of lib/NAME/, which are sse-NAME's alone.
 own = $(patsubst lib/%.c,%,$(wildcard lib/$(1)/*.c))
-core = stream help origin cgi loop frame util
+core = program options stream proc origin cgi loop frame util
 sse-counter = $(core)
-sse-pipe = $(core) record child guard kin json $(call own,pipe)
+sse-pipe = $(core) record child guard descendants json $(call own,pipe)
 sse-cat = $(core) decode json
 sse-tail = $(core) record $(call own,tail)
-sse-share = $(core) record child guard kin decode $(call own,share)
+sse-share = $(core) record child guard descendants decode $(call own,share)
 sse-redis = $(core) json $(filter-out $(NO_TLS),$(call own,redis))
 
 PROGRAMS = sse-counter sse-pipe sse-cat sse-tail sse-share

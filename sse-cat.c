@@ -9,7 +9,7 @@
 
 #include "lib/decode.h"
 #include "lib/json.h"
-#include "lib/stream.h"
+#include "lib/program.h"
 
 /*
  * What one read brings is one write, below FRAME_BUFFER: data is shorter than
@@ -27,24 +27,16 @@ struct cat {
 	bool retried; /* a retry field came that was not printed yet */
 };
 
-static const struct option options[] = {
-    {"event", required_argument, NULL, 'e'},
-    {"json", no_argument, NULL, 'j'},
-    {"max-event", required_argument, NULL, 'b'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
-};
-
 static const struct program program = {
-    .usage = "[-e NAME] [-j] [-b BYTES]",
-    .help = "Prints the data of each event of the stream on stdin.\n"
-	    "  -e, --event NAME         only events of this type (all)\n"
-	    "  -j, --json               a line of JSON an event: event, id, "
-	    "data, retry\n"
-	    "  -b, --max-event BYTES    the longest event (16777216)\n",
-    .letters = "+:e:jb:hV",
-    .options = options,
+    .about = "Prints the data of each event of the stream on stdin.",
+    .options =
+	{
+	    {'e', "event", "NAME", "only events of this type (all)"},
+	    {'j', "json", NULL,
+		"a line of JSON an event: event, id, data, retry"},
+	    {'b', "max-event", "BYTES", "the longest event (16777216)"},
+	},
+    .without = "erkAmHO",
     .methods = CGI_GET,
     .shell_only = true,
 };
@@ -56,30 +48,18 @@ parse_options(struct cat *cat, int argc, char *argv[])
 	size_t max = DECODE_MAX_DEFAULT;
 	int option;
 
-	while ((option = stream_option(stream, argc, argv)) != -1) {
+	while ((option = program_option(stream, argc, argv)) != -1) {
 		switch (option) {
 		case 'j': cat->json = true; break;
 		case 'b':
-			max = stream_number(stream, 'b', 1, EVENT_MAX_LIMIT);
+			max = program_number(stream, 'b', 1, EVENT_MAX_LIMIT);
 			break;
 		}
 	}
 	if (optind < argc)
-		stream_refuse(stream, 500, STREAM_USAGE,
+		program_refuse(stream, PROGRAM_USAGE,
 		    "'%s': no argument is expected", argv[optind]);
 	decode_init(&cat->decoder, max);
-}
-
-static struct bytes
-bytes_of(const char *text)
-{
-	return (struct bytes){text, strlen(text)};
-}
-
-static bool
-equal(struct bytes a, struct bytes b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.at, b.at, a.n) == 0);
 }
 
 /* "message" is what the standard calls the type of an event without one. */
@@ -97,10 +77,11 @@ is_mark(const struct cat *cat)
 
 	if (!cat->decoder.has_id)
 		return false;
-	if (equal(event->id, bytes_of("end")))
-		return equal(event->event, bytes_of("end")) ||
-		       equal(event->data, bytes_of("0"));
-	return equal(event->event, bytes_of("start")) && event->data.n == 0;
+	if (bytes_equal(event->id, bytes_of("end")))
+		return bytes_equal(event->type, bytes_of("end")) ||
+		       bytes_equal(event->data, bytes_of("0"));
+	return bytes_equal(event->type, bytes_of("start")) &&
+	       event->data.n == 0;
 }
 
 /* Marks are no data: they show with -j, or by their type alone. */
@@ -110,8 +91,8 @@ is_wanted(const struct cat *cat)
 	const struct event *event = &cat->decoder.event;
 
 	if (cat->stream.event != NULL)
-		return equal(type_of(event->event),
-		    type_of(bytes_of(cat->stream.event)));
+		return bytes_equal(
+		    type_of(event->type), type_of(bytes_of(cat->stream.event)));
 	return cat->json || !is_mark(cat);
 }
 
@@ -128,7 +109,7 @@ print_json(struct cat *cat)
 	struct frame *frame = &cat->stream.frame;
 
 	put(frame, "{\"event\":");
-	json_string(frame, type_of(event->event));
+	json_string(frame, type_of(event->type));
 	put(frame, ",\"id\":");
 	json_string(frame, event->id);
 	put(frame, ",\"data\":");
@@ -168,12 +149,12 @@ print_events(struct cat *cat, struct bytes input)
 		case DECODE_EMPTY: break;
 		case DECODE_RETRY: cat->retried = true; break;
 		case DECODE_LONG:
-			stream_warn(&cat->stream,
+			program_warn(&cat->stream,
 			    "an event is longer than %zu bytes (-b)",
 			    cat->decoder.max);
 			return -1;
 		case DECODE_FAILED:
-			stream_warn(&cat->stream, "%s", strerror(errno));
+			program_warn(&cat->stream, "decode:");
 			return -1;
 		}
 	}
@@ -192,7 +173,7 @@ read_stdin(struct cat *cat)
 	if (n == -1) {
 		if (errno == EINTR || errno == EAGAIN)
 			return 1;
-		stream_warn(&cat->stream, "read: %s", strerror(errno));
+		program_warn(&cat->stream, "read:");
 		return -1;
 	}
 	if (print_events(cat, (struct bytes){buffer, (size_t)n}) == -1)
@@ -208,11 +189,10 @@ main(int argc, char *argv[])
 	int more = 1;
 
 	/* Options. */
-	argc = stream_init(stream, &program, argc, argv);
+	argc = program_init(stream, &program, argc, argv);
 	parse_options(&cat, argc, argv);
 	if (loop_watch(&stream->loop, STDIN_FILENO, POLLIN) == -1)
-		stream_refuse(
-		    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
+		program_fail(stream, PROGRAM_FAILURE, "start");
 
 	/* Loop: what one read brought is printed before the next. */
 	while (more == 1 && stream_wait(stream) == LOOP_INPUT)
@@ -221,6 +201,6 @@ main(int argc, char *argv[])
 	/* Clean-up. */
 	decode_free(&cat.decoder);
 	if (more == -1)
-		stream->failed = 1;
-	return stream_close(stream);
+		stream->failed = true;
+	return program_end(stream);
 }

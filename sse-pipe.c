@@ -12,7 +12,8 @@
 #include "lib/child.h"
 #include "lib/pipe/columns.h"
 #include "lib/pipe/input.h"
-#include "lib/stream.h"
+#include "lib/proc.h"
+#include "lib/program.h"
 #include "lib/util.h"
 
 #define EVENT_MAX_DEFAULT (1 << 20)
@@ -22,7 +23,6 @@
 
 struct pipe {
 	struct stream stream;
-	struct program program; /* with the methods of -M */
 	struct child child;
 	int stdin_fd;
 	char *const *command; /* NULL: stdin is the source */
@@ -40,55 +40,31 @@ struct pipe {
 	bool warned_field;
 };
 
-static const struct option options[] = {
-    {"null", no_argument, NULL, '0'},
-    {"paragraphs", no_argument, NULL, 'p'},
-    {"chunks", no_argument, NULL, 'C'},
-    {"columns", required_argument, NULL, 'c'},
-    {"json", no_argument, NULL, 'j'},
-    {"pty", no_argument, NULL, 't'},
-    {"window", required_argument, NULL, 'w'},
-    {"max-event", required_argument, NULL, 'b'},
-    {"end", required_argument, NULL, 'x'},
-    {"restart", no_argument, NULL, 'R'},
-    {"stderr", required_argument, NULL, 'E'},
-    {"method", required_argument, NULL, 'M'},
-    STREAM_LONG_OPTIONS,
-    {NULL, 0, NULL, 0},
-};
-
 static const struct program program = {
-    .usage = "[-0 | -p | -C] [-c LIST] [-j] [-t] [-w COLSxROWS] [-b BYTES] "
-	     "[-x NAME] [-R] [-E NAME] [-M LIST] [-e NAME] [-r MS] "
-	     "[-k SECONDS] [-A NAME] [-m SECONDS] [-O ORIGIN] [-H FIELD] [--] "
-	     "[COMMAND [ARG ...]]",
-    .help =
-	"Makes an event of each line of stdin, or of COMMAND's output.\n"
-	"  -0, --null               a record ends with NUL\n"
-	"  -p, --paragraphs         a record ends with an empty line\n"
-	"  -C, --chunks             what one read brought is an event\n"
-	"  -c, --columns LIST       TAB-separated columns are these fields:\n"
-	"                           id, event, data; data last\n"
-	"  -j, --json               data is one JSON string\n"
-	"  -t, --pty                run COMMAND on a pseudo-terminal\n"
-	"  -w, --window COLSxROWS   its size (80x24)\n"
-	"  -b, --max-event BYTES    longer records come in pieces (1048576)\n"
-	"  -x, --end NAME           type of the last event (end)\n"
-	"  -R, --restart            a COMMAND that fails is started again\n"
-	"  -E, --stderr NAME        COMMAND's stderr lines are events too\n"
-	"  -M, --method LIST        methods that are answered "
-	"(GET,HEAD,POST)\n",
-    .letters = STREAM_LETTERS "0pCc:jtw:b:x:RE:M:",
-    .options = options,
+    .about = "Makes an event of each line of stdin, or of COMMAND's output.",
+    .operands = "[--] [COMMAND [ARG ...]]",
+    .options =
+	{
+	    {'0', "null", NULL, "a record ends with NUL"},
+	    {'p', "paragraphs", NULL, "a record ends with an empty line"},
+	    {'C', "chunks", NULL, "what one read brought is an event"},
+	    {'c', "columns", "LIST",
+		"TAB-separated columns are these fields:\n"
+		"id, event, data; data last"},
+	    {'j', "json", NULL, "data is one JSON string"},
+	    {'t', "pty", NULL, "run COMMAND on a pseudo-terminal"},
+	    {'w', "window", "COLSxROWS", "its size (80x24)"},
+	    {'b', "max-event", "BYTES",
+		"longer records come in pieces (1048576)"},
+	    {'x', "end", "NAME", "type of the last event (end)"},
+	    {'R', "restart", NULL, "a COMMAND that fails is started again"},
+	    {'E', "stderr", "NAME", "COMMAND's stderr lines are events too"},
+	    {'M', "method", "LIST",
+		"methods that are answered (GET,HEAD,POST)"},
+	},
     .methods = CGI_GET | CGI_HEAD | CGI_POST,
     .inherits = true,
 };
-
-static struct bytes
-bytes_of(const char *text)
-{
-	return (struct bytes){text, text == NULL ? 0 : strlen(text)};
-}
 
 /* -M: names of methods, separated by commas. */
 static void
@@ -97,7 +73,7 @@ parse_methods(struct pipe *pipe, const char *list)
 	static const char *const names[] = {"GET", "HEAD", "POST"};
 	size_t n, i;
 
-	pipe->program.methods = 0;
+	pipe->stream.methods = 0;
 	for (const char *name = list;; name += n + 1) {
 		n = strcspn(name, ",");
 		for (i = 0; i < 3; i++)
@@ -106,11 +82,11 @@ parse_methods(struct pipe *pipe, const char *list)
 				break;
 		if (i == 3)
 			break;
-		pipe->program.methods |= 1U << i; /* as in enum cgi_method */
+		pipe->stream.methods |= 1U << i; /* as in enum cgi_method */
 		if (name[n] == '\0')
 			return;
 	}
-	stream_refuse(&pipe->stream, 500, STREAM_USAGE,
+	program_refuse(&pipe->stream, PROGRAM_USAGE,
 	    "-M '%.100s': not a list of GET, HEAD, POST", list);
 }
 
@@ -126,7 +102,7 @@ parse_window(struct pipe *pipe, const char *size)
 		memcpy(cols, size, (size_t)(x - size));
 	if (x == NULL || util_number(cols, 1, WINDOW_MAX, &columns) == -1 ||
 	    util_number(x + 1, 1, WINDOW_MAX, &rows) == -1)
-		stream_refuse(&pipe->stream, 500, STREAM_USAGE,
+		program_refuse(&pipe->stream, PROGRAM_USAGE,
 		    "-w '%.100s': not COLSxROWS, each from 1 to %d", size,
 		    WINDOW_MAX);
 	pipe->child.cols = (unsigned short)columns;
@@ -144,7 +120,7 @@ parse_option(struct pipe *pipe, int option)
 	case 'C': pipe->record_end = RECORD_CHUNK; break;
 	case 'c':
 		if (columns_parse(&pipe->out.columns, optarg) == -1)
-			stream_refuse(stream, 500, STREAM_USAGE,
+			program_refuse(stream, PROGRAM_USAGE,
 			    "-c '%.100s': not a list of id, event, data, with "
 			    "data last",
 			    optarg);
@@ -154,12 +130,12 @@ parse_option(struct pipe *pipe, int option)
 	case 'w': parse_window(pipe, optarg); break;
 	case 'b':
 		pipe->event_max =
-		    stream_number(stream, 'b', 1, EVENT_MAX_LIMIT);
+		    program_number(stream, 'b', 1, EVENT_MAX_LIMIT);
 		break;
-	case 'x': pipe->end_type = stream_event_type(stream, 'x'); break;
+	case 'x': pipe->end_type = program_event_type(stream, 'x'); break;
 	case 'R': pipe->restart = true; break;
 	case 'E':
-		pipe->err.type = bytes_of(stream_event_type(stream, 'E'));
+		pipe->err.type = bytes_of(program_event_type(stream, 'E'));
 		pipe->flags |= CHILD_STDERR;
 		break;
 	case 'M': parse_methods(pipe, optarg); break;
@@ -175,28 +151,26 @@ parse_options(struct pipe *pipe, int argc, char *argv[])
 	bool chunks = false, ends = false;
 	int option;
 
-	pipe->program = program;
-	stream->program = &pipe->program;
 	pipe->child.out = pipe->child.err = pipe->child.exit = -1;
 	pipe->stdin_fd = STDIN_FILENO;
 	pipe->event_max = EVENT_MAX_DEFAULT;
 	pipe->end_type = "end";
-	pipe->drain_ns = LOOP_NEVER;
-	while ((option = stream_option(stream, argc, argv)) != -1) {
+	pipe->drain_ns = UTIL_NEVER;
+	while ((option = program_option(stream, argc, argv)) != -1) {
 		chunks |= option == 'C';
 		ends |= strchr("0pc", option) != NULL;
 		parse_option(pipe, option);
 	}
 	if (chunks && ends)
-		stream_refuse(stream, 500, STREAM_USAGE,
+		program_refuse(stream, PROGRAM_USAGE,
 		    "-C: a chunk is no record of -0, -p or -c");
 	if (pipe->child.cols != 0 && !(pipe->flags & CHILD_PTY))
-		stream_refuse(stream, 500, STREAM_USAGE,
+		program_refuse(stream, PROGRAM_USAGE,
 		    "-w: without -t there is no terminal");
 	if (optind < argc)
 		pipe->command = argv + optind;
 	else if (pipe->needs_command != 0)
-		stream_refuse(stream, 500, STREAM_USAGE,
+		program_refuse(stream, PROGRAM_USAGE,
 		    "-%c: a COMMAND is missing", pipe->needs_command);
 }
 
@@ -225,12 +199,12 @@ start_command(struct pipe *pipe)
 	const char *id = stream->request.last_event_id;
 
 	/* a request can set this variable, and programs trust it */
-	if (unsetenv("HTTP_PROXY") == -1 || stream_set_path() == -1 ||
+	if (unsetenv("HTTP_PROXY") == -1 || proc_set_path() == -1 ||
 	    (*id != '\0' && setenv("HTTP_LAST_EVENT_ID", id, 1) == -1) ||
 	    (pipe->flags & CHILD_PTY && set_pagers() == -1))
-		stream_fail(stream, STREAM_FAILURE, "start");
+		program_fail(stream, PROGRAM_FAILURE, "start");
 	if (child_start(&pipe->child, pipe->command, pipe->flags) == -1)
-		stream_fail(stream, pipe->child.status, pipe->command[0]);
+		program_fail(stream, pipe->child.status, pipe->command[0]);
 }
 
 /*
@@ -248,15 +222,16 @@ step(struct pipe *pipe, struct input *input, int (*take)(struct input *))
 	if (*input->fd == -1)
 		(void)loop_watch(&pipe->stream.loop, fd, 0); /* cannot fail */
 	if (input->was_long && !pipe->warned_long) {
-		stream_warn(&pipe->stream,
+		program_warn(&pipe->stream,
 		    "a record is longer than %zu bytes (-b): it is sent in "
 		    "pieces",
 		    pipe->event_max);
 		pipe->warned_long = true;
 	}
 	if (input->was_wrong && !pipe->warned_field) {
-		stream_warn(&pipe->stream, "an id or event column holds CR, LF "
-					   "or NUL: it is left out");
+		program_warn(&pipe->stream,
+		    "an id or event column holds CR, LF "
+		    "or NUL: it is left out");
 		pipe->warned_field = true;
 	}
 	return taken;
@@ -318,32 +293,23 @@ busy(const struct pipe *pipe)
 	       (pipe->command != NULL && !pipe->child.exited);
 }
 
-static void
-sooner(int64_t *due_ns, int64_t other_ns)
-{
-	if (other_ns != LOOP_NEVER &&
-	    (*due_ns == LOOP_NEVER || other_ns < *due_ns))
-		*due_ns = other_ns;
-}
-
 /* A time has come: torn characters go, or what others hold open is ended. */
 static int
 take_tick(struct pipe *pipe)
 {
 	struct input *inputs[] = {&pipe->out, &pipe->err};
-	int64_t now_ns = util_now_ns(), due_ns;
-	bool drain = pipe->drain_ns != LOOP_NEVER && pipe->drain_ns <= now_ns;
+	int64_t now_ns = util_now_ns();
+	bool drain = pipe->drain_ns <= now_ns;
 
 	for (size_t i = 0; i < 2; i++) {
-		due_ns = input_due(inputs[i]);
-		if (due_ns != INPUT_NEVER && due_ns <= now_ns &&
+		if (input_due(inputs[i]) <= now_ns &&
 		    step(pipe, inputs[i], input_late) == -1)
 			return -1;
 		if (drain && step(pipe, inputs[i], input_drain) == -1)
 			return -1;
 	}
 	if (drain)
-		pipe->drain_ns = LOOP_NEVER;
+		pipe->drain_ns = UTIL_NEVER;
 	return 0;
 }
 
@@ -369,8 +335,10 @@ turn(struct pipe *pipe)
 	struct input *input;
 
 	loop->tick_ns = pipe->drain_ns;
-	sooner(&loop->tick_ns, input_due(&pipe->out));
-	sooner(&loop->tick_ns, input_due(&pipe->err));
+	if (input_due(&pipe->out) < loop->tick_ns)
+		loop->tick_ns = input_due(&pipe->out);
+	if (input_due(&pipe->err) < loop->tick_ns)
+		loop->tick_ns = input_due(&pipe->err);
 	switch (stream_wait(&pipe->stream)) {
 	case LOOP_INPUT:
 		if (loop->fd == pipe->child.exit) {
@@ -390,8 +358,8 @@ send_end(struct pipe *pipe, int status)
 {
 	char digits[UTIL_DIGITS_MAX];
 	struct event end = {
-	    .id = {"end", 3},
-	    .event = bytes_of(pipe->end_type),
+	    .id = BYTES("end"),
+	    .type = bytes_of(pipe->end_type),
 	    .data = {digits, util_digits(digits, (uint64_t)status)},
 	};
 
@@ -405,10 +373,10 @@ send_restart(struct pipe *pipe)
 	struct stream *stream = &pipe->stream;
 	int64_t min_ms =
 	    stream->retry_ms > 0 ? stream->retry_ms : RESTART_MIN_MS;
-	int64_t ms = stream_spread_ms(min_ms, 3 * min_ms);
+	int64_t ms = util_random(min_ms, 3 * min_ms);
 
 	frame_retry(&stream->frame,
-	    (uint64_t)(ms < STREAM_RETRY_MAX ? ms : STREAM_RETRY_MAX));
+	    (uint64_t)(ms < PROGRAM_RETRY_MAX ? ms : PROGRAM_RETRY_MAX));
 }
 
 /* The source has ended by itself. Returns its exit status. */
@@ -424,8 +392,8 @@ finish(struct pipe *pipe)
 		send_end(pipe, status);
 	(void)frame_flush(&stream->frame); /* stream_close says if it failed */
 	if (status != EXIT_SUCCESS)
-		stream_warn(stream, "%s ended with status %d", pipe->command[0],
-		    status);
+		program_warn(stream, "%s ended with status %d",
+		    pipe->command[0], status);
 	return status;
 }
 
@@ -437,20 +405,20 @@ main(int argc, char *argv[])
 	int more = 1, status, closed;
 
 	/* Options. */
-	argc = stream_init(stream, &program, argc, argv);
+	argc = program_init(stream, &program, argc, argv);
 	parse_options(&pipe, argc, argv);
 
 	/* Request: a stream that was finished stays so. */
-	stream_request(stream);
+	program_request(stream);
 	if (strcmp(stream->request.last_event_id, "end") == 0 &&
 	    !columns_have_id(&pipe.out.columns))
-		return stream_no_content(stream);
+		return program_no_content(stream);
 
 	/* Header, once the command runs. */
 	if (pipe.command != NULL && stream->request.method != CGI_HEAD)
 		start_command(&pipe);
 	if (!stream_open(stream))
-		return stream_close(stream);
+		return program_end(stream);
 	if (open_inputs(&pipe) == -1)
 		more = -1;
 
@@ -460,12 +428,12 @@ main(int argc, char *argv[])
 
 	/* Clean-up: nothing survives its viewer. */
 	if (more == -1) {
-		stream_warn(stream, "read: %s", strerror(errno));
-		stream->failed = 1;
+		program_warn(stream, "read:");
+		stream->failed = true;
 	}
 	status = more == 1 ? finish(&pipe) : EXIT_SUCCESS;
 	if (pipe.command != NULL)
 		child_stop(&pipe.child);
-	closed = stream_close(stream);
+	closed = program_end(stream);
 	return status != EXIT_SUCCESS ? status : closed;
 }

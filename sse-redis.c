@@ -5,8 +5,8 @@
  */
 #include <stdlib.h>
 
+#include "lib/program.h"
 #include "lib/redis/feed.h"
-#include "lib/stream.h"
 #include "lib/util.h"
 
 #define URL_DEFAULT "redis://127.0.0.1:6379"
@@ -29,31 +29,23 @@ struct redis_events {
 	bool warned_type;
 };
 
-static const struct option options[] = {
-    {"url", required_argument, NULL, 'u'},
-    {"count", required_argument, NULL, 'n'},
-    {"wait", required_argument, NULL, 'w'},
-    STREAM_LONG_OPTIONS,
-    {NULL, 0, NULL, 0},
-};
-
 static const struct program program = {
-    .usage = "[-u URL] [-n COUNT] [-w SECONDS] [-e NAME] [-r MS] [-k SECONDS] "
-	     "[-A NAME] "
-	     "[-m SECONDS] [-O ORIGIN] [-H FIELD] STREAM",
-    .help =
-	"Makes an event of each entry of a Redis stream.\n"
-	"  -u, --url URL            the server (" URL_DEFAULT "):\n"
-	"                           redis://[user:password@]host[:port][/db]\n"
-	"                           rediss:// is TLS; unix:/path is a socket\n"
-	"                           redis+sentinel://host[,host]/NAME[/db]\n"
-	"  -n, --count COUNT        a new client gets COUNT older entries (0)\n"
-	"  -w, --wait SECONDS       for the server, before the header (2; 0: "
-	"none)\n"
-	"The environment's " URL_VARIABLE " is better for a URL with a "
-	"password.\n",
-    .letters = STREAM_LETTERS "u:n:w:",
-    .options = options,
+    .about = "Makes an event of each entry of a Redis stream.",
+    .operands = "STREAM",
+    .options =
+	{
+	    {'u', "url", "URL",
+		"the server (" URL_DEFAULT "):\n"
+		"redis://[user:password@]host[:port][/db]\n"
+		"rediss:// is TLS; unix:/path is a socket\n"
+		"redis+sentinel://host[,host]/NAME[/db]"},
+	    {'n', "count", "COUNT",
+		"a new client gets COUNT older entries (0)"},
+	    {'w', "wait", "SECONDS",
+		"for the server, before the header (2; 0: none)"},
+	},
+    .notes = "The environment's " URL_VARIABLE " is better for a URL with a "
+	     "password.",
     .methods = CGI_GET | CGI_HEAD,
 };
 
@@ -64,27 +56,25 @@ parse_options(struct redis_events *events, int argc, char *argv[])
 	const char *url = getenv(URL_VARIABLE), *wrong;
 	int option;
 
-	while ((option = stream_option(stream, argc, argv)) != -1) {
+	while ((option = program_option(stream, argc, argv)) != -1) {
 		switch (option) {
 		case 'u': url = optarg; break;
 		case 'n':
 			events->back =
-			    stream_number(stream, 'n', 0, HISTORY_BACK_MAX);
+			    program_number(stream, 'n', 0, HISTORY_BACK_MAX);
 			break;
 		case 'w':
-			events->wait_ns = stream_seconds(stream, 'w', true);
+			events->wait_ns = program_seconds(stream, 'w', true);
 			break;
 		}
 	}
 	if (optind + 1 != argc || *argv[optind] == '\0')
-		stream_refuse(stream, 500, STREAM_USAGE,
-		    "one STREAM is expected; usage: %s %s", stream->name,
-		    program.usage);
+		program_refuse(stream, PROGRAM_USAGE, "one STREAM is expected");
 	events->key = argv[optind];
 	wrong = url_parse(&events->url, url != NULL ? url : URL_DEFAULT);
 	if (wrong != NULL)
-		stream_refuse(
-		    stream, 500, STREAM_USAGE, "the server's URL: %s", wrong);
+		program_refuse(
+		    stream, PROGRAM_USAGE, "the server's URL: %s", wrong);
 	events->url.sentinel_user = getenv("SSE_REDIS_SENTINEL_USER");
 	events->url.sentinel_password = getenv("SSE_REDIS_SENTINEL_PASSWORD");
 	events->files.ca = getenv("SSE_REDIS_CACERT");
@@ -106,9 +96,9 @@ send_event(struct redis_events *events)
 	const struct event *event = &events->feed.event;
 
 	open_stream(events);
-	if (!events->warned_type && !frame_field_ok(event->event)) {
-		stream_warn(&events->stream, "an entry's event type holds CR, "
-					     "LF or NUL: it is left out");
+	if (!events->warned_type && !frame_field_ok(event->type)) {
+		program_warn(&events->stream, "an entry's event type holds CR, "
+					      "LF or NUL: it is left out");
 		events->warned_type = true;
 	}
 	frame_event(&events->stream.frame, event);
@@ -122,7 +112,7 @@ await_feed(struct redis_events *events)
 	const struct feed *feed = &events->feed;
 
 	if (feed->why != NULL)
-		stream_warn(&events->stream, "%s; trying again", feed->why);
+		program_warn(&events->stream, "%s; trying again", feed->why);
 	if (feed->answered)
 		open_stream(events);
 	/* neither fails: it is the only descriptor that is watched */
@@ -144,11 +134,11 @@ fail(struct redis_events *events, bool for_good)
 	const char *why = events->feed.why;
 
 	if (!events->open && for_good)
-		stream_refuse(stream, 500, STREAM_FAILURE, "%s", why);
+		program_refuse(stream, PROGRAM_FAILURE, "%s", why);
 	if (!events->open)
-		stream_send_back(stream, STREAM_FAILURE, "%s", why);
-	stream_warn(stream, "%s", why);
-	stream->failed = 1;
+		program_send_back(stream, PROGRAM_FAILURE, "%s", why);
+	program_warn(stream, "%s", why);
+	stream->failed = true;
 }
 
 /* Sends all there is now. Returns false if the feed has ended. */
@@ -191,16 +181,16 @@ main(int argc, char *argv[])
 	/* Options. */
 	events.wait_ns = WAIT_NS;
 	events.watched = -1;
-	argc = stream_init(stream, &program, argc, argv);
+	argc = program_init(stream, &program, argc, argv);
 	parse_options(&events, argc, argv);
 
 	/* Request. */
-	stream_request(stream);
+	program_request(stream);
 
 	/* Header: at once for HEAD, else when the server has answered. */
 	if (stream->request.method == CGI_HEAD) {
 		(void)stream_open(stream);
-		return stream_close(stream);
+		return program_end(stream);
 	}
 	events.open_ns = util_now_ns() + events.wait_ns;
 
@@ -213,5 +203,5 @@ main(int argc, char *argv[])
 
 	/* Clean-up. */
 	feed_free(&events.feed);
-	return stream_close(stream);
+	return program_end(stream);
 }

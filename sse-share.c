@@ -17,12 +17,13 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "lib/proc.h"
+#include "lib/program.h"
 #include "lib/share/broker.h"
 #include "lib/share/channel.h"
 #include "lib/share/environment.h"
 #include "lib/share/handover.h"
 #include "lib/share/sockdir.h"
-#include "lib/stream.h"
 #include "lib/util.h"
 
 #define RING_DEFAULT (1 << 20)
@@ -42,37 +43,26 @@ struct share {
 	int pump;  /* what is handed over comes out here, if we stay; or -1 */
 };
 
-static const struct option options[] = {
-    {"replay", required_argument, NULL, 'n'},
-    {"bytes", required_argument, NULL, 'b'},
-    {"linger", required_argument, NULL, 'l'},
-    {"key", required_argument, NULL, 'K'},
-    {"further", no_argument, NULL, 'f'},
-    {"list", no_argument, NULL, 'L'},
-    {"quit", no_argument, NULL, 'Q'},
-    STREAM_LONG_OPTIONS,
-    {NULL, 0, NULL, 0},
-};
-
 static const struct program program = {
-    .usage = "[-n REPLAY] [-b BYTES] [-l SECONDS] [-K KEY] [-f] [-r MS] "
-	     "[-k SECONDS] [-A NAME] [-m SECONDS] [-O ORIGIN] [-H FIELD] [--] "
-	     "PROGRAM [ARG ...] | -L | -Q [KEY ...]",
-    .help =
-	"Runs PROGRAM, a CGI program that streams, once for all viewers.\n"
-	"  -n, --replay REPLAY      a new viewer gets the last REPLAY events "
-	"(0)\n"
-	"  -b, --bytes BYTES        of events are kept (1048576)\n"
-	"  -l, --linger SECONDS     of PROGRAM without viewers (10; 0: "
-	"none)\n"
-	"  -K, --key KEY            the channel's name (a digest of all that\n"
-	"                           PROGRAM gets)\n"
-	"  -f, --further            PROGRAM resumes what is not kept\n"
-	"  -L, --list               list channels: key, program, viewers,\n"
-	"                           events, bytes, age in seconds\n"
-	"  -Q, --quit               end channels: all, or those with a KEY\n",
-    .letters = STREAM_LETTERS "n:b:l:K:fLQ",
-    .options = options,
+    .about = "Runs PROGRAM, a CGI program that streams, once for all viewers.",
+    .operands = "[--] PROGRAM [ARG ...] | -L | -Q [KEY ...]",
+    .options =
+	{
+	    {'n', "replay", "REPLAY",
+		"a new viewer gets the last REPLAY events (0)"},
+	    {'b', "bytes", "BYTES", "of events are kept (1048576)"},
+	    {'l', "linger", "SECONDS",
+		"of PROGRAM without viewers (10; 0: none)"},
+	    {'K', "key", "KEY",
+		"the channel's name (a digest of all that\n"
+		"PROGRAM gets)"},
+	    {'f', "further", NULL, "PROGRAM resumes what is not kept"},
+	    {'L', "list", NULL,
+		"list channels: key, program, viewers,\n"
+		"events, bytes, age in seconds"},
+	    {'Q', "quit", NULL, "end channels: all, or those with a KEY"},
+	},
+    .without = "e", /* event types are PROGRAM's own */
     .methods = CGI_GET | CGI_HEAD,
 };
 
@@ -80,7 +70,7 @@ static const struct program program = {
 static void
 log_to_stderr(void *stream, const char *text)
 {
-	stream_warn(stream, "%s", text);
+	program_warn(stream, "%s", text);
 }
 
 /*
@@ -145,22 +135,22 @@ parse_options(struct share *share, int argc, char *argv[])
 	struct channel_setup *setup = &share->setup;
 	int option;
 
-	while ((option = stream_option(stream, argc, argv)) != -1) {
+	while ((option = program_option(stream, argc, argv)) != -1) {
 		switch (option) {
 		case 'n':
 			share->broker.message.replay =
-			    stream_number(stream, 'n', 0, REPLAY_MAX);
+			    program_number(stream, 'n', 0, REPLAY_MAX);
 			break;
 		case 'b':
-			setup->ring_size = stream_number(
+			setup->ring_size = program_number(
 			    stream, 'b', CHANNEL_RING_MIN, CHANNEL_RING_MAX);
 			break;
 		case 'l':
-			setup->linger_ns = stream_seconds(stream, 'l', true);
+			setup->linger_ns = program_seconds(stream, 'l', true);
 			break;
 		case 'K':
 			if (!sockdir_key_ok(optarg))
-				stream_refuse(stream, 500, STREAM_USAGE,
+				program_refuse(stream, PROGRAM_USAGE,
 				    "-K '%.100s': not up to %d of 0-9 A-Z a-z "
 				    ". - _ without a dot first",
 				    optarg, SOCKDIR_KEY_MAX);
@@ -173,18 +163,14 @@ parse_options(struct share *share, int argc, char *argv[])
 		case 'Q': share->quit = true; break;
 		}
 	}
-	if (stream->event != NULL)
-		stream_refuse(stream, 500, STREAM_USAGE,
-		    "-e: event types are PROGRAM's own");
 	setup->command = argv + optind;
 	if ((share->list || share->quit) && stream->request.served)
-		stream_refuse(stream, 500, STREAM_USAGE,
-		    "-L and -Q: they are for a shell");
+		program_refuse(
+		    stream, PROGRAM_USAGE, "-L and -Q: they are for a shell");
 	if (share->list && (share->quit || optind < argc))
-		stream_refuse(stream, 500, STREAM_USAGE, "-L: it stands alone");
+		program_refuse(stream, PROGRAM_USAGE, "-L: it stands alone");
 	if (!share->list && !share->quit && optind == argc)
-		stream_refuse(
-		    stream, 500, STREAM_USAGE, "a PROGRAM is missing");
+		program_refuse(stream, PROGRAM_USAGE, "a PROGRAM is missing");
 }
 
 static void
@@ -194,12 +180,11 @@ complete_setup(struct share *share)
 	struct channel_setup *setup = &share->setup;
 	struct stat st;
 
-	if (stream_set_path() == -1 || make_key(share) == -1)
-		stream_send_back(
-		    stream, STREAM_FAILURE, "start: %s", strerror(errno));
+	if (proc_set_path() == -1 || make_key(share) == -1)
+		program_send_back(stream, PROGRAM_FAILURE, "start:");
 	setup->sockdir = &share->sockdir;
-	setup->keepalive_ns = stream->beat_ns;
-	setup->keepalive = stream->beat;
+	setup->keepalive_ns = stream->keepalive_ns;
+	setup->keepalive = stream->keepalive;
 	setup->limit_ns = stream->limit_ns;
 	setup->retry_ms = stream->retry_ms;
 	setup->extra = stream->header;
@@ -230,8 +215,8 @@ refuse_sockdir(struct share *share)
 	else if (errno == SOCKDIR_STRANGER)
 		why = "a process of another user answers at a socket in it";
 	if (share->list || share->quit)
-		stream_refuse(stream, 500, STREAM_FAILURE, format, path, why);
-	stream_send_back(stream, STREAM_FAILURE, format, path, why);
+		program_refuse(stream, PROGRAM_FAILURE, format, path, why);
+	program_send_back(stream, PROGRAM_FAILURE, format, path, why);
 }
 
 /* -L: a line of each channel that answers. */
@@ -256,7 +241,7 @@ list_channels(struct share *share)
 {
 	if (sockdir_each(&share->sockdir, list_channel, share) == -1)
 		refuse_sockdir(share);
-	return stream_close(&share->stream);
+	return program_end(&share->stream);
 }
 
 /* -Q: returns when the channel has ended, or does not answer. */
@@ -271,12 +256,11 @@ quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 	if (fd == -1 && errno == ENOENT && *share->setup.command == NULL)
 		return;
 	if (fd == -1 || handover_send(fd, &message, -1) == -1) {
-		share->stream.failed = 1;
-		stream_warn(
-		    &share->stream, "channel %s: %s", key, strerror(errno));
+		share->stream.failed = true;
+		program_warn(&share->stream, "channel %s:", key);
 	} else if (handover_wait(fd) != HANDOVER_LOST) {
-		share->stream.failed = 1;
-		stream_warn(&share->stream, "channel %s: no answer", key);
+		share->stream.failed = true;
+		program_warn(&share->stream, "channel %s: no answer", key);
 	}
 	if (fd != -1)
 		(void)close(fd);
@@ -294,9 +278,9 @@ quit_channels(struct share *share)
 		if (sockdir_key_ok(*key))
 			quit_channel(&share->sockdir, *key, share);
 		else
-			stream_refuse(&share->stream, 500, STREAM_USAGE,
+			program_refuse(&share->stream, PROGRAM_USAGE,
 			    "-Q '%.100s': that is no key", *key);
-	return stream_close(&share->stream);
+	return program_end(&share->stream);
 }
 
 /*
@@ -338,7 +322,7 @@ pump(struct share *share)
 	if (loop_catch(SIGTERM) == -1 || loop_catch(SIGINT) == -1 ||
 	    loop_catch(SIGHUP) == -1 ||
 	    loop_watch(&stream->loop, share->pump, POLLIN) == -1)
-		return STREAM_FAILURE;
+		return PROGRAM_FAILURE;
 	while (n != 0 && stream_wait(stream) == LOOP_INPUT) {
 		n = read(share->pump, bytes, sizeof(bytes));
 		if (n > 0)
@@ -346,7 +330,7 @@ pump(struct share *share)
 		else if (n == -1 && errno != EINTR)
 			break;
 	}
-	return stream_close(stream);
+	return program_end(stream);
 }
 
 /* Brings the viewer to its channel. Returns the exit status. */
@@ -370,13 +354,13 @@ visit(struct share *share)
 	switch (broker_bring(broker)) {
 	case BROKER_TAKEN:
 		return share->pump == -1 ? EXIT_SUCCESS : pump(share);
-	case BROKER_ENDED: return stream_no_content(stream);
+	case BROKER_ENDED: return program_no_content(stream);
 	case BROKER_FULL:
-		stream_send_back(stream, STREAM_FAILURE,
+		program_send_back(stream, PROGRAM_FAILURE,
 		    "channel %s: it has no room", share->setup.key);
 	case BROKER_FAILED: refuse_sockdir(share);
 	default:
-		stream_send_back(stream, STREAM_FAILURE,
+		program_send_back(stream, PROGRAM_FAILURE,
 		    "channel %s: no answer", share->setup.key);
 	}
 }
@@ -390,14 +374,14 @@ main(int argc, char *argv[])
 	/* Options. */
 	share.setup.ring_size = RING_DEFAULT;
 	share.setup.linger_ns = LINGER_DEFAULT_NS;
-	argc = stream_init(stream, &program, argc, argv);
+	argc = program_init(stream, &program, argc, argv);
 	parse_options(&share, argc, argv);
 
 	/* Request: HEAD needs no channel. */
-	stream_request(stream);
+	program_request(stream);
 	if (!share.list && !share.quit && stream->request.method == CGI_HEAD) {
 		(void)stream_open(stream);
-		return stream_close(stream);
+		return program_end(stream);
 	}
 
 	/* Socket directory. */
@@ -410,12 +394,7 @@ main(int argc, char *argv[])
 	complete_setup(&share);
 
 	/* Viewer: handed over, or passed on to. */
-	if (open_viewer(&share) == -1) {
-		if (util_scarce(errno))
-			stream_send_back(
-			    stream, STREAM_FAILURE, "%s", strerror(errno));
-		stream_refuse(
-		    stream, 500, STREAM_FAILURE, "%s", strerror(errno));
-	}
+	if (open_viewer(&share) == -1)
+		program_fail(stream, PROGRAM_FAILURE, "start");
 	return visit(&share);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/stream.h"
+#include "lib/program.h"
 #include "lib/tail/follow.h"
 #include "lib/tail/notify.h"
 #include "lib/util.h"
@@ -29,27 +29,17 @@ struct tail {
 	int64_t look_ns; /* between two looks at the most */
 };
 
-static const struct option options[] = {
-    {"lines", required_argument, NULL, 'n'},
-    {"stat", no_argument, NULL, 's'},
-    {"interval", required_argument, NULL, 'i'},
-    {"max-event", required_argument, NULL, 'b'},
-    STREAM_LONG_OPTIONS,
-    {NULL, 0, NULL, 0},
-};
-
 static const struct program program = {
-    .usage =
-	"[-s] [-n LINES] [-i SECONDS] [-b BYTES] [-e NAME] [-r MS] "
-	"[-k SECONDS] [-A NAME] [-m SECONDS] [-O ORIGIN] [-H FIELD] [--] FILE",
-    .help =
-	"Makes an event of each line of FILE, as it grows and is rotated.\n"
-	"  -n, --lines LINES        begin so many lines back, or all (10)\n"
-	"  -s, --stat               only look at times, do not use inotify\n"
-	"  -i, --interval SECONDS   between two looks, 0.001 or more (1)\n"
-	"  -b, --max-event BYTES    longer lines come in pieces (60000)\n",
-    .letters = STREAM_LETTERS "n:si:b:",
-    .options = options,
+    .about = "Makes an event of each line of FILE, as it grows and is rotated.",
+    .operands = "[--] FILE",
+    .options =
+	{
+	    {'n', "lines", "LINES", "begin so many lines back, or all (10)"},
+	    {'s', "stat", NULL, "only look at times, do not use inotify"},
+	    {'i', "interval", "SECONDS",
+		"between two looks, 0.001 or more (1)"},
+	    {'b', "max-event", "BYTES", "longer lines come in pieces (60000)"},
+	},
     .methods = CGI_GET | CGI_HEAD,
 };
 
@@ -59,30 +49,30 @@ parse_options(struct tail *tail, int argc, char *argv[])
 	struct stream *stream = &tail->stream;
 	int option;
 
-	while ((option = stream_option(stream, argc, argv)) != -1) {
+	while ((option = program_option(stream, argc, argv)) != -1) {
 		switch (option) {
 		case 'n':
-			tail->lines =
-			    strcmp(optarg, "all") == 0
-				? FOLLOW_ALL
-				: stream_number(stream, 'n', 0, FOLLOW_ALL - 1);
+			tail->lines = strcmp(optarg, "all") == 0
+					  ? FOLLOW_ALL
+					  : program_number(
+						stream, 'n', 0, FOLLOW_ALL - 1);
 			break;
 		case 's': tail->stat_only = true; break;
 		case 'i':
-			tail->look_ns = stream_seconds(stream, 'i', false);
+			tail->look_ns = program_seconds(stream, 'i', false);
 			break;
 		case 'b':
-			tail->event_max = (size_t)stream_number(
+			tail->event_max = (size_t)program_number(
 			    stream, 'b', 1, EVENT_MAX_LIMIT);
 			break;
 		}
 	}
 	if (optind == argc)
-		stream_refuse(
-		    stream, 500, STREAM_USAGE, "the FILE to follow is missing");
+		program_refuse(
+		    stream, PROGRAM_USAGE, "the FILE to follow is missing");
 	/* what follows may be the query's words, never the path */
 	if (cgi_own_args(argc, argv) > optind + 1)
-		stream_refuse(stream, 500, STREAM_USAGE,
+		program_refuse(stream, PROGRAM_USAGE,
 		    "'%.100s': one FILE is enough", argv[optind + 1]);
 	tail->path = argv[optind];
 }
@@ -111,23 +101,17 @@ start(struct tail *tail)
 		return;
 	why = errno == ENOTSUP ? "Not a regular file" : strerror(errno);
 	if (is_final(errno))
-		stream_refuse(&tail->stream, 500, STREAM_FAILURE, "%s: %s",
-		    tail->path, why);
-	stream_send_back(
-	    &tail->stream, STREAM_FAILURE, "%s: %s", tail->path, why);
-}
-
-static struct bytes
-bytes_of(const char *text)
-{
-	return (struct bytes){text, text == NULL ? 0 : strlen(text)};
+		program_refuse(
+		    &tail->stream, PROGRAM_FAILURE, "%s: %s", tail->path, why);
+	program_send_back(
+	    &tail->stream, PROGRAM_FAILURE, "%s: %s", tail->path, why);
 }
 
 static void
 send_lines(struct tail *tail)
 {
 	struct cursor_text *id = &tail->id;
-	struct event event = {.event = bytes_of(tail->stream.event)};
+	struct event event = {.type = bytes_of(tail->stream.event)};
 	struct follow_line line;
 
 	while (follow_line(&tail->follow, &line)) {
@@ -147,7 +131,7 @@ static void
 send_gap(struct tail *tail)
 {
 	struct event event = {
-	    .event = {"gap", 3},
+	    .type = BYTES("gap"),
 	    .data = bytes_of(tail->follow.gap),
 	};
 
@@ -222,16 +206,16 @@ main(int argc, char *argv[])
 	tail.lines = LINES_DEFAULT;
 	tail.event_max = EVENT_MAX_DEFAULT;
 	tail.look_ns = UTIL_SECOND_NS;
-	argc = stream_init(stream, &program, argc, argv);
+	argc = program_init(stream, &program, argc, argv);
 	parse_options(&tail, argc, argv);
 
 	/* Request: the file is there, or may come. */
-	stream_request(stream);
+	program_request(stream);
 	start(&tail);
 
 	/* Header. */
 	if (!stream_open(stream))
-		return stream_close(stream);
+		return program_end(stream);
 
 	/* Loop: the first look is now. */
 	notify_init(&tail.notify, tail.path, tail.stat_only);
@@ -244,10 +228,10 @@ main(int argc, char *argv[])
 
 	/* Clean-up. */
 	if (more == -1) {
-		stream_warn(stream, "%s: %s", tail.path, strerror(errno));
-		stream->failed = 1;
+		program_warn(stream, "%s:", tail.path);
+		stream->failed = true;
 	}
-	status = stream_close(stream);
+	status = program_end(stream);
 	follow_free(&tail.follow);
 	notify_free(&tail.notify);
 	return status;

@@ -16,22 +16,6 @@
 #define FIELD_NAME_MAX 128 /* of a variable that a field becomes */
 #define ASKED_MAX 1024     /* bytes of what a preflight asks for */
 
-/* The value of %XX, where text is at the %; -1 where that is none. */
-static int
-percent(const char *text, size_t n)
-{
-	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-	const char *high, *low;
-
-	if (n < 3 || text[0] != '%' || text[1] == '\0' || text[2] == '\0')
-		return -1;
-	high = strchr(digits, text[1]);
-	low = strchr(digits, text[2]);
-	if (high == NULL || low == NULL)
-		return -1;
-	return (int)((high - digits) % 16 * 16 + (low - digits) % 16);
-}
-
 /*
  * Decodes n bytes of a query (application/x-www-form-urlencoded) into a new
  * string, *decoded of them; the bytes may hold NUL. NULL with errno ENOMEM.
@@ -45,7 +29,7 @@ decode(const char *text, size_t n, size_t *decoded)
 	if (new == NULL)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
-		int byte = percent(text + i, n - i);
+		int byte = util_percent(text + i);
 
 		if (byte >= 0)
 			i += 2;

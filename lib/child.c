@@ -1,8 +1,8 @@
 /*
- * child: this process forks the guard, and the guard starts the command, in
- * the guard's memory until the exec. What comes then is the guard's.
+ * child: forks the guard, which starts the command in its own memory until the
+ * exec. Ending the command is left to guard.
  */
-#define _GNU_SOURCE /* clone, pipe2, TIOCSCTTY, struct winsize, NSIG */
+#define _GNU_SOURCE /* clone, pipe2, TIOCSCTTY, struct winsize */
 #include "child.h"
 
 #include <errno.h>
@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "proc.h"
 
 #define STACK_SIZE 65536 /* of the command until its exec */
 
@@ -27,23 +28,8 @@
 struct ends {
 	int out[2];
 	int err[2];
-	int guard[2]; /* its first word is struct begun */
+	int guard[2]; /* its first bytes are struct started */
 };
-
-static void
-close_end(int fd)
-{
-	if (fd >= 0)
-		(void)close(
-		    fd); /* nothing was written there that could be lost */
-}
-
-void
-child_close(int *fd)
-{
-	close_end(*fd);
-	*fd = -1;
-}
 
 /* A pseudo-terminal that changes no byte: pty[0] master, pty[1] slave. */
 static int
@@ -85,20 +71,7 @@ open_ends(struct ends *ends, const struct child *child, int flags)
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends->guard);
 }
 
-static int
-default_signals(void)
-{
-	sigset_t none;
-
-	/* handlers fall back by themselves at exec, but not what is ignored */
-	for (int i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_DFL); /* fails for SIGKILL and SIGSTOP */
-	if (sigemptyset(&none) == -1)
-		return -1;
-	return sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* Where the guard is killed too, at least the command is told. */
+/* If the guard is killed too, at least the command gets a signal. */
 static int
 die_with(pid_t guard)
 {
@@ -108,7 +81,7 @@ die_with(pid_t guard)
 	return getppid() == guard ? 0 : -1;
 }
 
-/* In the new process: all but the exec. Returns 0, or -1 with errno. */
+/* In the new process, before the exec. Returns 0, or -1 with errno. */
 static int
 prepare(const struct ends *ends, int flags, pid_t guard)
 {
@@ -130,7 +103,7 @@ prepare(const struct ends *ends, int flags, pid_t guard)
 		return -1;
 	if (flags & CHILD_STDERR && dup2(ends->err[1], STDERR_FILENO) == -1)
 		return -1;
-	return die_with(guard) == -1 ? -1 : default_signals();
+	return die_with(guard) == -1 ? -1 : proc_default_signals();
 }
 
 /* What the command is started with, in the guard's memory. */
@@ -139,10 +112,10 @@ struct start {
 	const struct ends *ends;
 	int flags;
 	pid_t guard;
-	int error; /* of the exec; below 0 of what came before it */
+	int error; /* errno of the exec; negative: of what came before it */
 };
 
-/* In the new process: becomes the command, or leaves the error and ends. */
+/* In the new process: becomes the command, or sets the error and ends. */
 static int
 become(void *to)
 {
@@ -158,16 +131,16 @@ become(void *to)
 	return EXIT_FAILURE;
 }
 
-/* The guard's first word. */
-struct word {
+/* What the guard writes first to its socket. */
+struct started {
 	pid_t command; /* or -1 */
 	int error;     /* as in start */
 };
 
 /*
- * In the guard: starts the command and waits for its exec, as it lends it its
- * memory: no page table is copied, and an error needs no pipe. Returns the
- * command's number, or -1 where start->error says why not.
+ * In the guard: starts the command and waits for its exec. Until then they
+ * share memory: no page table is copied, and start->error needs no pipe.
+ * Returns the command's pid, or -1 with start->error.
  */
 static pid_t
 start_command(struct start *start)
@@ -201,24 +174,25 @@ run_guard(char *const argv[], const struct ends *ends, int flags)
 	    .terminal = flags & CHILD_PTY ? ends->out[1] : -1,
 	    .pty = (flags & CHILD_PTY) != 0,
 	};
-	struct word word = {-1, 0};
+	struct started started = {-1, 0};
 
 	if (guard_init() == 0)
-		word.command = start_command(&start);
+		started.command = start_command(&start);
 	else
 		start.error = -errno;
-	word.error = start.error;
+	started.error = start.error;
 	/* if that fails, the program sees the end alone */
-	if (write(guard.program, &word, sizeof(word)) == -1 || word.error != 0)
+	if (write(guard.program, &started, sizeof(started)) == -1 ||
+	    started.error != 0)
 		_exit(EXIT_FAILURE);
-	guard.command = word.command;
+	guard.command = started.command;
 	guard_keep(&guard);
 }
 
 /*
- * Without what the C library does at a fork, for children that may go on
- * anywhere: it dirties pages and takes a tenth of the time of a start. Where
- * there is no such system call, clone's first argument is the flags.
+ * fork(2) without what the C library does for children that may use all of
+ * it, which takes a tenth of the time of a start. Machines without that system
+ * call have clone with the flags first.
  */
 static pid_t
 bare_fork(void)
@@ -239,21 +213,21 @@ wait_for_guard(const struct child *child)
 
 /* Waits for the command's exec. Returns 0, or -1 with errno. */
 static int
-hear_of_exec(struct child *child, int fd)
+wait_for_exec(struct child *child, int fd)
 {
-	struct word word = {-1, -EIO}; /* so it stays if the guard is killed */
+	struct started started = {-1, -EIO}; /* if the guard is killed */
 
-	while (read(fd, &word, sizeof(word)) == -1 && errno == EINTR)
+	while (read(fd, &started, sizeof(started)) == -1 && errno == EINTR)
 		;
-	child->group = word.command;
-	if (word.error == 0)
+	child->group = started.command;
+	if (started.error == 0)
 		return 0;
 	wait_for_guard(child);
-	if (word.error == ENOENT || word.error == ENOTDIR)
+	if (started.error == ENOENT || started.error == ENOTDIR)
 		child->status = CHILD_NOT_FOUND;
-	else if (word.error > 0)
+	else if (started.error > 0)
 		child->status = CHILD_NOT_EXECUTABLE;
-	errno = abs(word.error);
+	errno = abs(started.error);
 	return -1;
 }
 
@@ -261,7 +235,6 @@ int
 child_start(struct child *child, char *const argv[], int flags)
 {
 	struct ends ends = {{-1, -1}, {-1, -1}, {-1, -1}};
-	int error;
 
 	*child = (struct child){.cols = child->cols,
 	    .rows = child->rows,
@@ -275,10 +248,10 @@ child_start(struct child *child, char *const argv[], int flags)
 		goto fail;
 	if (child->guard == 0)
 		run_guard(argv, &ends, flags);
-	child_close(&ends.out[1]);
-	child_close(&ends.err[1]);
-	child_close(&ends.guard[1]);
-	if (hear_of_exec(child, ends.guard[0]) == -1)
+	proc_close(&ends.out[1]);
+	proc_close(&ends.err[1]);
+	proc_close(&ends.guard[1]);
+	if (wait_for_exec(child, ends.guard[0]) == -1)
 		goto fail;
 	child->out = ends.out[0];
 	child->err = ends.err[0];
@@ -286,14 +259,12 @@ child_start(struct child *child, char *const argv[], int flags)
 	return 0;
 
 fail:
-	error = errno;
 	for (int i = 0; i < 2; i++) {
-		close_end(ends.out[i]);
-		close_end(ends.err[i]);
-		close_end(ends.guard[i]);
+		proc_close(&ends.out[i]);
+		proc_close(&ends.err[i]);
+		proc_close(&ends.guard[i]);
 	}
 	child->group = 0;
-	errno = error;
 	return -1;
 }
 
@@ -319,12 +290,12 @@ child_stop(struct child *child)
 {
 	if (child->exit == -1)
 		return;
-	(void)child_reap(child); /* is the guard there? */
-	if (child->lost)         /* errors say that the group is gone */
+	(void)child_reap(child); /* sets lost */
+	if (child->lost)         /* fails if the group is gone */
 		(void)kill(-child->group, SIGKILL);
-	child_close(&child->exit);
-	child_close(&child->out);
-	child_close(&child->err);
+	proc_close(&child->exit);
+	proc_close(&child->out);
+	proc_close(&child->err);
 	wait_for_guard(child);
 	child->group = 0;
 }

@@ -1,7 +1,6 @@
 /*
  * child: a command in a process group of its own, its output on a pipe or a
- * pseudo-terminal, below a guard, that ends it with this process. Knows
- * processes and descriptors, nothing of CGI.
+ * pseudo-terminal. A guard process between the two ends it with this process.
  */
 #ifndef CHILD_H
 #define CHILD_H
@@ -35,31 +34,27 @@ struct child {
 };
 
 /*
- * Starts argv, found by PATH, and waits until its exec has succeeded. stdin
- * is shared, unless it is a terminal: the group is in the background there
- * and would be stopped, so it gets /dev/null. Signals are as at login. Returns
- * 0; or -1 with errno of what failed, and child->status as sh's exit status for
- * it, or 1 where there was nothing to run it with.
+ * Starts argv, found by PATH, and waits until its exec has succeeded. stdin is
+ * shared; but instead of a terminal, which would stop a background group, the
+ * command gets /dev/null. Signals are as at login. Returns 0; or -1 with errno
+ * of what failed, and in child->status what sh would exit with, or 1 if there
+ * was nothing to run it with (no process, no descriptor, no terminal).
  *
  * When this process dies, by whatever signal, the guard does what child_stop
- * does. Only if the guard is killed too, the command alone gets SIGTERM.
+ * does. If the guard is killed too, the command alone gets SIGTERM.
  */
 int child_start(struct child *child, char *const argv[], int flags);
 
 /*
- * Takes the command's exit status if it has exited, without waiting. Returns
- * child->exited. To be called when child->exit is readable; once it returns
- * true, child->exit need not be watched any more.
+ * Takes the command's exit status, without waiting, when child->exit is
+ * readable. Returns child->exited; after that child->exit need not be watched.
  */
 bool child_reap(struct child *child);
 
-/* Closes out or err and makes it -1. */
-void child_close(int *fd);
-
 /*
- * Ends the command and all that it started, as guard_keep says, and waits for
- * that: three seconds at most. Closes out, err and exit. Nothing if it is not
- * started, where exit is -1.
+ * Ends the command and its descendants, as guard_keep says, and waits for that:
+ * three seconds at most. Closes out, err and exit. Does nothing if exit is -1:
+ * it was not started.
  */
 void child_stop(struct child *child);
 

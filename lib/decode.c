@@ -199,7 +199,7 @@ add_piece(struct decoder *decoder, const char *at, const char *end)
 }
 
 static struct bytes
-bytes_of(const struct decode_text *text)
+text_of(const struct decode_text *text)
 {
 	return (struct bytes){text->at, text->n};
 }
@@ -209,9 +209,9 @@ static enum decode_result
 end_frame(struct decoder *decoder)
 {
 	decoder->event = (struct event){
-	    .id = bytes_of(&decoder->id),
-	    .event = bytes_of(&decoder->type),
-	    .data = bytes_of(&decoder->data),
+	    .id = text_of(&decoder->id),
+	    .type = text_of(&decoder->type),
+	    .data = text_of(&decoder->data),
 	};
 	decoder->ended = true;
 	return decoder->has_data ? DECODE_EVENT : DECODE_EMPTY;

@@ -39,7 +39,7 @@ struct decode_text {
 
 struct decoder {
 	/*
-	 * With DECODE_EVENT, until the next call. event.event is empty for the
+	 * With DECODE_EVENT, until the next call. event.type is empty for the
 	 * default type, "message"; event.id is the last event id, also where
 	 * an earlier frame gave it. Bytes are as they came, valid UTF-8 or not.
 	 * With DECODE_EMPTY event.id is the last event id, too.

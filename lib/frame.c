@@ -147,9 +147,9 @@ frame_fields(struct frame *frame, const struct event *event)
 	if (event->id.n > 0 && frame_field_ok(event->id))
 		put_field(frame, "id: ", 4, event->id.at, event->id.n,
 		    is_utf8(event->id));
-	if (event->event.n > 0 && frame_field_ok(event->event))
-		put_field(frame, "event: ", 7, event->event.at, event->event.n,
-		    is_utf8(event->event));
+	if (event->type.n > 0 && frame_field_ok(event->type))
+		put_field(frame, "event: ", 7, event->type.at, event->type.n,
+		    is_utf8(event->type));
 }
 
 void
@@ -164,10 +164,10 @@ frame_event(struct frame *frame, const struct event *event)
 }
 
 void
-frame_beat(struct frame *frame, const struct event *beat)
+frame_keepalive(struct frame *frame, const struct event *event)
 {
-	if (beat->event.n > 0)
-		frame_event(frame, beat);
+	if (event->type.n > 0)
+		frame_event(frame, event);
 	else
 		frame_comment(frame);
 }
@@ -185,11 +185,11 @@ void
 frame_line(struct frame *frame, const struct event *event)
 {
 	size_t most = sizeof("id: \nevent: \ndata: \n\n") + event->id.n +
-		      event->event.n + event->data.n;
+		      event->type.n + event->data.n;
 	char *to = frame->buffer + frame->used;
 
 	if (most > sizeof(frame->buffer) - frame->used || event->data.n == 0 ||
-	    !is_utf8(event->data) || !is_utf8(event->event) ||
+	    !is_utf8(event->data) || !is_utf8(event->type) ||
 	    !is_utf8(event->id)) {
 		frame_event(frame, event);
 		return;
@@ -198,8 +198,8 @@ frame_line(struct frame *frame, const struct event *event)
 		to = copy_two(to, "id: ", 4, event->id);
 		*to++ = '\n';
 	}
-	if (event->event.n > 0) {
-		to = copy_two(to, "event: ", 7, event->event);
+	if (event->type.n > 0) {
+		to = copy_two(to, "event: ", 7, event->type);
 		*to++ = '\n';
 	}
 	to = copy_two(to, "data: ", 6, event->data);

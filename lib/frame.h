@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bytes.h"
+
 /*
  * One flush is one write, of up to half of what loop_write lets a pipe hold:
  * the reader takes one while the next is made (measured: bench/README.md).
@@ -25,12 +27,6 @@
  * source's, modulo a page (likewise).
  */
 #define FRAME_ALIGNMENT 64
-
-/* Bytes that somebody else owns; at may be NULL where n is 0. */
-struct bytes {
-	const char *at;
-	size_t n;
-};
 
 /*
  * Takes n bytes, all of them, before it returns. Returns 0, or -1 with errno:
@@ -46,12 +42,11 @@ struct frame {
 	alignas(FRAME_ALIGNMENT) char buffer[FRAME_BUFFER];
 };
 
-/* Fields with n == 0 are left out, but for data, which is always written. */
+/* Fields with n == 0 are left out, except data, which is always written. */
 struct event {
 	struct bytes id;
-	struct bytes event;
-	struct bytes
-	    data; /* each line of it, ended by LF, CR or CRLF, is a field */
+	struct bytes type; /* the event field */
+	struct bytes data; /* each line, ended by LF, CR or CRLF, is a field */
 };
 
 /* Does not touch the buffer. */
@@ -63,11 +58,11 @@ void frame_raw(struct frame *frame, const char *bytes, size_t n);
 /* The reconnection time in milliseconds. */
 void frame_retry(struct frame *frame, uint64_t ms);
 
-/* An empty comment: a sign of life that no viewer sees. */
+/* An empty comment: a sign of life that no page sees. */
 void frame_comment(struct frame *frame);
 
-/* A sign of life that viewers see, if beat has a type; else a comment. */
-void frame_beat(struct frame *frame, const struct event *beat);
+/* A sign of life: an event that pages see, if it has a type; else a comment. */
+void frame_keepalive(struct frame *frame, const struct event *event);
 
 /*
  * One event: id, event, data. An id or an event type that frame_field_ok

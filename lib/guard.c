@@ -1,8 +1,8 @@
 /*
- * guard: waits for children that end and for the end of the program, which is
- * the end of a socket. It then looks again and again what is left, and ends it.
+ * guard: reaps children until the program's end of the socket is closed, then
+ * signals what is left until nothing is. Starting the command is left to child.
  */
-#define _GNU_SOURCE /* ppoll, syscall for close_range */
+#define _GNU_SOURCE /* ppoll */
 #include "guard.h"
 
 #include <errno.h>
@@ -11,16 +11,16 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "child.h"
-#include "kin.h"
+#include "descendants.h"
+#include "proc.h"
 #include "util.h"
 
-/* It is there for a poll to be interrupted. */
+/* A handler, so that SIGCHLD interrupts the poll. */
 static void
 on_child(int signal)
 {
@@ -46,7 +46,7 @@ guard_init(void)
 static void
 keep_only(struct guard *guard)
 {
-	unsigned int first = 1;
+	int first = 1;
 
 	(void)dup2(guard->program, 0); /* all are open: it cannot fail */
 	guard->program = 0;
@@ -55,20 +55,7 @@ keep_only(struct guard *guard)
 		guard->terminal = 1;
 		first = 2;
 	}
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, first, ~0U, 0U) == 0)
-		return;
-#endif
-	for (int fd = (int)first; fd < 1024; fd++)
-		(void)close(fd); /* most are not open */
-}
-
-static void
-close_terminal(struct guard *guard)
-{
-	if (guard->terminal != -1)
-		(void)close(guard->terminal); /* nothing was written there */
-	guard->terminal = -1;
+	proc_close_from(first);
 }
 
 /* False if there is no child any more: nothing at all is below. */
@@ -84,16 +71,17 @@ reap(struct guard *guard)
 		guard->exited = true;
 		guard->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 						    : WEXITSTATUS(status);
-		close_terminal(guard);
-		/* where that fails the program is gone, as is seen elsewhere */
+		proc_close(&guard->terminal);
+		/* if that fails the program is gone: wait_for sees it */
 		(void)!write(guard->program, &guard->status, sizeof(int));
 	}
 	return pid == 0;
 }
 
 /*
- * Waits for a child to end or for a socket's other end to be closed, ms at
- * most; or for ever below 0. Returns whether it is closed; -1 is no socket.
+ * Waits until a child ends, the socket's other end is closed or ms have
+ * passed; ms below 0 is no limit, socket -1 is none. Returns whether the
+ * socket's other end is closed.
  */
 static bool
 wait_for(int socket, int ms)
@@ -108,81 +96,86 @@ wait_for(int socket, int ms)
 }
 
 /*
- * What is left of a command. Its group's number is its own while anything is
- * in the group: with nothing there, a stranger may have it.
+ * What is left of a command. The group is only signalled while it has a
+ * member: after that its number may belong to a stranger.
  */
 struct rest {
-	bool members;           /* something is in the group */
-	struct kin_list strays; /* what left it */
+	bool members;              /* some process is in the group */
+	struct descendants strays; /* left the group */
 };
 
 /*
- * Looks what is left. timeout(1) leaves the group, as does what
- * "set -m" starts. What made a session of its own, and was left by a command
- * that is over, and was not killed, is a daemon: it stays. What has ended and
- * is not ours to reap counts as gone. Returns whether anything is left.
+ * Finds what is left; returns whether anything is. Strays are descendants
+ * that left the group, as timeout(1) and the jobs of "set -m" do. If the
+ * command is over (it exited, and was not killed), a descendant in a session
+ * of its own is a daemon, and is left alone. Zombies of other parents are
+ * ignored.
  */
 static bool
-look(const struct guard *guard, bool over, struct rest *rest)
+find_rest(const struct guard *guard, bool over, struct rest *rest)
 {
 	pid_t session = guard->pty ? guard->command : getsid(0);
-	struct kin_list *list = &rest->strays;
+	struct descendants *list = &rest->strays;
 	size_t n = 0;
 	bool left = false;
 
-	rest->members = (!kin_read(list) || list->count == KIN_MAX) &&
-			(kill(-guard->command, 0) == 0 || errno == EPERM);
+	rest->members =
+	    (!descendants_read(list) || list->count == DESCENDANTS_MAX) &&
+	    (kill(-guard->command, 0) == 0 || errno == EPERM);
 	for (size_t i = 0; i < list->count; i++) {
-		const struct kin *kin = list->all + i;
+		const struct descendant *one = list->all + i;
 
-		if (kin->ended) /* its orphans may not be here yet */
-			left |= kin->parent == getpid();
-		else if (kin->group == guard->command)
+		if (one->ended) /* its children may not be ours yet */
+			left |= one->parent == getpid();
+		else if (one->group == guard->command)
 			rest->members = true;
-		else if (!(over && kin->session != session))
-			list->all[n++] = *kin;
+		else if (!(over && one->session != session))
+			list->all[n++] = *one;
 	}
 	list->count = n;
 	return left || rest->members || n > 0;
 }
 
-/* To a process, or a group below 0: a stopped one is woken, else it stays. */
+/* Signals a process, or a group if below 0; a stopped one is continued. */
 static void
 end(pid_t pid, int signal)
 {
-	/* errors say that it is gone, which is what is asked for */
+	/* they fail if it is gone, which is what is wanted */
 	(void)kill(pid, signal);
 	(void)kill(pid, SIGCONT);
 }
 
-/* What was told to end, so that it is told once. */
-struct told {
-	pid_t pids[KIN_MAX];
+/* Which processes were signalled: each is once. */
+struct signalled {
+	pid_t pids[DESCENDANTS_MAX];
 	size_t count;
 };
 
 static bool
-tell(struct told *told, pid_t pid)
+first_time(struct signalled *done, pid_t pid)
 {
-	for (size_t i = 0; i < told->count; i++)
-		if (told->pids[i] == pid)
+	for (size_t i = 0; i < done->count; i++)
+		if (done->pids[i] == pid)
 			return false;
-	if (told->count < KIN_MAX)
-		told->pids[told->count++] = pid;
+	if (done->count < DESCENDANTS_MAX)
+		done->pids[done->count++] = pid;
 	return true;
 }
 
-/* A handler may wait for what it started, to end well: only orphans later. */
+/*
+ * A process may handle the signal and wait for its own children: after the
+ * first round only orphans are signalled.
+ */
 static void
-end_strays(
-    const struct kin_list *strays, struct told *told, int signal, bool all)
+end_strays(const struct descendants *strays, struct signalled *done, int signal,
+    bool all)
 {
 	for (size_t i = 0; i < strays->count; i++) {
-		const struct kin *kin = strays->all + i;
+		const struct descendant *one = strays->all + i;
 
-		if (signal == SIGKILL ||
-		    ((all || kin->parent == getpid()) && tell(told, kin->pid)))
-			end(kin->pid, signal);
+		if (signal == SIGKILL || ((all || one->parent == getpid()) &&
+					     first_time(done, one->pid)))
+			end(one->pid, signal);
 	}
 }
 
@@ -191,33 +184,33 @@ end_all(struct guard *guard)
 {
 	int signal = guard->pty ? SIGHUP : SIGTERM, wait_ms = 1;
 	int64_t next_ns; /* of the SIGKILL, then of the end */
-	struct told told = {.count = 0};
+	struct signalled done = {.count = 0};
 	struct rest rest;
 	bool over, left = true, calm, first = true;
 
 	(void)reap(guard); /* children are looked at below */
 	over = guard->exited && guard->status < 128;
-	close_terminal(guard);
+	proc_close(&guard->terminal);
 	next_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 	while (reap(guard)) {
-		/* what was orphaned beneath a look is seen by the next one */
+		/* nothing is left if two rounds in a row find nothing */
 		calm = !left;
-		left = look(guard, over, &rest);
+		left = find_rest(guard, over, &rest);
 		if (!left && calm)
 			return;
 		if (!left)
 			continue;
 		if (util_now_ns() >= next_ns) {
 			if (signal == SIGKILL)
-				return; /* it does not help */
+				return; /* it cannot be killed */
 			signal = SIGKILL;
 			next_ns = util_now_ns() + UTIL_SECOND_NS;
 		}
 		if (rest.members && (first || signal == SIGKILL))
 			end(-guard->command, signal);
-		end_strays(&rest.strays, &told, signal, first);
+		end_strays(&rest.strays, &done, signal, first);
 		first = false;
-		(void)wait_for(-1, wait_ms); /* what it was is seen above */
+		(void)wait_for(-1, wait_ms); /* either way */
 		if (wait_ms < 16)
 			wait_ms *= 2;
 	}
@@ -227,7 +220,7 @@ _Noreturn void
 guard_keep(struct guard *guard)
 {
 	keep_only(guard);
-	(void)!chdir("/"); /* else a folder stays in use meanwhile */
+	(void)!chdir("/"); /* so that no directory is kept in use */
 	do
 		(void)reap(guard); /* it waits for the program's end */
 	while (!wait_for(guard->program, -1));

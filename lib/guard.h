@@ -1,8 +1,7 @@
 /*
- * guard: the process between a program and the command that it runs, so that
- * nothing of the command outlives the program, also where that is killed with
- * SIGKILL. It is the command's parent, and what loses its parent below it
- * becomes its child (a subreaper). Knows processes, nothing of what they say.
+ * guard: the process between a program and its command, so that nothing of the
+ * command outlives the program, even if that is killed with SIGKILL. It is the
+ * command's parent, and as a subreaper adopts the command's orphans.
  */
 #ifndef GUARD_H
 #define GUARD_H
@@ -20,21 +19,23 @@ struct guard {
 };
 
 /*
- * Makes this process, which was just forked, a guard: before it starts the
- * command. It leaves its group, and blocks all signals. Returns 0, or -1 with
- * errno.
+ * Makes this process, which was just forked, a guard, before it starts the
+ * command: it gets a group of its own and blocks all signals. Returns 0, or
+ * -1 with errno.
  */
 int guard_init(void);
 
 /*
- * Reaps what ends. When the command exits, its status is written to the socket.
- * When the socket's other end is closed, ends all that is left: SIGTERM (SIGHUP
- * with pty) to the group and to what left it, and SIGKILL after CHILD_GRACE_MS;
- * but a command that has exited by itself may leave processes in sessions of
- * their own, which live on. What has ended and awaits a parent that lives on
- * counts as gone. Where /proc does not tell, what left the group is not found.
- * Exits when nothing is left; or a second after the SIGKILL, where that does
- * not help. All descriptors but the two are closed.
+ * Reaps children, writes the command's status to the socket when it exits, and
+ * when the socket's other end is closed, ends what is left:
+ * - SIGTERM (with pty SIGHUP) to the command's group and to each descendant
+ *   that left the group, SIGKILL after CHILD_GRACE_MS;
+ * - if the command has exited by itself, a descendant in a session of its own
+ *   (a daemon) is left alone;
+ * - zombies of other parents are ignored;
+ * - if /proc is missing, descendants that left the group are not found.
+ * Exits when nothing is left, or a second after the SIGKILL. All descriptors
+ * but the socket and the terminal are closed. Never returns.
  */
 _Noreturn void guard_keep(struct guard *guard);
 

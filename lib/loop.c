@@ -1,40 +1,28 @@
 /*
- * loop: see loop.h. Signals make a descriptor readable, so that none is missed
- * between a look at a flag and the poll.
+ * loop: one ppoll for the client on stdout, the inputs and the times. Signals
+ * make a descriptor readable, so that none is missed between a look at a flag
+ * and the poll. What is read or written is left to others.
  */
-/* ppoll, POLLRDHUP, pipe2, F_SETPIPE_SZ, syscall for close_range */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* ppoll, POLLRDHUP, F_SETPIPE_SZ */
 #include "loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#ifdef __linux__
 #include <sys/eventfd.h>
-#endif
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "util.h"
 
-#ifndef POLLRDHUP
-#define POLLRDHUP 0
-#endif
-
-#define INHERITED_MAX 1027 /* a script's descriptors are lower */
-#define INHERITED_EACH 64  /* that one call asks for */
-#define PIPE_SIZE 65536    /* what a pipe holds on Linux, at first */
+#define PIPE_SIZE 65536 /* what a pipe holds on Linux, at first */
 
 enum { VIEWER, SIGNALS, INPUTS }; /* places in loop.polls */
 
 /* What the handler needs: nothing else here is global. */
 static volatile sig_atomic_t ending; /* the signal that asks for the end */
-static int wake[2];                  /* to read from and to write to */
+static int wake = -1;                /* an eventfd */
 
 /*
  * A write that began to block just before the signal must be interrupted
@@ -46,77 +34,11 @@ on_signal(int signal)
 	const uint64_t one = 1;
 	int saved = errno;
 
-	if (signal != SIGCHLD) {
-		ending = signal;
-		(void)alarm(1);
-	}
+	ending = signal;
+	(void)alarm(1);
 	/* fails only where it is full: signals enough to wake up */
-	if (write(wake[1], &one, sizeof(one)) == -1 || errno != saved)
+	if (write(wake, &one, sizeof(one)) == -1 || errno != saved)
 		errno = saved;
-}
-
-/* A start with a pipe takes some 4 us more. */
-static int
-open_wake(void)
-{
-#ifdef __linux__
-	wake[0] = wake[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return wake[0] == -1 ? -1 : 0;
-#else
-	return pipe2(wake, O_CLOEXEC | O_NONBLOCK);
-#endif
-}
-
-static void
-close_from(unsigned int first)
-{
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, first, ~0U, 0U) == 0)
-		return;
-#endif
-	for (int fd = (int)first; fd < INHERITED_MAX; fd++)
-		(void)close(fd); /* most are not open */
-}
-
-/*
- * Whether fd may be what a script opened. The other end of a pipe that is our
- * stdin, stdout or stderr is the server's, and we would never see its end.
- */
-static bool
-may_be_scripts(int fd)
-{
-	struct stat its, ours;
-
-	if (fstat(fd, &its) == -1)
-		return true; /* it is not open */
-	if (!S_ISFIFO(its.st_mode))
-		return S_ISREG(its.st_mode) || S_ISCHR(its.st_mode) ||
-		       S_ISDIR(its.st_mode);
-	for (int i = 0; i < 3; i++)
-		if (fstat(i, &ours) == 0 && its.st_ino == ours.st_ino &&
-		    its.st_dev == ours.st_dev &&
-		    ((fcntl(fd, F_GETFL) ^ fcntl(i, F_GETFL)) & O_ACCMODE) != 0)
-			return false;
-	return true;
-}
-
-void
-loop_close_inherited(bool keep_files)
-{
-	struct pollfd some[INHERITED_EACH];
-
-	for (int from = 3; keep_files && from < INHERITED_MAX;
-	     from += INHERITED_EACH) {
-		for (int i = 0; i < INHERITED_EACH; i++)
-			some[i] = (struct pollfd){.fd = from + i};
-		/* it says which are not open; else each is looked at */
-		(void)poll(some, INHERITED_EACH, 0);
-		for (int i = 0; i < INHERITED_EACH; i++)
-			if (!(some[i].revents & POLLNVAL) &&
-			    !may_be_scripts(from + i))
-				(void)close(from + i); /* it is not ours */
-	}
-	close_from(keep_files ? INHERITED_MAX : 3);
 }
 
 int
@@ -125,8 +47,6 @@ loop_catch(int signal)
 	struct sigaction action = {.sa_handler = on_signal};
 
 	(void)sigemptyset(&action.sa_mask); /* cannot fail */
-	if (signal == SIGCHLD)
-		action.sa_flags = SA_RESTART | SA_NOCLDSTOP;
 	return sigaction(signal, &action, NULL);
 }
 
@@ -150,14 +70,13 @@ viewer_events(void)
 int
 loop_init(struct loop *loop)
 {
-	*loop = (struct loop){.tick_ns = LOOP_NEVER, .beat_ns = LOOP_NEVER};
-	loop->over_ns = LOOP_NEVER;
-	loop->written_ns = LOOP_NEVER;
-	if (open_wake() == -1)
+	*loop = (struct loop){.tick_ns = UTIL_NEVER, .over_ns = UTIL_NEVER};
+	wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (wake == -1)
 		return -1;
 	loop->polls[VIEWER].fd = STDOUT_FILENO;
 	loop->polls[VIEWER].events = viewer_events();
-	loop->polls[SIGNALS].fd = wake[0];
+	loop->polls[SIGNALS].fd = wake;
 	loop->polls[SIGNALS].events = POLLIN;
 
 	/* frames have a buffer of their own: a flush is one write */
@@ -199,21 +118,18 @@ loop_watch(struct loop *loop, int fd, short events)
 	return 0;
 }
 
-/* The earlier of two times, of which either may be LOOP_NEVER. */
 static int64_t
-earlier(int64_t a_ns, int64_t b_ns)
+keepalive_due(const struct loop *loop)
 {
-	if (a_ns == LOOP_NEVER)
-		return b_ns;
-	return b_ns == LOOP_NEVER || a_ns < b_ns ? a_ns : b_ns;
+	if (loop->keepalive_ns == 0)
+		return UTIL_NEVER;
+	return loop->written_ns + loop->keepalive_ns;
 }
 
 static int64_t
-beat_due(const struct loop *loop)
+earlier(int64_t a_ns, int64_t b_ns)
 {
-	if (loop->beat_ns == LOOP_NEVER)
-		return LOOP_NEVER;
-	return loop->written_ns + loop->beat_ns;
+	return a_ns < b_ns ? a_ns : b_ns;
 }
 
 /* Sleeps until a descriptor is ready or a time has come. */
@@ -223,18 +139,16 @@ sleep_until_due(struct loop *loop)
 	int64_t due_ns, now_ns = util_now_ns();
 	struct timespec left = {0};
 
-	if (loop->written_ns == LOOP_NEVER)
+	if (loop->written_ns == 0)
 		loop->written_ns = now_ns;
-	due_ns = earlier(loop->over_ns, earlier(loop->tick_ns, beat_due(loop)));
-	if (due_ns != LOOP_NEVER) {
-		due_ns -= now_ns;
-		if (due_ns > 0) {
-			left.tv_sec = (time_t)(due_ns / UTIL_SECOND_NS);
-			left.tv_nsec = (long)(due_ns % UTIL_SECOND_NS);
-		}
+	due_ns =
+	    earlier(loop->over_ns, earlier(loop->tick_ns, keepalive_due(loop)));
+	if (due_ns > now_ns) {
+		left.tv_sec = (time_t)((due_ns - now_ns) / UTIL_SECOND_NS);
+		left.tv_nsec = (long)((due_ns - now_ns) % UTIL_SECOND_NS);
 	}
 	return ppoll(loop->polls, (nfds_t)(INPUTS + loop->inputs),
-	    due_ns == LOOP_NEVER ? NULL : &left, NULL);
+	    due_ns == UTIL_NEVER ? NULL : &left, NULL);
 }
 
 /* The next input that is ready, each in its turn; false if none is. */
@@ -270,19 +184,19 @@ loop_wait(struct loop *loop)
 		if (loop->polls[VIEWER].revents != 0)
 			return LOOP_GONE;
 		if (loop->polls[SIGNALS].revents != 0 &&
-		    read(wake[0], &signals, sizeof(signals)) > 0) {
-			loop->signal = ending != 0 ? ending : SIGCHLD;
+		    read(wake, &signals, sizeof(signals)) > 0) {
+			loop->signal = ending;
 			return LOOP_SIGNAL;
 		}
 		now_ns = util_now_ns();
-		if (loop->over_ns != LOOP_NEVER && now_ns >= loop->over_ns)
+		if (now_ns >= loop->over_ns)
 			return LOOP_OVER;
-		if (loop->tick_ns != LOOP_NEVER && now_ns >= loop->tick_ns)
+		if (now_ns >= loop->tick_ns)
 			return LOOP_TICK;
 		if (ready_input(loop))
 			return LOOP_INPUT;
-		if (loop->beat_ns != LOOP_NEVER && now_ns >= beat_due(loop))
-			return LOOP_BEAT;
+		if (now_ns >= keepalive_due(loop))
+			return LOOP_KEEPALIVE;
 	}
 }
 
@@ -310,10 +224,8 @@ write_again(const struct loop *loop)
 static void
 widen_pipe(void)
 {
-#ifdef F_SETPIPE_SZ
 	if (fcntl(STDOUT_FILENO, F_GETPIPE_SZ) < 2 * PIPE_SIZE)
 		(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, 2 * PIPE_SIZE);
-#endif
 }
 
 int
@@ -334,6 +246,6 @@ loop_write(void *to, const char *bytes, size_t n)
 			return -1;
 		clearerr(stdout);
 	}
-	loop->written_ns = LOOP_NEVER;
+	loop->written_ns = 0;
 	return 0;
 }

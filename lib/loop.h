@@ -12,28 +12,27 @@
 #include <stdint.h>
 
 #define LOOP_INPUTS 8 /* descriptors that are watched at a time */
-#define LOOP_NEVER (-1)
 
 enum loop_reason {
-	LOOP_GONE,   /* the viewer has left */
-	LOOP_SIGNAL, /* loop.signal came: SIGTERM, SIGINT, SIGHUP, or caught */
-	LOOP_OVER,   /* the time that loop_limit gave has passed */
-	LOOP_INPUT,  /* loop.fd is ready, as loop.events says */
-	LOOP_TICK,   /* the deadline loop.tick_ns has come */
-	LOOP_BEAT,   /* nothing was written for loop.beat_ns */
-	LOOP_FAILED, /* a system call failed: errno says how */
+	LOOP_GONE,      /* the viewer has left */
+	LOOP_SIGNAL,    /* loop.signal came: which asks for the end */
+	LOOP_OVER,      /* the time that loop_limit gave has passed */
+	LOOP_INPUT,     /* loop.fd is ready, as loop.events says */
+	LOOP_TICK,      /* the deadline loop.tick_ns has come */
+	LOOP_KEEPALIVE, /* nothing was written for keepalive_ns */
+	LOOP_FAILED,    /* a system call failed: errno says how */
 };
 
 struct loop {
-	int64_t tick_ns; /* next tick, on the clock of util_now_ns; or NEVER */
-	int64_t beat_ns; /* silence before a beat; or NEVER */
+	int64_t tick_ns; /* next tick, on util_now_ns's clock; or UTIL_NEVER */
+	int64_t keepalive_ns; /* silence before a keepalive; 0 for never */
 
 	int signal;   /* with LOOP_SIGNAL */
 	int fd;       /* with LOOP_INPUT */
 	short events; /* with LOOP_INPUT: poll's revents */
 
 	/* the rest is the loop's own */
-	int64_t written_ns; /* when it waited after a write; NEVER: not yet */
+	int64_t written_ns; /* when it waited after a write; 0: not yet */
 	int64_t over_ns;    /* when LOOP_OVER is due */
 	size_t inputs;
 	size_t turn; /* which input is asked first, in fairness */
@@ -41,20 +40,13 @@ struct loop {
 };
 
 /*
- * Closes the descriptors that this process was given, from 3 on. Of those that
- * a script may have opened for its command (files, pipes, devices) none is
- * closed where keep_files: only sockets, and what has no name.
- */
-void loop_close_inherited(bool keep_files);
-
-/*
  * Starts the one loop of the process: its clock, stdout unbuffered, handlers
- * for SIGTERM, SIGINT and SIGHUP. No tick, no beat, no limit. Returns 0, or
- * -1 with errno.
+ * for SIGTERM, SIGINT and SIGHUP. No tick, no keepalive, no limit. Returns 0,
+ * or -1 with errno.
  */
 int loop_init(struct loop *loop);
 
-/* Makes signal a reason too, such as SIGCHLD. Returns 0, or -1 with errno. */
+/* Makes signal one that asks for the end. Returns 0, or -1 with errno. */
 int loop_catch(int signal);
 
 /* LOOP_OVER comes ns from now. */

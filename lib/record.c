@@ -1,6 +1,7 @@
 /*
- * record: see record.h. Each byte is searched once, however it arrives:
- * scan remembers how far the search for the current record's end has come.
+ * record: finds where records end. Each byte is searched once, however it
+ * arrives: scan remembers how far the search has come. What a record means is
+ * left to others.
  */
 #include "record.h"
 
@@ -235,37 +236,20 @@ next_paragraph(struct splitter *splitter, struct record *record)
 	return true;
 }
 
-/* Whether first and second, with enough bytes after them, are a character. */
-static bool
-can_begin(unsigned char first, unsigned char second)
-{
-	switch (first) {
-	case 0xe0: return second >= 0xa0;
-	case 0xed: return second < 0xa0;
-	case 0xf0: return second >= 0x90;
-	case 0xf4: return second < 0x90;
-	default: return true;
-	}
-}
-
 /* How many of n bytes, the last, are a character whose rest is not there. */
 static size_t
 torn(const char *at, size_t n)
 {
-	const unsigned char *end = (const unsigned char *)at + n;
-	size_t left = 0, length = 0;
+	const char *end = at + n, *first = end - 1;
+	bool whole;
 
-	while (
-	    left < 3 && left < n && (end[-1 - (ptrdiff_t)left] & 0xc0) == 0x80)
-		left++;
-	if (left == n)
+	while (first > at && end - first < 4 &&
+	       ((unsigned char)*first & 0xc0) == 0x80)
+		first--;
+	if ((unsigned char)*first < 0xc2 || (unsigned char)*first > 0xf4 ||
+	    util_character_end(first, end, &whole) < end || whole)
 		return 0;
-	end -= ++left; /* the first byte of what may be one */
-	if (*end >= 0xc2 && *end <= 0xf4)
-		length = *end >= 0xf0 ? 4 : *end >= 0xe0 ? 3 : 2;
-	if (left >= length || (left > 1 && !can_begin(end[0], end[1])))
-		return 0;
-	return left;
+	return (size_t)(end - first);
 }
 
 static bool
@@ -276,7 +260,7 @@ next_chunk(struct splitter *splitter, struct record *record)
 
 	if (n > splitter->max)
 		n = piece(at, splitter->max);
-	else if (!splitter->ended)
+	else if (n > 0 && !splitter->ended)
 		n -= torn(at, n);
 	if (n == 0)
 		return false;
@@ -295,24 +279,19 @@ record_next(struct splitter *splitter, struct record *record)
 	return next_short(splitter, record);
 }
 
-struct bytes
-record_rest(const struct splitter *splitter)
-{
-	struct bytes rest = {splitter->buffer + splitter->start, 0};
-
-	if (splitter->scan == splitter->start && !splitter->middle &&
-	    !splitter->skip_lf)
-		rest.n = splitter->end - splitter->start;
-	return rest;
-}
-
 void
-record_took(struct splitter *splitter, size_t n)
+record_frame_lines(
+    struct splitter *splitter, struct frame *frame, struct bytes type)
 {
+	size_t start = splitter->start, n;
+
+	if (splitter->mode != RECORD_LINE || splitter->scan != start ||
+	    splitter->middle || splitter->skip_lf)
+		return;
+	n = frame_lines(frame, type, splitter->buffer + start,
+	    splitter->end - start, splitter->max);
 	splitter->offset += n;
-	splitter->start += n;
-	splitter->scan = splitter->start;
-	splitter->body = splitter->start;
+	splitter->start = splitter->scan = splitter->body = start + n;
 }
 
 size_t

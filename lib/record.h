@@ -84,12 +84,12 @@ bool record_torn(const struct splitter *splitter);
 void record_hurry(struct splitter *splitter);
 
 /*
- * For whoever splits lines faster by itself: what was read and not searched
- * yet, from the beginning of a record; n is 0 where there is no such. It
- * takes whole lines ended by LF and says how many bytes with record_took.
+ * The fast way of filters, before record_next: makes an event of that type of
+ * each line that is whole, ends with LF and is valid UTF-8 of max bytes at the
+ * most, up to the first that is not. Does nothing in other modes.
  */
-struct bytes record_rest(const struct splitter *splitter);
-void record_took(struct splitter *splitter, size_t n);
+void record_frame_lines(
+    struct splitter *splitter, struct frame *frame, struct bytes type);
 
 /*
  * The next record or piece of one. A piece is max bytes long, or up to three

@@ -1,12 +1,14 @@
 /*
- * util: see util.h. The line scan is the hot loop of every filter here, so
- * it looks at sixteen or eight bytes at a time, with any C library.
+ * util: small functions that more than one module needs. The line scan is the
+ * hot loop of every filter here, so it looks at sixteen or eight bytes at a
+ * time, with any C library.
  */
 #include "util.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -85,6 +87,26 @@ util_digits(char text[UTIL_DIGITS_MAX], uint64_t number)
 	return n;
 }
 
+static int
+hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20); /* lower case */
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int
+util_percent(const char *text)
+{
+	int high, low;
+
+	if (*text != '%' || (high = hex(text[1])) == -1 ||
+	    (low = hex(text[2])) == -1)
+		return -1;
+	return high * 16 + low;
+}
+
 bool
 util_scarce(int error)
 {
@@ -100,6 +122,18 @@ util_now_ns(void)
 	/* cannot fail: the clock is there and the pointer is good */
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * UTIL_SECOND_NS + now.tv_nsec;
+}
+
+int64_t
+util_random(int64_t min, int64_t max)
+{
+	/* splitmix64 of the time and the process */
+	uint64_t x = (uint64_t)util_now_ns() + ((uint64_t)getpid() << 40);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	x ^= x >> 31;
+	return min + (int64_t)(x % (uint64_t)(max - min + 1));
 }
 
 /* Not 0 if one of the eight bytes is 0 (and 0 if none is). */

@@ -1,7 +1,7 @@
 /*
- * util: numbers from text and back, the monotonic clock, the end of a line
- * and of UTF-8, what has run out.
- * Pure functions: they allocate nothing, print nothing and never block.
+ * util: numbers from text and back, times, the end of a line and of UTF-8,
+ * what has run out. These functions allocate nothing, print nothing and never
+ * block.
  */
 #ifndef UTIL_H
 #define UTIL_H
@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #define UTIL_SECOND_NS INT64_C(1000000000)
-#define UTIL_DIGITS_MAX 20 /* of a uint64_t */
+#define UTIL_NEVER INT64_MAX /* a time that does not come */
+#define UTIL_DIGITS_MAX 20   /* of a uint64_t */
 
 /*
  * Reads a whole number of decimal digits, nothing before and nothing after.
@@ -29,8 +30,14 @@ int util_seconds(const char *text, int64_t min_ns, int64_t max_ns, int64_t *ns);
 /* Writes number in decimal, without NUL; returns its length in bytes. */
 size_t util_digits(char text[UTIL_DIGITS_MAX], uint64_t number);
 
+/* The byte that an escape, %XX, at the start of text stands for; or -1. */
+int util_percent(const char *text);
+
 /* Whether errno says that something has run out, which passes. */
 bool util_scarce(int error);
+
+/* A number from min to max for times that shall differ; nothing secret. */
+int64_t util_random(int64_t min, int64_t max);
 
 /* Nanoseconds of CLOCK_MONOTONIC: for intervals, never for dates. */
 int64_t util_now_ns(void);

@@ -256,7 +256,7 @@ finds() {
 	local log=$3 options
 
 	for options in '' '-s -i 0.01'; do
-		rm -rf work
+		rm -rf work first
 		mkdir work
 		echo one >"work/$log"
 		sse-tail "work/$log" >first 3>&- &

@@ -57,7 +57,7 @@ columns_split(const struct columns *columns, struct event *event)
 		if (columns->column[i] == COLUMN_ID)
 			event->id = field[i];
 		else if (field[i].n > 0)
-			event->event = field[i];
+			event->type = field[i];
 	}
 	event->data = rest;
 }

@@ -1,6 +1,6 @@
 /*
- * input: joins record, which splits, with frame and json, which encode. The
- * columns of a record are found by columns.
+ * input: reads, lets record split what came, and encodes each record as an
+ * event with frame and json. Finding a record's columns is left to columns.
  */
 #include "input.h"
 
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../json.h"
+#include "../proc.h"
 #include "../util.h"
 
 #define DRAIN_READS 32 /* more than the largest pipe holds */
@@ -20,7 +21,7 @@ input_open(struct input *input, struct frame *frame, enum record_end record_end,
     size_t max)
 {
 	input->frame = frame;
-	input->torn_ns = INPUT_NEVER;
+	input->torn_ns = UTIL_NEVER;
 	return record_init(&input->splitter, record_end, max);
 }
 
@@ -31,7 +32,7 @@ hold(struct input *input, const struct event *event, const char *record)
 	size_t n = (size_t)(event->data.at - record);
 
 	input->held_id = (struct bytes){NULL, 0};
-	input->held_type = event->event;
+	input->held_type = event->type;
 	if (n == 0)
 		return 0;
 	input->held = malloc(n);
@@ -41,8 +42,8 @@ hold(struct input *input, const struct event *event, const char *record)
 	input->held_id = event->id;
 	if (event->id.n > 0)
 		input->held_id.at = input->held + (event->id.at - record);
-	if (event->event.n > 0 && event->event.at != input->type.at)
-		input->held_type.at = input->held + (event->event.at - record);
+	if (event->type.n > 0 && event->type.at != input->type.at)
+		input->held_type.at = input->held + (event->type.at - record);
 	return 0;
 }
 
@@ -56,7 +57,7 @@ fit_piece(struct input *input, struct event *event, const struct record *record)
 	input->was_long = true;
 	if (record->first && hold(input, event, record->bytes.at) == -1)
 		return -1;
-	event->event = input->held_type;
+	event->type = input->held_type;
 	event->id = record->last ? input->held_id : (struct bytes){NULL, 0};
 	return 0;
 }
@@ -77,14 +78,14 @@ put_event(const struct input *input, const struct event *event)
 static int
 put_record(struct input *input, const struct record *record)
 {
-	struct event event = {.event = input->type, .data = record->bytes};
+	struct event event = {.type = input->type, .data = record->bytes};
 
 	if (record->first && input->columns.n > 1)
 		columns_split(&input->columns, &event);
 	if (!(record->first && record->last) &&
 	    fit_piece(input, &event, record) == -1)
 		return -1;
-	if (!frame_field_ok(event.id) || !frame_field_ok(event.event))
+	if (!frame_field_ok(event.id) || !frame_field_ok(event.type))
 		input->was_wrong = true;
 	put_event(input, &event);
 	if (record->last) {
@@ -94,27 +95,12 @@ put_record(struct input *input, const struct record *record)
 	return 0;
 }
 
-/* Lines that are nothing but data, which is most of them: the fast way. */
-static void
-put_lines(struct input *input)
-{
-	struct splitter *splitter = &input->splitter;
-	struct bytes rest;
-
-	if (splitter->mode != RECORD_LINE || input->columns.n > 1 ||
-	    input->json)
-		return;
-	rest = record_rest(splitter);
-	if (rest.n > 0)
-		record_took(splitter, frame_lines(input->frame, input->type,
-					  rest.at, rest.n, splitter->max));
-}
-
-/* The next record that needs to be looked at closely. */
+/* The next record that is not a line of nothing but data. */
 static bool
 next_record(struct input *input, struct record *record)
 {
-	put_lines(input);
+	if (input->columns.n <= 1 && !input->json)
+		record_frame_lines(&input->splitter, input->frame, input->type);
 	return record_next(&input->splitter, record);
 }
 
@@ -126,9 +112,9 @@ put_records(struct input *input)
 	while (next_record(input, &record)) {
 		if (put_record(input, &record) == -1)
 			return -1;
-		input->torn_ns = INPUT_NEVER; /* what is torn now is new */
+		input->torn_ns = UTIL_NEVER; /* what is torn now is new */
 	}
-	if (input->torn_ns == INPUT_NEVER && record_torn(&input->splitter))
+	if (input->torn_ns == UTIL_NEVER && record_torn(&input->splitter))
 		input->torn_ns =
 		    util_now_ns() + INPUT_TORN_MS * INT64_C(1000000);
 	return 0;
@@ -140,8 +126,7 @@ end(struct input *input)
 {
 	if (*input->fd == -1)
 		return 0;
-	(void)close(*input->fd); /* it was only read */
-	*input->fd = -1;
+	proc_close(input->fd);
 	record_ended(&input->splitter);
 	return put_records(input);
 }
@@ -174,7 +159,7 @@ input_read(struct input *input)
 int64_t
 input_due(const struct input *input)
 {
-	return *input->fd == -1 ? INPUT_NEVER : input->torn_ns;
+	return *input->fd == -1 ? UTIL_NEVER : input->torn_ns;
 }
 
 int

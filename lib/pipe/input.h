@@ -13,7 +13,6 @@
 #include "columns.h"
 
 #define INPUT_TORN_MS 200 /* so long a torn character waits for its rest */
-#define INPUT_NEVER (-1)  /* as LOOP_NEVER */
 
 struct input {
 	/* set by the caller before input_open */
@@ -49,7 +48,7 @@ int input_open(struct input *input, struct frame *frame,
  */
 int input_read(struct input *input);
 
-/* When input_late is due, on the clock of util_now_ns; or INPUT_NEVER. */
+/* When input_late is due, on the clock of util_now_ns; or UTIL_NEVER. */
 int64_t input_due(const struct input *input);
 
 /* A torn character has waited for long enough. Returns as input_read does. */

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../proc.h"
 #include "../util.h"
 
 #define READ 65536
@@ -33,9 +34,7 @@ close_socket(struct conn *conn)
 {
 	tls_close(conn->tls);
 	conn->tls = NULL;
-	if (conn->fd != -1)
-		(void)close(conn->fd); /* nothing waits to be written */
-	conn->fd = -1;
+	proc_close(&conn->fd);
 }
 
 static int

@@ -158,7 +158,7 @@ entry_event(const struct reply *reply, struct bytes type,
 	}
 	*event = (struct event){
 	    .id = reply->elements[0]->text,
-	    .event = type,
+	    .type = type,
 	};
 	fields = reply->elements[1];
 	for (size_t i = 0; i < fields->n; i += 2) {
@@ -169,7 +169,7 @@ entry_event(const struct reply *reply, struct bytes type,
 			has_data = true;
 		} else if (reply_is(fields->elements[i], "event") &&
 			   value->text.n > 0)
-			event->event = value->text;
+			event->type = value->text;
 	}
 	if (has_data)
 		return 0;

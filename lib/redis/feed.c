@@ -54,7 +54,7 @@ make_event(struct feed *feed, const char *type, const char *data)
 {
 	feed->event = (struct event){
 	    .id = {feed->id, entry_id_text(feed->id, feed->history.place)},
-	    .event = {type, strlen(type)},
+	    .type = {type, strlen(type)},
 	    .data = {data, strlen(data)},
 	};
 }

@@ -20,8 +20,6 @@ redis_init(
     struct redis *redis, const struct url *url, const struct tls_files *files)
 {
 	*redis = (struct redis){.fd = -1, .url = url, .files = *files};
-	redis->random =
-	    1 | ((uint64_t)util_now_ns() ^ (uint64_t)getpid() << 32);
 	redis->pause_ms = REDIS_PAUSE_MIN_MS;
 	conn_init(&redis->conn);
 }
@@ -33,26 +31,15 @@ redis_free(struct redis *redis)
 	redis->fd = -1;
 }
 
-/* xorshift64: so that not all clients of a lost server return at once. */
-static uint64_t
-next_random(struct redis *redis)
-{
-	redis->random ^= redis->random << 13;
-	redis->random ^= redis->random >> 7;
-	redis->random ^= redis->random << 17;
-	return redis->random;
-}
-
 /* Pauses for half of pause_ms to all of it; the next time for twice that. */
 static void
 begin_pause(struct redis *redis)
 {
-	uint64_t half = (uint64_t)redis->pause_ms / 2;
-
 	redis_free(redis);
 	redis->ready = false;
-	redis->due_ns =
-	    util_now_ns() + (int64_t)(half + next_random(redis) % half) * MS;
+	/* not all clients of a lost server return at once */
+	redis->due_ns = util_now_ns() +
+			util_random(redis->pause_ms / 2, redis->pause_ms) * MS;
 	redis->pause_ms *= 2;
 	if (redis->pause_ms > REDIS_PAUSE_MAX_MS)
 		redis->pause_ms = REDIS_PAUSE_MAX_MS;

@@ -67,7 +67,6 @@ struct redis {
 	size_t waiting;   /* bytes of it that have come */
 	int64_t block_ms; /* of the last command */
 	int64_t pause_ms;
-	uint64_t random;
 };
 
 /* url stays the caller's and must outlive redis. Nothing is done yet. */

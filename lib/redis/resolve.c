@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../proc.h"
 #include "../util.h"
 
 /* Fills found. */
@@ -77,7 +78,7 @@ resolve_start(struct resolve *resolve, const char *host, uint16_t port)
 	resolve->child = fork();
 	if (resolve->child == 0)
 		answer(resolve, host, port, ends[1]);
-	(void)close(ends[1]);
+	proc_close(&ends[1]);
 	resolve->fd = ends[0];
 	if (resolve->child == -1) {
 		resolve_stop(resolve);
@@ -108,9 +109,7 @@ resolve_stop(struct resolve *resolve)
 {
 	int saved = errno;
 
-	if (resolve->fd != -1)
-		(void)close(resolve->fd);
-	resolve->fd = -1;
+	proc_close(&resolve->fd);
 	if (resolve->child > 0) {
 		(void)kill(resolve->child, SIGKILL);
 		while (waitpid(resolve->child, NULL, 0) == -1 && errno == EINTR)

@@ -10,16 +10,6 @@
 #define PORT 6379
 #define PORT_SENTINEL 26379
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Percent-decodes in place. Returns 0, or -1: a bad escape, or a NUL. */
 static int
 decode(char *text)
@@ -27,18 +17,12 @@ decode(char *text)
 	char *to = text;
 
 	for (; *text != '\0'; text++) {
-		int high, low;
+		int byte = util_percent(text);
 
-		if (*text != '%') {
-			*to++ = *text;
-			continue;
-		}
-		high = hex(text[1]);
-		low = high == -1 ? -1 : hex(text[2]);
-		if (low == -1 || high + low == 0)
+		if (byte == 0 || (byte == -1 && *text == '%'))
 			return -1;
-		*to++ = (char)(high * 16 + low);
-		text += 2;
+		*to++ = byte == -1 ? *text : (char)byte;
+		text += byte == -1 ? 0 : 2;
 	}
 	*to = '\0';
 	return 0;

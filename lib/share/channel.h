@@ -37,12 +37,13 @@ struct channel_setup {
 
 	struct sockdir_socket socket; /* it listens already */
 
-	size_t ring_size;       /* bytes, from CHANNEL_RING_MIN */
-	int64_t linger_ns;      /* after the last viewer, or the stream's end */
-	int64_t keepalive_ns;   /* silence before it; 0 for never */
-	struct event keepalive; /* for frame_beat; at most PIPE_BUF bytes */
-	int64_t limit_ns;       /* of a viewer's stream; 0 for none */
-	int64_t retry_ms;       /* first to each viewer; -1 for the program's */
+	size_t ring_size;     /* bytes, from CHANNEL_RING_MIN */
+	int64_t linger_ns;    /* after the last viewer, or the stream's end */
+	int64_t keepalive_ns; /* silence before it; 0 for never */
+	struct event
+	    keepalive;    /* for frame_keepalive; at most PIPE_BUF bytes */
+	int64_t limit_ns; /* of a viewer's stream; 0 for none */
+	int64_t retry_ms; /* first to each viewer; -1 for the program's */
 	const char *const
 	    *extra; /* header fields, GREETING_EXTRA_MAX at most */
 	size_t extras;

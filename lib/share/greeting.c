@@ -96,7 +96,7 @@ put_gap(const struct greeting *greeting)
 	const char *why =
 	    greeting->events->ring.tail == 0 ? "restart" : "overtaken";
 	struct event gap = {
-	    .event = {"gap", 3},
+	    .type = {"gap", 3},
 	    .data = {why, strlen(why)},
 	};
 
@@ -164,7 +164,7 @@ send_start(struct greeting *greeting, struct viewer *viewer)
 {
 	const struct events *events = greeting->events;
 	struct target target = {greeting->viewers, viewer};
-	struct event start = {.event = {"start", 5}};
+	struct event start = {.type = {"start", 5}};
 	char made[EVENTS_ID_MAX];
 
 	viewer->flags &= ~(unsigned int)VIEWER_NEW;

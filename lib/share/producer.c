@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "../proc.h"
 #include "../util.h"
 
 extern char **environ;
@@ -75,7 +76,7 @@ producer_start(struct producer *producer, char *const command[],
 		producer->scarce = true;
 		logger_line(
 		    producer->log, "%s: %s", producer->name, strerror(errno));
-		child_close(&child->err); /* it may not be non-blocking */
+		proc_close(&child->err); /* it may not be non-blocking */
 		producer_stop(producer);
 	} else {
 		producer->started = true;
@@ -110,7 +111,7 @@ read_output(struct producer *producer)
 	if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	(void)producer_read(producer, false); /* does not fail so */
-	child_close(&producer->child.out);
+	proc_close(&producer->child.out);
 	/* it can be reaped only a moment after its output was closed */
 	producer->silent_ns = util_now_ns();
 	producer->over = child_reap(&producer->child);
@@ -143,7 +144,7 @@ read_errors(struct producer *producer)
 	record_ended(&producer->err);
 	log_lines(producer);
 	poller_forget(producer->poller, producer->child.err);
-	child_close(&producer->child.err);
+	proc_close(&producer->child.err);
 }
 
 static void

@@ -16,7 +16,7 @@ static size_t
 encode(struct relay *relay)
 {
 	const struct producer *producer = relay->producer;
-	struct bytes type = producer->event.event;
+	struct bytes type = producer->event.type;
 	unsigned int flags = 0;
 
 	if (producer->retry)
@@ -36,7 +36,7 @@ static size_t
 encode_gap(struct relay *relay)
 {
 	static const struct event gap = {
-	    .event = {"gap", 3},
+	    .type = {"gap", 3},
 	    .data = {"too long", 8},
 	};
 
@@ -143,7 +143,7 @@ relay_keepalive(struct relay *relay, int64_t now_ns)
 	if (keepalive_due(relay) > now_ns)
 		return;
 	frame_init(relay->frame, write_keepalive, relay->viewers);
-	frame_beat(relay->frame, relay->keepalive);
+	frame_keepalive(relay->frame, relay->keepalive);
 	(void)frame_flush(relay->frame); /* it cannot fail */
 	relay->sent_ns = now_ns;
 }

@@ -20,7 +20,7 @@ struct relay {
 	const struct logger *log;
 	struct frame *frame;
 	int64_t keepalive_ns;          /* of silence; 0 for never */
-	const struct event *keepalive; /* for frame_beat; PIPE_BUF at most */
+	const struct event *keepalive; /* for frame_keepalive; PIPE_BUF at most */
 
 	int64_t sent_ns; /* when something was last sent to all */
 

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../proc.h"
 #include "../util.h"
 
 #ifndef AT_EMPTY_PATH
@@ -115,7 +116,7 @@ int
 file_open(int dir, const char *name)
 {
 	struct stat status;
-	int fd, saved;
+	int fd;
 
 	/* asked before, as opening a device may already do something */
 	if (fstatat(dir, name, &status, 0) == -1 ||
@@ -126,18 +127,8 @@ file_open(int dir, const char *name)
 		return -1;
 	if (fstat(fd, &status) == 0 && refuse_others(&status) == 0)
 		return fd;
-	saved = errno;
-	(void)close(fd); /* nothing was written */
-	errno = saved;
+	proc_close(&fd);
 	return -1;
-}
-
-void
-file_close(int *fd)
-{
-	if (*fd != -1)
-		(void)close(*fd); /* nothing was written */
-	*fd = -1;
 }
 
 void

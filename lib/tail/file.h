@@ -45,9 +45,6 @@ bool file_is_at(const char *name, const struct file *file);
  */
 int file_open(int dir, const char *name);
 
-/* Closes *fd, unless it is -1, which it is then. For what was only read. */
-void file_close(int *fd);
-
 /* Where a file is, whatever links led there and are changed later. */
 struct file_home {
 	int dir; /* open, or -1: not known. The user's to close */

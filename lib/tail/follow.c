@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "../proc.h"
 #include "../util.h"
 #include "lastlines.h"
 #include "rotation.h"
@@ -29,12 +30,12 @@ adopt(struct follow *follow, int fd, uint64_t offset)
 	bool same = fd == follow->fd;
 
 	if (!same) {
-		file_close(&follow->fd);
+		proc_close(&follow->fd);
 		follow->hole = 0;
 	}
 	follow->fd = fd;
 	follow->opened++;
-	file_close(&follow->home.dir);
+	proc_close(&follow->home.dir);
 	follow->marked = false;
 	follow->ended = false;
 	follow->doubt_ns = 0;
@@ -95,7 +96,7 @@ start_back(struct follow *follow, int fd, uint64_t lines)
 		return 0;
 	if (errno != ENODATA)
 		return -1;
-	file_close(&follow->fd); /* likewise: it begins when it is read */
+	proc_close(&follow->fd); /* likewise: it begins when it is read */
 	return 0;
 }
 
@@ -112,7 +113,7 @@ start_absent(struct follow *follow)
 	follow->marked = fd == -1 && errno == ENOENT;
 	if (fd != -1 && (file_of(fd, &file) == -1 ||
 			    adopt(follow, fd, (uint64_t)file.size) == -1))
-		file_close(&follow->fd); /* its place is not known */
+		proc_close(&follow->fd); /* its place is not known */
 }
 
 int
@@ -132,7 +133,7 @@ follow_init(struct follow *follow, const char *path, size_t line_max,
 	if (cursor != NULL) {
 		follow->cursor = *cursor;
 		follow->marked = true;
-		file_close(&fd);
+		proc_close(&fd);
 	} else if (fd == -1) {
 		start_absent(follow);
 	}
@@ -142,10 +143,10 @@ follow_init(struct follow *follow, const char *path, size_t line_max,
 void
 follow_free(struct follow *follow)
 {
-	file_close(&follow->fd);
-	file_close(&follow->next);
-	file_close(&follow->after);
-	file_close(&follow->home.dir);
+	proc_close(&follow->fd);
+	proc_close(&follow->next);
+	proc_close(&follow->after);
+	proc_close(&follow->home.dir);
 	record_free(&follow->splitter);
 }
 
@@ -188,7 +189,7 @@ resume_first(struct follow *follow, int fd)
 	enum rotation_next result =
 	    rotation_next(follow->path, -1, fd, false, &none, &first);
 
-	file_close(&follow->next);
+	proc_close(&follow->next);
 	if (result == ROTATION_CURRENT && file_of(fd, &file) == 0 && file.size)
 		return read_from(follow, fd, 0);
 	/* an empty one has time: the writer may still have another open */
@@ -214,7 +215,7 @@ resume(struct follow *follow, int fd)
 	    file.id == follow->cursor.file) {
 		if (cursor_holds(&follow->cursor, fd))
 			return read_from(follow, fd, follow->cursor.offset);
-		file_close(&fd);
+		proc_close(&fd);
 		return give_up(follow, "truncated");
 	}
 	found = rotation_find(follow->path, &follow->cursor);
@@ -222,10 +223,10 @@ resume(struct follow *follow, int fd)
 	if (found == -1 && (fd == -1 || in_doubt(follow))) {
 		/* without a current file there is nothing to begin with */
 		follow->doubt = fd != -1;
-		file_close(&fd);
+		proc_close(&fd);
 		return FOLLOW_IDLE;
 	}
-	file_close(&fd);
+	proc_close(&fd);
 	if (found == -1)
 		return give_up(follow, error == ENOENT    ? "rotated"
 				       : error == EBADMSG ? "truncated"
@@ -324,15 +325,15 @@ choose_between(struct follow *follow, int between)
 
 	if (file_of(between, &file) == -1 ||
 	    file_of(follow->next, &next) == -1) {
-		file_close(&between);
+		proc_close(&between);
 		return FOLLOW_FAILED;
 	}
 	if (next.deleted && next.size > 0 && next.birth_ns < file.birth_ns) {
-		file_close(&between);
+		proc_close(&between);
 		return leave_for(follow, follow->next);
 	}
 	if (next.deleted ? next.size == 0 : !file_is_at(follow->path, &next))
-		file_close(&follow->next);
+		proc_close(&follow->next);
 	return leave_for(follow, between);
 }
 
@@ -382,7 +383,7 @@ choose_next(struct follow *follow)
 	if (file.size == 0) {
 		/* renamed in its turn: it comes between, once it has lines */
 		if (!file_is_at(follow->path, &file))
-			file_close(&follow->next);
+			proc_close(&follow->next);
 		follow->lost = NULL;
 		return follow->next == -1 ? FOLLOW_LINES : FOLLOW_IDLE;
 	}
@@ -401,7 +402,7 @@ look(struct follow *follow)
 		return FOLLOW_LINES;
 	}
 	if (file_is_at(follow->path, &follow->file)) {
-		file_close(&follow->next);
+		proc_close(&follow->next);
 		follow->doubt_ns = 0;
 		file_set_home(&follow->home, follow->path);
 		return FOLLOW_IDLE;
@@ -463,36 +464,14 @@ follow_place(const struct follow *follow, struct cursor *cursor)
 	return true;
 }
 
-/* A line that ends with LF, the fast way; false where it is not so plain. */
-static bool
-plain_line(struct follow *follow, struct bytes *line)
-{
-	struct bytes rest = record_rest(&follow->splitter);
-	const char *end = rest.at + rest.n, *line_end;
-
-	if (rest.n == 0)
-		return false;
-	line_end = util_line_end(rest.at, end);
-	if (line_end == end || *line_end != '\n' ||
-	    (size_t)(line_end - rest.at) > follow->line_max)
-		return false;
-	*line = (struct bytes){rest.at, (size_t)(line_end - rest.at)};
-	record_took(&follow->splitter, line->n + 1);
-	return true;
-}
-
 bool
 follow_line(struct follow *follow, struct follow_line *line)
 {
 	struct record record;
 
-	if (follow->fd == -1)
+	if (follow->fd == -1 || !record_next(&follow->splitter, &record))
 		return false;
-	if (!plain_line(follow, &line->bytes)) {
-		if (!record_next(&follow->splitter, &record))
-			return false;
-		line->bytes = record.bytes;
-	}
+	line->bytes = record.bytes;
 	follow->cursor.offset = place(follow);
 	follow->cursor.check = check(follow, follow->cursor.offset);
 	line->cursor = follow->cursor;

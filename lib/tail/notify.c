@@ -15,6 +15,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "../proc.h"
+
 #define EVENTS 4096 /* bytes of a read */
 
 enum { DIRECTORY, TARGET, FILE_READ, FILE_NEXT };
@@ -55,9 +57,7 @@ notify_init(struct notify *notify, const char *path, bool stat_only)
 void
 notify_free(struct notify *notify)
 {
-	if (notify->fd != -1)
-		(void)close(notify->fd); /* nothing was written */
-	notify->fd = -1;
+	proc_close(&notify->fd);
 }
 
 /* Watches one path, "" for none; where that fails, it is tried again. */

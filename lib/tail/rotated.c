@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../proc.h"
+
 #define DATE_DIGITS 8 /* and more: a date or a time, no number */
 #define LISTS_MAX 4   /* and once more: somebody renames without end */
 
@@ -158,8 +160,7 @@ list_once(struct rotated_list *list, const char *base)
 	DIR *entries = copy == -1 ? NULL : fdopendir(copy);
 
 	if (entries == NULL) {
-		if (copy != -1)
-			(void)close(copy);
+		proc_close(&copy);
 		return -1;
 	}
 	rewinddir(entries); /* the offset is that of list's descriptor */
@@ -258,7 +259,7 @@ rotated_open(const struct rotated_list *list, const struct rotated *old)
 
 	if (fd == -1 || (file_of(fd, &file) == 0 && file.id == old->file.id))
 		return fd;
-	(void)close(fd); /* nothing was written */
+	proc_close(&fd);
 	errno = ENOENT;
 	return -1;
 }
@@ -289,7 +290,6 @@ rotated_free(struct rotated_list *list)
 	int saved = errno;
 
 	free(list->old);
-	if (list->dir != -1)
-		(void)close(list->dir); /* nothing was written */
+	proc_close(&list->dir);
 	errno = saved;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../proc.h"
 #include "rotated.h"
 
 #define SAME_START 65536 /* bytes that tell a copy */
@@ -34,7 +35,7 @@ open_marked(int dir, const char *name, const struct cursor *cursor)
 	if (file_of(fd, &file) == 0 && file.id == cursor->file &&
 	    cursor_holds(cursor, fd))
 		return fd;
-	(void)close(fd); /* nothing was written */
+	proc_close(&fd);
 	errno = EBADMSG;
 	return -1;
 }
@@ -54,7 +55,7 @@ find_in(const char *path, const struct cursor *cursor)
 		return -1;
 	list = fdopendir(dir);
 	if (list == NULL) {
-		(void)close(dir);
+		proc_close(&dir);
 		return -1;
 	}
 	while (fd == -1 && (entry = readdir(list)) != NULL) {
@@ -97,8 +98,7 @@ begins_as(const struct rotated_list *list, const struct rotated *old, int fd)
 	       cursor_read(opened, ours, n, 0) == 0 &&
 	       cursor_read(fd, its, n, 0) == 0 && memcmp(ours, its, n) == 0 &&
 	       (fd == list->current || !is_monotonous(ours, n));
-	if (opened != -1)
-		(void)close(opened);
+	proc_close(&opened);
 	return same;
 }
 
@@ -129,8 +129,7 @@ is_copy(const struct rotated_list *list, size_t at, int fd)
 		} else if (i < at) {
 			opened = file_open(list->dir, other->name);
 			same = opened != -1 && begins_as(list, old, opened);
-			if (opened != -1)
-				(void)close(opened);
+			proc_close(&opened);
 		}
 	}
 	return same;
@@ -283,11 +282,11 @@ find_copy(const char *path, const struct cursor *cursor)
 	for (size_t i = 0; same && i < list.n; i++) {
 		other = rotated_open(&list, list.old + i);
 		same = other == -1 || !cursor_holds(cursor, other);
-		file_close(&other);
+		proc_close(&other);
 	}
 	rotated_free(&list);
 	if (!same)
-		file_close(&fd);
+		proc_close(&fd);
 	errno = ENOENT;
 	return fd;
 }

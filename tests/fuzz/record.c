@@ -1,6 +1,6 @@
 /*
  * record: a fuzzer of the splitter. Input that comes in pieces is split as
- * if it had come at once, as a plain splitter does it, and frame_lines makes
+ * if it had come at once, as a plain splitter does it, and the fast way makes
  * of it what frame_event makes of each record. Chunks, joined, are the input,
  * and no character is cut: their JSON strings, joined, are that of the whole.
  */
@@ -41,26 +41,23 @@ struct how {
 	enum record_end mode;
 	size_t max;
 	size_t chunk;
-	int fast; /* frame_lines where it can */
+	int fast; /* with record_frame_lines */
 };
 
 static void
 take(struct splitter *splitter, struct frame *frame, const struct how *how)
 {
 	struct record record;
-	struct bytes rest;
 
 	for (;;) {
-		rest = record_rest(splitter);
-		if (how->fast && rest.n > 0)
-			record_took(
-			    splitter, frame_lines(frame, (struct bytes){"t", 1},
-					  rest.at, rest.n, how->max));
+		if (how->fast)
+			record_frame_lines(
+			    splitter, frame, (struct bytes){"t", 1});
 		if (!record_next(splitter, &record))
 			return;
 		assert(record.bytes.n <= how->max);
 		frame_event(frame, &(struct event){
-				       .event = {record.last ? "t" : "piece",
+				       .type = {record.last ? "t" : "piece",
 					   record.last ? 1 : 5},
 				       .data = record.bytes,
 				   });
@@ -189,7 +186,7 @@ split_plainly(struct text *text, enum record_end mode, const char *at, size_t n)
 			continue;
 		to = find_end(mode, at, end, &next);
 		frame_event(&frame, &(struct event){
-					.event = {"t", 1},
+					.type = {"t", 1},
 					.data = {at, (size_t)(to - at)},
 				    });
 		at = next;

@@ -49,7 +49,7 @@ put_result(struct frame *frame, const struct decoder *decoder,
 	case DECODE_EMPTY: break;
 	case DECODE_EVENT:
 		put(frame, "{\"event\":");
-		json_string(frame, decoder->event.event);
+		json_string(frame, decoder->event.type);
 		put(frame, ",\"id\":");
 		json_string(frame, decoder->event.id);
 		put(frame, ",\"data\":");

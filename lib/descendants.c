@@ -1,8 +1,8 @@
 /*
- * kin: reads /proc: from parent to child where the kernel lists children, else
- * the parent that each process of the system has. Signals and reaps nothing.
+ * descendants: reads /proc, from parent to child if the kernel lists children,
+ * else the parent of each process. Signalling and reaping are left to guard.
  */
-#include "kin.h"
+#include "descendants.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,35 +13,36 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proc.h"
 #include "util.h"
 
-#define TEXT_MAX (8 * KIN_MAX) /* a pid has seven digits at most */
+#define TEXT_MAX (8 * DESCENDANTS_MAX) /* a pid has seven digits at most */
 
 #define STAT_MAX 512 /* what is read of it comes before */
 
 /* What follows a process's state in its stat, of proc(5). */
 enum { PARENT, GROUP, SESSION, THREADS = 16, NUMBERS };
 
-/* Reads what max has room for, as text: empty where it cannot be read. */
+/* Reads up to max - 1 bytes as a string; empty if it cannot be read. */
 static bool
-read_text(int folder, const char *path, char *text, size_t max)
+read_text(int dir, const char *path, char *text, size_t max)
 {
-	int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
 	size_t used = 0;
 	ssize_t n = -1;
 
 	if (fd != -1) {
 		while ((n = read(fd, text + used, max - 1 - used)) > 0)
 			used += (size_t)n;
-		(void)close(fd); /* nothing was written that could be lost */
+		proc_close(&fd);
 	}
 	text[used] = '\0';
 	return n == 0;
 }
 
-/* False where it is gone. */
+/* False if the process is gone. */
 static bool
-read_stat(pid_t pid, struct kin *kin)
+read_stat(pid_t pid, struct descendant *one)
 {
 	char path[32], text[STAT_MAX], *at;
 	long number[NUMBERS];
@@ -53,15 +54,15 @@ read_stat(pid_t pid, struct kin *kin)
 	at = strrchr(text, ')');
 	if (at == NULL || strlen(at) < 4)
 		return false;
-	kin->ended = at[2] == 'Z';
+	one->ended = at[2] == 'Z';
 	at += 3;
 	for (int i = 0; i < NUMBERS; i++)
 		number[i] = strtol(at, &at, 10);
-	kin->pid = pid;
-	kin->parent = (pid_t)number[PARENT];
-	kin->group = (pid_t)number[GROUP];
-	kin->session = (pid_t)number[SESSION];
-	kin->ended &= number[THREADS] <= 1;
+	one->pid = pid;
+	one->parent = (pid_t)number[PARENT];
+	one->group = (pid_t)number[GROUP];
+	one->session = (pid_t)number[SESSION];
+	one->ended &= number[THREADS] <= 1;
 	return true;
 }
 
@@ -78,15 +79,16 @@ is_ours(void)
 	       (pid_t)pid == getpid();
 }
 
-/* Those that one thread has started, the oldest first. */
+/* The children of one thread, from the text of its list. */
 static void
-add_text(struct kin_list *list, char *text)
+add_text(struct descendants *list, char *text)
 {
 	uint64_t pid;
 	char *end;
 
-	/* a space stands behind each: what has none was cut */
-	for (; list->count < KIN_MAX && (end = strchr(text, ' ')) != NULL;
+	/* a space follows each: without one it was cut off */
+	for (;
+	     list->count < DESCENDANTS_MAX && (end = strchr(text, ' ')) != NULL;
 	     text = end + 1) {
 		*end = '\0';
 		if (util_number(text, 1, INT_MAX, &pid) == -1)
@@ -96,9 +98,9 @@ add_text(struct kin_list *list, char *text)
 	}
 }
 
-/* False where the kernel does not tell. */
+/* False if the kernel does not list children. */
 static bool
-add_children(struct kin_list *list, pid_t parent)
+add_children(struct descendants *list, pid_t parent)
 {
 	char path[NAME_MAX + 16], text[TEXT_MAX];
 	struct dirent *thread;
@@ -115,12 +117,12 @@ add_children(struct kin_list *list, pid_t parent)
 		told |= read_text(dirfd(threads), path, text, sizeof(text));
 		add_text(list, text);
 	}
-	(void)closedir(threads); /* likewise */
+	(void)closedir(threads); /* it was only read */
 	return told;
 }
 
 static bool
-has(const struct kin_list *list, pid_t pid)
+has(const struct descendants *list, pid_t pid)
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (list->all[i].pid == pid)
@@ -128,31 +130,32 @@ has(const struct kin_list *list, pid_t pid)
 	return false;
 }
 
-/* Adds those of all processes whose parent is there; of this one at first. */
+/* Adds each process whose parent is in the list, or is this one. */
 static bool
-add_from_all(struct kin_list *list)
+add_from_all(struct descendants *list)
 {
 	struct dirent *entry;
-	DIR *folder = opendir("/proc");
-	struct kin *kin;
+	DIR *all = opendir("/proc");
+	struct descendant *one;
 	uint64_t pid;
 
-	if (folder == NULL)
+	if (all == NULL)
 		return false;
-	while (list->count < KIN_MAX && (entry = readdir(folder)) != NULL) {
-		kin = list->all + list->count;
+	while (
+	    list->count < DESCENDANTS_MAX && (entry = readdir(all)) != NULL) {
+		one = list->all + list->count;
 		if (util_number(entry->d_name, 1, INT_MAX, &pid) == 0 &&
-		    read_stat((pid_t)pid, kin) &&
-		    (kin->parent == getpid() || has(list, kin->parent)) &&
-		    !has(list, kin->pid))
+		    read_stat((pid_t)pid, one) &&
+		    (one->parent == getpid() || has(list, one->parent)) &&
+		    !has(list, one->pid))
 			list->count++;
 	}
-	(void)closedir(folder); /* likewise */
+	(void)closedir(all); /* likewise */
 	return true;
 }
 
 bool
-kin_read(struct kin_list *list)
+descendants_read(struct descendants *list)
 {
 	size_t before;
 
@@ -168,6 +171,6 @@ kin_read(struct kin_list *list)
 		before = list->count;
 		if (!add_from_all(list))
 			return false;
-	} while (list->count > before && list->count < KIN_MAX);
+	} while (list->count > before && list->count < DESCENDANTS_MAX);
 	return true;
 }

@@ -1,0 +1,36 @@
+/*
+ * bytes: a piece of text that may hold any byte, and that somebody else owns.
+ */
+#ifndef BYTES_H
+#define BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* at may be NULL if n is 0. */
+struct bytes {
+	const char *at;
+	size_t n;
+};
+
+/* A literal without its NUL, also as an initializer. */
+#define BYTES(literal)                         \
+	{                                      \
+		(literal), sizeof(literal) - 1 \
+	}
+
+/* A string without its NUL; none if text is NULL. */
+static inline struct bytes
+bytes_of(const char *text)
+{
+	return (struct bytes){text, text == NULL ? 0 : strlen(text)};
+}
+
+static inline bool
+bytes_equal(struct bytes a, struct bytes b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.at, b.at, a.n) == 0);
+}
+
+#endif

@@ -1,0 +1,154 @@
+/*
+ * options: getopt's options, the usage and --help, all made of one table, so
+ * that they cannot disagree. What an option does is left to the program.
+ */
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifndef VERSION
+#error "VERSION comes from the Makefile"
+#endif
+
+#define HELP_COLUMN 27 /* of what an option does, in --help */
+
+static const struct option_row common[] = {
+    {'e', "event", "NAME", "event type (none: message)"},
+    {'r', "retry", "MS", "reconnection time, sent once, first"},
+    {'k', "keepalive", "SECONDS", "a comment after a silence (15; 0: never)"},
+    {'A', "alive", "NAME", "an event of this type in place of it"},
+    {'m', "max-time", "SECONDS", "close between two events (0: never)"},
+    {'H', "header", "FIELD", "one more response header field, Name: value"},
+    {'O', "origin", "ORIGIN",
+	"pages from there may read it: scheme://host\n"
+	"or *, nobody else's; may be given again"},
+    {'h', "help", NULL, "this text"},
+    {'V', "version", NULL, "the version"},
+};
+
+#define COMMON (sizeof(common) / sizeof(*common))
+#define ROWS (OPTIONS_MAX + COMMON)
+
+/* The rows of a program's options, its own first. Returns how many. */
+static size_t
+list_rows(const struct program *program, const struct option_row *rows[ROWS])
+{
+	size_t n = 0;
+
+	while (n < OPTIONS_MAX && program->options[n].letter != '\0') {
+		rows[n] = program->options + n;
+		n++;
+	}
+	for (size_t i = 0; i < COMMON; i++)
+		if (program->without == NULL ||
+		    strchr(program->without, common[i].letter) == NULL)
+			rows[n++] = common + i;
+	return n;
+}
+
+int
+options_next(const struct program *program, int argc, char *argv[])
+{
+	const struct option_row *rows[ROWS];
+	size_t n = list_rows(program, rows);
+	struct option options[ROWS + 1] = {{0}};
+	char letters[2 + 2 * ROWS + 1] = "+:", *letter = letters + 2;
+
+	for (size_t i = 0; i < n; i++) {
+		options[i].name = rows[i]->name;
+		options[i].val = rows[i]->letter;
+		*letter++ = rows[i]->letter;
+		if (rows[i]->value == NULL)
+			continue;
+		options[i].has_arg = required_argument;
+		*letter++ = ':';
+	}
+	*letter = '\0';
+	return getopt_long(argc, argv, letters, options, NULL);
+}
+
+void
+options_usage(const struct program *program, char text[OPTIONS_USAGE_MAX])
+{
+	const struct option_row *rows[ROWS];
+	size_t n = list_rows(program, rows), used = 0;
+
+	for (size_t i = 0; i < n && used < OPTIONS_USAGE_MAX; i++) {
+		const char *value = rows[i]->value;
+
+		if (strchr("hV", rows[i]->letter) != NULL)
+			continue;
+		used += (size_t)snprintf(text + used, OPTIONS_USAGE_MAX - used,
+		    "[-%c%s%s] ", rows[i]->letter, value != NULL ? " " : "",
+		    value != NULL ? value : "");
+	}
+	if (used < OPTIONS_USAGE_MAX)
+		(void)snprintf(text + used, OPTIONS_USAGE_MAX - used, "%s",
+		    program->operands != NULL ? program->operands : "");
+}
+
+static void
+put(struct frame *frame, const char *text)
+{
+	frame_raw(frame, text, strlen(text));
+}
+
+/* The lines of an option in --help. */
+static void
+put_row(struct frame *frame, const struct option_row *row)
+{
+	const char *value = row->value != NULL ? row->value : "", *at, *lf;
+	char line[64];
+
+	(void)snprintf(line, sizeof(line), "  -%c, --%s %s", row->letter,
+	    row->name, value);
+	for (at = row->help;; at = lf + 1) {
+		char column[sizeof(line)];
+
+		(void)snprintf(
+		    column, sizeof(column), "%-*s", HELP_COLUMN, line);
+		put(frame, column);
+		*line = '\0';
+		lf = strchr(at, '\n');
+		if (lf == NULL)
+			break;
+		frame_raw(frame, at, (size_t)(lf + 1 - at));
+	}
+	put(frame, at);
+	put(frame, "\n");
+}
+
+void
+options_help(
+    struct frame *frame, const char *name, const struct program *program)
+{
+	const struct option_row *rows[ROWS];
+	size_t n = list_rows(program, rows);
+	char usage[OPTIONS_USAGE_MAX];
+
+	options_usage(program, usage);
+	put(frame, "usage: ");
+	put(frame, name);
+	put(frame, " ");
+	put(frame, usage);
+	put(frame, "\n");
+	put(frame, program->about);
+	put(frame, "\n");
+	for (size_t i = 0; i < n; i++)
+		put_row(frame, rows[i]);
+	if (!program->shell_only)
+		put(frame, "Seconds are decimal (0.25).\n");
+	if (program->notes != NULL) {
+		put(frame, program->notes);
+		put(frame, "\n");
+	}
+}
+
+void
+options_version(struct frame *frame, const char *name)
+{
+	put(frame, name);
+	put(frame, " " VERSION "\n");
+}
