@@ -19,8 +19,9 @@ struct relay {
 	struct viewers *viewers;
 	const struct logger *log;
 	struct frame *frame;
-	int64_t keepalive_ns;          /* of silence; 0 for never */
-	const struct event *keepalive; /* for frame_keepalive; PIPE_BUF at most */
+	int64_t keepalive_ns; /* of silence; 0 for never */
+	const struct event
+	    *keepalive; /* for frame_keepalive; PIPE_BUF at most */
 
 	int64_t sent_ns; /* when something was last sent to all */
 
