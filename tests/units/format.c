@@ -8,7 +8,56 @@
 #include "../../lib/decode.h"
 #include "../../lib/json.h"
 #include "../../lib/record.h"
+#include "../../lib/util.h"
 #include "units.h"
+
+/* An LF, and a wrong byte, at each place of a text, or nowhere. */
+static void
+find_byte(const char *text, size_t n)
+{
+	char *at = units_place(0, text, n);
+
+	for (size_t i = 0; i <= n; i++) {
+		memcpy(at, text, n);
+		if (i < n)
+			at[i] = '\n';
+		units_true("util", "a byte is found at each place",
+		    util_line_end(at, at + n) == at + i);
+		if (i < n)
+			at[i] = '\xff';
+		units_true("util", "a byte is found at each place",
+		    util_utf8_end(at, at + n) == at + i);
+	}
+}
+
+/* Characters of two bytes, and the last one without its second byte. */
+static void
+find_torn(char *text, size_t n)
+{
+	char *at;
+
+	text[0] = 'x'; /* if n is odd */
+	for (size_t i = n % 2; i < n; i += 2)
+		memcpy(text + i, "\xc3\xa9", 2);
+	at = units_place(0, text, n);
+	units_true("util", "a torn character is found",
+	    util_utf8_end(at, at + n) == at + n);
+	at = units_place(0, text, n - 1);
+	units_true("util", "a torn character is found",
+	    util_utf8_end(at, at + n - 1) == at + n - 2);
+}
+
+void
+test_util(void)
+{
+	char text[150];
+
+	memset(text, 'x', sizeof(text));
+	for (size_t n = 0; n <= sizeof(text); n++)
+		find_byte(text, n);
+	for (size_t n = 2; n <= sizeof(text); n++)
+		find_torn(text, n);
+}
 
 static const struct frame_case {
 	const char *name;
@@ -56,15 +105,18 @@ static void
 encode(const struct frame_case *given, size_t room,
     void (*put)(struct frame *, const struct event *))
 {
-	static struct frame frame;
+	static const struct frame empty;
 	static const char filling[FRAME_BUFFER];
+	/* its buffer comes last: what is written beyond it is seen */
+	struct frame *frame =
+	    (void *)units_place(3, (const char *)&empty, sizeof(empty));
 	struct event event = {place_bytes(0, given->id),
 	    place_bytes(1, given->type), place_bytes(2, given->data)};
 
-	frame_init(&frame, units_sink, NULL);
-	frame_raw(&frame, filling, FRAME_BUFFER - 1 - room);
-	put(&frame, &event);
-	(void)frame_flush(&frame); /* units_sink never fails */
+	frame_init(frame, units_sink, NULL);
+	frame_raw(frame, filling, FRAME_BUFFER - 1 - room);
+	put(frame, &event);
+	(void)frame_flush(frame); /* units_sink never fails */
 	units_drop(FRAME_BUFFER - 1 - room);
 }
 
@@ -113,6 +165,8 @@ static const struct decode_case {
 	S("id: 7\nevent: t\ndata: x\ndata: y\n\n")},
     {"an unfinished event", S("data: x\n\ndata: y\n"), S("data: x\n\n")},
     {"CR", S("data: x\r\rdata: y\r\r"), S("data: x\n\ndata: y\n\n")},
+    {"CRLF within an event", S("data: x\r\ndata: y\r\n\r\n"),
+	S("data: x\ndata: y\n\n")},
     {"CRLF", S("data: x\r\n\r\ndata: y\r\n\r\n"), S("data: x\n\ndata: y\n\n")},
     {"line ends of all kinds", S("data: x\r\n\rdata: y\n\r\ndata: z\r\n\n"),
 	S("data: x\n\ndata: y\n\ndata: z\n\n")},

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define ROOM ((size_t)1 << 18)
-#define SLOTS 3
+#define SLOTS 4
 
 /* What a module made of an input. */
 static struct {
@@ -143,6 +143,7 @@ units_place_text(int slot, const char *text)
 int
 main(void)
 {
+	test_util();
 	test_frame();
 	test_decode();
 	test_json();

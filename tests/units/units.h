@@ -36,12 +36,13 @@ void units_true(const char *module, const char *name, bool is_true);
 /*
  * A copy of the bytes, or of the text with its NUL, at the end of a page: after
  * it lies one that nobody may read or write. Valid until the next one in this
- * slot, 0 to 2.
+ * slot, 0 to 3.
  */
 char *units_place(int slot, const char *bytes, size_t n);
 char *units_place_text(int slot, const char *text);
 
 /* format.c, request.c and channel.c */
+void test_util(void);
 void test_frame(void);
 void test_decode(void);
 void test_json(void);
