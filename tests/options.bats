@@ -258,6 +258,7 @@ accepts() {
 	[[ $stderr = "sse-counter: "* && $stderr != *$'\n'* ]]
 }
 
+# bats test_tags=tools
 @test "a manual shows its headings as they are written" {
 	local page heading
 

@@ -258,7 +258,7 @@ run_page() {
 			--user-data-dir="/tmp/$name" --remote-debugging-port=0 \
 			--enable-logging=stderr \
 			"http://localhost/$name.html" &>"/run/$name" &
-		eventually grep -q 'INFO:CONSOLE([0-9]*)\] "[^"]*[0-9]' "/run/$name" ||
+		eventually grep -q 'INFO:CONSOLE[^"]*"[^"]*[0-9]' "/run/$name" ||
 			failed "$name" "$block" "/run/$name"
 		kill $!
 		wait $! || :
