@@ -154,6 +154,7 @@ main(void)
 	test_field();
 	test_request();
 	test_handover();
+	test_ring();
 	end_line();
 	printf("1..%d\n", lines);
 	return failures == 0 && fflush(stdout) == 0 ? EXIT_SUCCESS

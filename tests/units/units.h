@@ -53,5 +53,6 @@ void test_query(void);
 void test_field(void);
 void test_request(void);
 void test_handover(void);
+void test_ring(void);
 
 #endif
