@@ -385,6 +385,7 @@ No space left on device" ]
 		cmp - "$BATS_TEST_TMPDIR/in"
 }
 
+# bats test_tags=tools
 @test "a write that a signal interrupts is done again" {
 	export ASAN_OPTIONS=detect_leaks=0 # it does not work under strace
 	strace -o /dev/null -e trace=write \
@@ -515,6 +516,7 @@ caught() {
 	((0x$mask & 1 << 14))
 }
 
+# bats test_tags=tools
 @test "only UTF-8 goes out: what is none becomes U+FFFD, as decoders do it" {
 	local seed
 

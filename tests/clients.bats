@@ -46,11 +46,13 @@ client_restarts() {
 	client_restarts eventsource
 }
 
+# bats test_tags=slow
 @test "eventsource-parser on Node: fields and the reconnection time" {
 	client parser
 	client_ends
 }
 
+# bats test_tags=slow
 @test "fetch-event-source on Node: fields, an end, a killed server" {
 	client_restarts fetcher
 }

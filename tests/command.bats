@@ -164,6 +164,7 @@ comes_back() { # WHAT FAILS, then sse-pipe's arguments
 	[ -n "$stderr" ]
 }
 
+# bats test_tags=tools
 @test "no process, descriptor or memory for a command: the client comes back" {
 	export ASAN_OPTIONS=detect_leaks=0 # it does not work under strace
 	comes_back '?fork,?vfork,clone,?clone3:error=EAGAIN' true

@@ -76,6 +76,7 @@ body() (
 	[ -z "$stderr" ]
 }
 
+# bats test_tags=tools
 @test "each event is one write" {
 	export ASAN_OPTIONS=detect_leaks=0 # it does not work under strace
 	strace -o "$BATS_TEST_TMPDIR/trace" -e trace=write,writev -e signal=none \

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=tools
 # sse-redis where machines die: a primary with a replica and a Sentinel, two
 # lighttpds behind one haproxy, a steady writer, and a client that comes back.
 # The client's ids are the stream's: no hole, and nothing twice.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=tools
 # sse-redis at a server that is none, or means harm: bounded memory, and an
 # error that is clear or another try.
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own

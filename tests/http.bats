@@ -127,6 +127,7 @@ data: 2
 	refute grep -qx 'data: 2' "$OUT"
 }
 
+# bats test_tags=slow
 @test "HTTP/2: eight streams on one connection are live at the same time" {
 	script live sse-counter -i 0.05
 	start_lighttpd

@@ -156,6 +156,7 @@ programs() {
 	done
 }
 
+# bats test_tags=tools
 @test "make finds hiredis and OpenSSL if they are there, and only then" {
 	make -n >../plan
 	grep -e '-o sse-redis .*build/lib/redis/tls\.o .*-lhiredis -lssl' ../plan

@@ -258,6 +258,7 @@ accepts() {
 	[[ $stderr = "sse-counter: "* && $stderr != *$'\n'* ]]
 }
 
+# bats test_tags=tools
 @test "a manual shows its headings as they are written" {
 	local page heading
 
@@ -268,5 +269,31 @@ accepts() {
 			echo "${page##*/}: $heading"
 			grep -qx -e " *$heading" "$BATS_TEST_TMPDIR/page"
 		done
+	done
+}
+
+# The options of a text, as "Fl n , Fl Fl count".
+options_of() {
+	sed -nE -e 's/^  -(.), --([a-z-]+).*/Fl \1 , Fl Fl \2/p' \
+		-e 's/^\.It (Fl . , Fl Fl [a-z-]+).*/\1/p' "$@" | sort
+}
+
+@test "a manual describes each option of --help, or sse-cgi(7) does, and no other" {
+	local program
+
+	cd "$BATS_TEST_TMPDIR"
+	options_of "$TOP/man/sse-cgi.7" >common
+	[ "$(wc -l <common)" -eq 9 ]
+	for program in "$PROGRAMS_DIR"/sse-*; do
+		[ -x "$program" ] && [ ! -d "$program" ] || continue
+		echo "${program##*/}"
+		"$program" --help >text
+		options_of text >help
+		options_of "$TOP/man/${program##*/}.1" >own
+		[ -s help ] && [ -s own ]
+		# none is described twice but sse-cat's, which are its own
+		[[ $program = *cat ]] || [ -z "$(comm -12 common own)" ]
+		comm -23 help <(sort -u common own) | diff - /dev/null
+		comm -23 own help | diff - /dev/null
 	done
 }

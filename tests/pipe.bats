@@ -83,6 +83,7 @@ arrived() {
 	eventually nothing_left
 }
 
+# bats test_tags=tools
 @test "what one read brought is one write" {
 	export ASAN_OPTIONS=detect_leaks=0 # it does not work under strace
 	seq 1000 >"$BATS_TEST_TMPDIR/lines"
@@ -354,6 +355,7 @@ data: x
 		makes 'data: "ä\xef\xbf\xbdx\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"\n\n' -j
 }
 
+# bats test_tags=slow
 @test "a client's parser decodes 12,000 random records, and chunks, as they went in" {
 	timeout 120 node "$TOP/tests/tools/roundtrip.mjs" \
 		"$PROGRAMS_DIR/sse-pipe" 3000
@@ -397,6 +399,7 @@ posted() { # BODY, CONTENT_LENGTH, options
 	[ "${lines[0]}" = 'data: hello' ]
 }
 
+# bats test_tags=tools
 @test "an nph- program under socat takes a posted body, and ends after it" {
 	local port
 
@@ -411,6 +414,7 @@ posted() { # BODY, CONTENT_LENGTH, options
 	[ "${lines[-1]}" = 'data: 0' ]
 }
 
+# bats test_tags=tools
 @test "a body that the command does not read resets no connection" {
 	local port size
 

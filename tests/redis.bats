@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=tools
 # sse-redis at real servers: what is an event, who resumes where, which error
 # is told how.
 # Each test is a shell of its own, and a file is not written where it is read:

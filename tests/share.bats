@@ -688,6 +688,7 @@ stop_readers() {
 	[ ! -s of-err ]
 }
 
+# bats test_tags=tools
 @test "a channel without an stderr of its own writes to the system's log" {
 	connect v
 	program no-header <<-'END'
@@ -753,6 +754,7 @@ stop_readers() {
 	all_over
 }
 
+# bats test_tags=tools
 @test "another user's directory, and another user's channel, are refused" {
 	[ "$(id -u)" -eq 0 ] || {
 		# only root can be two users: the directory of root stands in
@@ -1015,6 +1017,7 @@ deaf() {
 	done
 }
 
+# bats test_tags=tools
 @test "a header that is longer than the pipe cuts nobody off" {
 	timeout 60 python3 - 3>&- 7>&- 2>>err <<-'END'
 		import fcntl, os, subprocess
@@ -1036,6 +1039,7 @@ deaf() {
 	all_over
 }
 
+# bats test_tags=tools
 @test "connections that say nothing stop no event, if descriptors are out" {
 	program counts <<-'END'
 		#!/bin/sh
@@ -1046,6 +1050,7 @@ deaf() {
 	all_over
 }
 
+# bats test_tags=tools
 @test "a channel that cannot begin has its viewer told to come back" {
 	local n
 
@@ -1111,6 +1116,7 @@ deaf() {
 	refute has '^data: 2' bad
 }
 
+# bats test_tags=tools
 @test "a Python and a shell program that know nothing of it are shared" {
 	program snake <<-'END'
 		#!/usr/bin/env python3

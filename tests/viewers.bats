@@ -131,6 +131,7 @@ figure() {
 	[ "$(figure hung)" = 0 ]
 }
 
+# bats test_tags=tools
 @test "-b ends with the last chunk, also where the connection stays" {
 	PORT=$(free_port)
 	cat >"$BATS_TEST_TMPDIR/answer" <<-'X'

@@ -229,6 +229,22 @@ run_shell_bare() {
 	run_shell shell-bare
 }
 
+# A block as a page that writes numbers to its console: a script, or a whole
+# page, which shows them.
+make_page() {
+	if grep -q '^<!doctype' "$1"; then
+		cat "$1"
+		echo '<script>setInterval(() => {
+			const seen = document.body.innerText.match(/[0-9.]+/)
+			if (seen) console.log("seen: " + seen)
+		}, 200)</script>'
+	else
+		echo '<script>const show = text => console.log(text)'
+		cat "$1"
+		echo '</script>'
+	fi
+}
+
 # Each page runs in Chromium and writes to its console.
 run_page() {
 	local block name
@@ -237,16 +253,12 @@ run_page() {
 	install -m 755 ../blocks/script/README.md.1 /usr/lib/cgi-bin/average
 	for block in ../blocks/page/*; do
 		name=${block##*/}
-		{
-			echo '<script>const show = text => console.log(text)'
-			cat "$block"
-			echo '</script>'
-		} >"/var/www/html/$name.html"
+		make_page "$block" >"/var/www/html/$name.html"
 		"$CHROMIUM" --headless --no-sandbox --disable-gpu \
 			--user-data-dir="/tmp/$name" --remote-debugging-port=0 \
 			--enable-logging=stderr \
 			"http://localhost/$name.html" &>"/run/$name" &
-		eventually grep -q 'INFO:CONSOLE.*[0-9]' "/run/$name" ||
+		eventually grep -q 'INFO:CONSOLE[^"]*"[^"]*[0-9]' "/run/$name" ||
 			failed "$name" "$block" "/run/$name"
 		kill $!
 		wait $! || :

@@ -1,0 +1,304 @@
+/*
+ * request: cases for what is read of a request, of a cursor in it, and of a
+ * Redis server's URL.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../lib/cgi.h"
+#include "../../lib/redis/url.h"
+#include "../../lib/tail/cursor.h"
+#include "units.h"
+
+/* Expected is NULL if the text is refused. */
+static const struct url_case {
+	const char *text, *expected;
+} url_cases[] = {
+    {"redis://", "tcp 127.0.0.1:6379 db 0"},
+    {"redis://h", "tcp h:6379 db 0"},
+    {"rediss://h:1/2", "tcp tls h:1 db 2"},
+    {"redis://:p@h", "tcp as -:p h:6379 db 0"},
+    {"redis://u:p%40%3a@h", "tcp as u:p@: h:6379 db 0"},
+    {"redis://u:a@b@h", "tcp as u:a@b h:6379 db 0"},
+    {"redis://[::1]:7", "tcp ::1:7 db 0"},
+    {"unix:/run/r.sock", "unix /run/r.sock:0 db 0"},
+    {"unix:///run/r?db=3", "unix /run/r:0 db 3"},
+    {"unix://u:p@/a%20b", "unix as u:p /a b:0 db 0"},
+    {"redis+sentinel://a,b:1/m", "sentinel a:26379 b:1 name m db 0"},
+    {"rediss+sentinel://u:p@[::1]/m/4",
+	"sentinel tls as u:p ::1:26379 name m db 4"},
+    {"", NULL},
+    {"h", NULL},
+    {"redis:/h", NULL},
+    {"http://h", NULL},
+    {"redis://h,i", NULL},
+    {"redis://u@h", NULL},
+    {"redis://h:", NULL},
+    {"redis://h:0", NULL},
+    {"redis://h:65536", NULL},
+    {"redis://h/x", NULL},
+    {"redis://h/1000001", NULL},
+    {"redis://h?db=1", NULL},
+    {"redis://:%4@h", NULL},
+    {"redis://:%00@h", NULL},
+    {"redis://:%", NULL},
+    {"redis://[::1", NULL},
+    {"redis://[]", NULL},
+    {"redis://h i", NULL},
+    {"unix:run", NULL},
+    {"unix://h/run", NULL},
+    {"unix:/run?x=1", NULL},
+    {"redis+sentinel://a", NULL},
+    {"redis+sentinel://a/", NULL},
+};
+
+static void
+append_url(const struct url *url)
+{
+	static const char *const kinds[] = {"tcp", "unix", "sentinel"};
+	char text[2 * URL_MAX];
+
+	units_text(kinds[url->kind]);
+	units_text(url->tls ? " tls" : "");
+	if (url->password != NULL) {
+		(void)snprintf(text, sizeof(text), " as %s:%s",
+		    url->user != NULL ? url->user : "-", url->password);
+		units_text(text);
+	}
+	for (size_t i = 0; i < url->hosts; i++) {
+		(void)snprintf(text, sizeof(text), " %s:%u", url->host[i].name,
+		    url->host[i].port);
+		units_text(text);
+	}
+	if (url->name != NULL) {
+		units_text(" name ");
+		units_text(url->name);
+	}
+	(void)snprintf(text, sizeof(text), " db %u", url->db);
+	units_text(text);
+}
+
+void
+test_url(void)
+{
+	static struct url url;
+	const char *expected;
+
+	for (size_t i = 0; i < COUNT(url_cases); i++) {
+		expected = url_cases[i].expected;
+		if (url_parse(&url, units_place_text(0, url_cases[i].text)) ==
+		    NULL)
+			append_url(&url);
+		else
+			units_text("refused");
+		if (expected == NULL)
+			expected = "refused";
+		units_check("url", url_cases[i].text,
+		    (struct bytes){expected, strlen(expected)});
+	}
+}
+
+static const struct cursor_case {
+	const char *text;
+	struct cursor cursor;
+} cursor_cases[] = {
+    {"0.0.00000000", {0, 0, 0}},
+    {"1.v.0000000v", {1, 31, 31}},
+    {"fvvvvvvvvvvvv.7vvvvvvvvvvvv.vvvvvvvv",
+	{UINT64_MAX, INT64_MAX, (UINT64_C(1) << 40) - 1}},
+};
+
+static const char *const cursor_wrong[] = {"", ".", "..", "0.0.", "1.1.1",
+    "01.0.00000000", "0.00.00000000", "0.0.000000000", "0.0.0000000",
+    "g000000000000.0.00000000", "0.8000000000000.00000000", "w.0.00000000",
+    "0.0.0000000w", "A.0.00000000", "0.0.00000000.", " 0.0.00000000",
+    "00000000000000.0.00000000", "end"};
+
+void
+test_cursor(void)
+{
+	const struct cursor_case *given = cursor_cases;
+	struct cursor_text text = {.file_n = 0};
+	struct cursor cursor;
+	char part[CURSOR_TEXT_MAX];
+	size_t n;
+
+	for (; given < cursor_cases + COUNT(cursor_cases); given++) {
+		n = cursor_text(&text, &given->cursor);
+		units_bytes(text.at, n);
+		units_check("cursor_text", given->text,
+		    (struct bytes){given->text, strlen(given->text)});
+		units_true("cursor_parse", given->text,
+		    cursor_parse(&cursor, units_place_text(0, given->text)) ==
+			    0 &&
+			cursor.file == given->cursor.file &&
+			cursor.offset == given->cursor.offset &&
+			cursor.check == given->cursor.check);
+		while (n-- > 0) {
+			memcpy(part, given->text, n);
+			part[n] = '\0';
+			units_true("cursor_parse refuses parts of", given->text,
+			    cursor_parse(&cursor, units_place_text(0, part)) ==
+				-1);
+		}
+	}
+	for (size_t i = 0; i < COUNT(cursor_wrong); i++)
+		units_true("cursor_parse refuses", cursor_wrong[i],
+		    cursor_parse(
+			&cursor, units_place_text(0, cursor_wrong[i])) == -1);
+}
+
+/* The id that is asked for by a query; and how many of three arguments stay. */
+static const struct query_case {
+	const char *query, *id;
+	int own;
+} query_cases[] = {
+    {"", "", 3},
+    {"lastEventId=7", "7", 3},
+    {"x=1&lastEventId=a%20b+c&lastEventId=8", "a b c", 3},
+    {"lastEventId=", "", 3},
+    {"lastEventId=%00", "", 3},
+    {"lastEventId=%4", "%4", 3},
+    {"lastEventId=%", "%", 3},
+    {"XlastEventId=7", "", 3},
+    {"lastEventI", "", 3},
+    {"-x+a%20b", "", 1},
+    {"a+b", "", 2},
+    {"a%20b", "", 2},
+    {"a b", "", 2},
+    {"-x+a%20b+c", "", 3},
+};
+
+void
+test_query(void)
+{
+	static const char *ids[COUNT(query_cases)]; /* they are never freed */
+	static char name[] = "sse", first[] = "-x";
+	char *argv[] = {name, first, NULL, NULL}, variable[80];
+	struct cgi_request request;
+
+	if (setenv("REQUEST_METHOD", "GET", 1) == -1)
+		abort();
+	for (size_t i = 0; i < COUNT(query_cases); i++) {
+		const struct query_case *given = query_cases + i;
+
+		(void)snprintf(variable, sizeof(variable), "QUERY_STRING=%s",
+		    given->query);
+		if (putenv(units_place_text(0, variable)) != 0 ||
+		    cgi_request(&request, "nph-x") == -1)
+			abort();
+		ids[i] = request.last_event_id;
+		units_text(ids[i]);
+		units_check("cgi_request", given->query,
+		    (struct bytes){given->id, strlen(given->id)});
+		argv[2] = units_place_text(1, "a b");
+		units_true("cgi_own_args", given->query,
+		    cgi_own_args(3, argv) == given->own);
+	}
+	units_true("cgi_request", "is served, nph, GET",
+	    request.served && request.nph && request.method == CGI_GET);
+	(void)unsetenv("QUERY_STRING"); /* the name is good */
+}
+
+void
+test_field(void)
+{
+	static const char *const good[] = {"A:", "X-A: b", "X-A:\tb",
+	    "Content-Type: text/event-stream",
+	    "content-type:text/event-stream ; charset=utf-8"};
+	static const char *const bad[] = {"", ":", "A", "A b: c", "A : b",
+	    "A: b\n", "A: \x7f", "\xc3: b", "Status: 200",
+	    "location:", "Content-Type: text/html",
+	    "Content-Type:", "Content-Type: text/event-streams"};
+
+	for (size_t i = 0; i < COUNT(good); i++)
+		units_true("cgi_field_ok", good[i],
+		    cgi_field_ok(units_place_text(0, good[i])));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		units_true("cgi_field_ok refuses", bad[i],
+		    !cgi_field_ok(units_place_text(0, bad[i])));
+}
+
+/* Expected is the status, and then what the environment and stdin have. */
+static const struct request_case {
+	const char *name, *request, *expected;
+} request_cases[] = {
+    {"a request", "GET /a?b HTTP/1.1\r\nLast-Event-ID:  7 \r\n\r\nbody",
+	"200 GET /a?b b HTTP/1.1 7 - body"},
+    {"LF alone", "\nPOST / HTTP/1.0\nContent-Length: 2\n\nxy",
+	"200 POST /  HTTP/1.0 - 2 xy"},
+    {"Proxy is dropped", "GET / HTTP/1.1\r\nProxy: x\r\n\r\n",
+	"200 GET /  HTTP/1.1 - - "},
+    {"a fragment", "GET /a#b?c HTTP/1.1\r\n\r\n", "200 GET /a  HTTP/1.1 - - "},
+    {"a folded line", "GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "400"},
+    {"a space before the colon", "GET / HTTP/1.1\r\nA : b\r\n\r\n", "400"},
+    {"a CR in a value", "GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "400"},
+    {"no version", "GET /\r\n\r\n", "400"},
+    {"HTTP/2", "GET / HTTP/2\r\n\r\n", "400"},
+    {"an end too soon", "GET / HTTP/1.1\r\n", "400"},
+    {"nothing", "", "0"},
+};
+
+/* A process that writes text to stdin, so many bytes at a time. */
+static void
+write_to_stdin(const char *text, size_t step)
+{
+	size_t n = strlen(text), part;
+	int fds[2];
+	pid_t pid;
+
+	if (pipe(fds) == -1 || fflush(stdout) == EOF)
+		abort();
+	pid = fork();
+	if (pid == -1 || (pid > 0 && dup2(fds[0], STDIN_FILENO) == -1))
+		abort();
+	for (; pid == 0 && n > 0; text += part, n -= part) {
+		part = step > 0 && step < n ? step : n;
+		if (write(fds[1], text, part) != (ssize_t)part)
+			_exit(1);
+	}
+	if (pid == 0)
+		_exit(0);
+	(void)close(fds[0]); /* stdin is another one */
+	(void)close(fds[1]);
+}
+
+static void
+append_request(int status)
+{
+	static const char *const names[] = {"REQUEST_METHOD", "REQUEST_URI",
+	    "QUERY_STRING", "SERVER_PROTOCOL", "HTTP_LAST_EVENT_ID",
+	    "CONTENT_LENGTH"};
+	char text[16], body[16];
+	ssize_t n;
+
+	(void)snprintf(text, sizeof(text), "%d", status);
+	units_text(text);
+	if (status != 200)
+		return;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		units_text(" ");
+		units_text(getenv(names[i]) != NULL ? getenv(names[i]) : "-");
+		(void)unsetenv(names[i]); /* the name is good */
+	}
+	units_text(getenv("HTTP_PROXY") != NULL ? " proxy " : " ");
+	while ((n = read(STDIN_FILENO, body, sizeof(body))) > 0)
+		units_bytes(body, (size_t)n);
+}
+
+void
+test_request(void)
+{
+	for (size_t i = 0; i < 2 * COUNT(request_cases); i++) {
+		const struct request_case *given = request_cases + i / 2;
+
+		write_to_stdin(given->request, i % 2);
+		append_request(cgi_read());
+		(void)wait(NULL); /* it may have been killed by SIGPIPE */
+		units_check("cgi_read", given->name,
+		    (struct bytes){given->expected, strlen(given->expected)});
+	}
+}
