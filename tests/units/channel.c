@@ -75,7 +75,7 @@ static void
 put_frame(struct ring *ring, struct list *list)
 {
 	size_t start = list->start[list->n], n = 1 + list->n * 7 % 9;
-	struct bytes none = S(""), frame;
+	struct bytes frame;
 	char id[2];
 
 	if (list->n % 50 == 49)
@@ -84,7 +84,7 @@ put_frame(struct ring *ring, struct list *list)
 		list->bytes[start + i] = (char)(start + i);
 	frame.at = units_place(0, list->bytes + start, n);
 	frame.n = n;
-	if (ring_put(ring, none, frame, ring_digest(id_of(list->n, id)),
+	if (ring_put(ring, frame, ring_digest(id_of(list->n, id)),
 		list->n % 2 == 0) == -1)
 		abort();
 	list->start[++list->n] = start + n;
@@ -172,7 +172,7 @@ test_ring(void)
 {
 	static struct list list;
 	static const char large[SIZE + 1];
-	struct bytes none = S(""), frame = {large, sizeof(large)};
+	struct bytes frame = {large, sizeof(large)};
 	struct ring ring;
 
 	if (ring_init(&ring, SIZE) == -1)
@@ -191,6 +191,6 @@ test_ring(void)
 		units_true(
 		    "ring", "goes back by events", goes_back(&ring, &list, n));
 	units_true("ring", "refuses a frame that is larger than it",
-	    ring_put(&ring, none, frame, 0, true) == -1 && errno == EMSGSIZE);
+	    ring_put(&ring, frame, 0, true) == -1 && errno == EMSGSIZE);
 	ring_free(&ring);
 }
