@@ -207,6 +207,7 @@ make_network() {
 	if [ "$(id -u)" -ne 0 ]; then
 		NETNS=(-U --preserve-credentials -n)
 		user=(-r)
+		unshare -rn true || skip "only root may have a network here"
 	fi
 	spawn unshare "${user[@]}" -n sleep 1000
 	NEAR=$!
@@ -290,7 +291,7 @@ cut_and_mend() {
 	browser_ends
 }
 
-# bats test_tags=slow
+# bats test_tags=slow,all
 @test "Chromium: after a cut network events come within twice -k, none lost" {
 	cut_and_mend chromium
 }

@@ -112,9 +112,17 @@ no_job() {
 	done | grep -q 'sleep 1000\|sse-pipe -M'
 }
 
-@test "a link or an EventSource does not start the job, a POST does" {
+@test "no link starts the job, nor a stranger's page: a POST of its own does" {
 	start_lighttpd
 	[ "$(curl -s -o job -w '%{http_code}' "$URL/cgi-bin/job")" = 405 ]
+	for origin in "http://stranger.example:$PORT" http://localhost null; do
+		[ "$(curl -s -o job -w '%{http_code}' -d '' \
+			-H "Origin: $origin" "$URL/cgi-bin/job")" = 403 ]
+	done
+	[ "$(curl -s -o job -w '%{http_code}' \
+		-H "Host: stranger.example:$PORT" "$URL/events")" = 403 ]
+	curl -s -d '' -H "Origin: $URL" "$URL/cgi-bin/job" |
+		grep -q '^event: progress'
 	curl -s -d '' "$URL/cgi-bin/job" | grep -q '^event: progress'
 }
 
@@ -142,6 +150,7 @@ no_job() {
 	END
 	start_lighttpd
 	page silence
+	page shared
 }
 
 # bats test_tags=slow

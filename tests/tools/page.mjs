@@ -201,6 +201,22 @@ const scenarios = {
 		assert.deepEqual(page.failures, []);
 	},
 
+	/* The same of shared.html: the page is the clock's, a worker is not. */
+	async shared(browser) {
+		for (const how of ["locks", "alone"]) {
+			const page = await open(browser, {}, page => page.clock.install(),
+				"shared.html#" + how);
+
+			await shows(page, "#number", /^3$/);
+			await page.clock.fastForward(20000);
+			assert.equal(await page.textContent("#number"), "3");
+			await page.clock.fastForward(6000);
+			await shows(page, "#number", /^[4-9]/);
+			assert.deepEqual(page.failures, []);
+			await page.close();
+		}
+	},
+
 	/* page.bats replays seventy samples in one go, then one a second. */
 	async chart(browser) {
 		const page = await open(browser);
