@@ -82,7 +82,7 @@ page() {
 @test "a server that keeps streams back is told its directive, on the page" {
 	serve 's/^server.stream-response-body = 2/server.stream-response-body = 0/'
 	page "$URL/doctor.html?url=/cgi-bin/doctor"
-	grep -q '^This server does not stream as it should: [23] of 7' said
+	grep -q '^This server does not stream as it should: [23] of 8' said
 	grep -q '^✗ bad | row-flow | .* one lump.*stream-response-body = 2' said
 	grep -q '^✗ bad | row-streams | No stream .*stream-response-body = 2' said
 	grep -q '^✓ good | row-id' said
