@@ -21,6 +21,13 @@ start_server() {
 	URL=$SCHEME://127.0.0.1:$PORT/
 }
 
+# BROWSER SCENARIO URL [URL], of browsers.mjs
+browser_starts() {
+	spawn timeout -k 5 240 node "$TOP/tests/tools/browsers.mjs" "$@" \
+		>browser.log 2>&1
+	BROWSER=$!
+}
+
 # Waits for a file of browsers.mjs, unless that has ended.
 told() {
 	DEADLINE=120 eventually told_or_over "$1"
@@ -48,9 +55,7 @@ one_counter() {
 browse() {
 	SCHEME=${2:-http}
 	start_server
-	spawn timeout -k 5 240 node "$TOP/tests/tools/browsers.mjs" "$1" "$URL" \
-		>browser.log 2>&1
-	BROWSER=$!
+	browser_starts "$1" all "$URL"
 	told counting
 	kill -9 "$LIGHTTPD"
 	eventually ended "$LIGHTTPD"
@@ -115,4 +120,188 @@ browse_tls() {
 # bats test_tags=slow,all
 @test "WebKit over HTTP/2: events, reconnection, 204, six streams, shared" {
 	browse_tls webkit
+}
+
+# The demo's own job, and one behind an EventSource, count how often they ran.
+fails_once() {
+	sed "s|test -t 1.*|&; echo run >>'$PWD/jobs'|" "$TOP/cgi-bin/job" |
+		cgi job
+	cgi fails <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' -r 300 -- sh -c '
+		echo run >>"$PWD/fails"; echo x; exit 3'
+	END
+	start_lighttpd
+	browser_starts "$1" job "$URL/"
+	browser_ends
+	[ "$(cat fails)" = run ]
+	[ "$(cat jobs)" = run ]
+}
+
+# bats test_tags=slow
+@test "Chromium: a job that failed has run once, and the page says how it ended" {
+	fails_once chromium
+}
+
+# bats test_tags=slow,all
+@test "Firefox: a job that failed has run once, and the page says how it ended" {
+	fails_once firefox
+}
+
+# bats test_tags=slow,all
+@test "WebKit: a job that failed has run once, and the page says how it ended" {
+	fails_once webkit
+}
+
+# A second lighttpd for the same site, on another port, with its own CONF
+start_other() {
+	OTHER=$(free_port)
+	mkdir other
+	PORT=$OTHER SSE_RUN=$PWD/other SSE_TOP=$SITE spawn lighttpd -D -f "$1" \
+		>>lighttpd.log 2>&1
+	eventually listens "$OTHER"
+}
+
+# An id that is no plain word costs a preflight in some browsers.
+origins() {
+	PORT=$(free_port)
+	sed "s|test -t 1.*|&; echo run >>'$PWD/jobs'|" "$TOP/cgi-bin/job" |
+		cgi job
+	cgi place <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' -O http://127.0.0.1:$PORT -r 300 \
+			-c id,data -- sh -c '
+		printf "place (1)\t%s\n" "\$REQUEST_METHOD \${HTTP_LAST_EVENT_ID:-none} \${HTTP_AUTHORIZATION:--}"'
+	END
+	start_other "$TOP/conf/lighttpd.conf"
+	start_lighttpd
+	cp -R "$TOP/tests/node_modules/@microsoft/fetch-event-source/lib/esm" \
+		site/www/fetch-event-source
+	browser_starts "$1" origins "$URL/" "http://127.0.0.1:$OTHER/"
+	browser_ends
+	[ ! -e jobs ]
+}
+
+# bats test_tags=slow
+@test "Chromium: pages of an origin that -O names read streams, others nothing" {
+	origins chromium
+}
+
+# bats test_tags=slow,all
+@test "Firefox: pages of an origin that -O names read streams, others nothing" {
+	origins firefox
+}
+
+# bats test_tags=slow,all
+@test "WebKit: pages of an origin that -O names read streams, others nothing" {
+	origins webkit
+}
+
+# Two machines, as it were, with a cable between them: the browser is on the
+# near one, 10.66.0.1, the server on the far one. Who is not root may have
+# them in a user namespace of its own.
+make_network() {
+	local user=()
+
+	NETNS=(-n)
+	if [ "$(id -u)" -ne 0 ]; then
+		NETNS=(-U --preserve-credentials -n)
+		user=(-r)
+		unshare -rn true || skip "only root may have a network here"
+	fi
+	spawn unshare "${user[@]}" -n sleep 1000
+	NEAR=$!
+	eventually near true
+	spawn near unshare -n sleep 1000
+	eventually find_far
+	near ip link add near type veth peer name far netns "$FAR"
+	near ip address add 10.66.0.1/24 dev near
+	near ip link set near up
+	near ip link set lo up
+	far ip address add 10.66.0.2/24 dev far
+	far ip link set far up
+}
+
+near() {
+	nsenter -t "$NEAR" "${NETNS[@]}" "$@"
+}
+
+far() {
+	nsenter -t "$FAR" "${NETNS[@]}" "$@"
+}
+
+# The other one that sleeps, once it is in a namespace of its own
+find_far() {
+	FAR=$(left_over | while read -r pid; do
+		[ "$(readlink "/proc/$pid/exe")" = "$(readlink "/proc/$NEAR/exe")" ] &&
+			[ "$(readlink "/proc/$pid/ns/net")" != \
+				"$(readlink "/proc/$NEAR/ns/net")" ] && echo "$pid"
+	done | head -n 1)
+	[ -n "$FAR" ]
+}
+
+# Packets go to a machine that is not there: they are dropped without a word.
+cut_network() {
+	near ip neigh replace 10.66.0.2 lladdr 02:00:00:00:00:99 dev near \
+		nud permanent
+	far ip neigh replace 10.66.0.1 lladdr 02:00:00:00:00:99 dev far \
+		nud permanent
+}
+
+mend_network() {
+	near ip neigh del 10.66.0.2 dev near
+	far ip neigh del 10.66.0.1 dev far
+}
+
+# Seldom enough for the log to say between two that it is there
+write_lines() {
+	local n=100
+
+	while echo "$((n += 1));" >>lines; do
+		sleep 5
+	done
+}
+
+# The log says each 4 seconds that it is there. A connection whose packets are
+# dropped for 30 seconds would be silent for 20 more.
+cut_and_mend() {
+	make_network
+	cgi log <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-tail' -k 4 -A alive -- '$PWD/lines'
+	END
+	CONF=$PWD/far.conf
+	sed 's/127\\*\.0\\*\.0\\*\.1/10.66.0.2/' "$TOP/conf/lighttpd.conf" >"$CONF"
+	PORT=$(free_port)
+	mkdir run
+	PORT=$PORT SSE_RUN=$PWD/run SSE_TOP=$SITE spawn far lighttpd -D \
+		-f "$CONF" >>lighttpd.log 2>&1
+	URL=http://10.66.0.2:$PORT/
+	eventually near curl -so page "$URL"
+	spawn write_lines
+	spawn near timeout -k 5 240 node "$TOP/tests/tools/browsers.mjs" "$1" \
+		cut "$URL" >browser.log 2>&1
+	BROWSER=$!
+	told counting
+	cut_network
+	touch cut
+	told lost
+	mend_network
+	touch mended
+	browser_ends
+}
+
+# bats test_tags=slow,all
+@test "Chromium: after a cut network events come within twice -k, none lost" {
+	cut_and_mend chromium
+}
+
+# bats test_tags=slow,all
+@test "Firefox: after a cut network events come within twice -k, none lost" {
+	cut_and_mend firefox
+}
+
+# bats test_tags=slow,all
+@test "WebKit: after a cut network events come within twice -k, none lost" {
+	cut_and_mend webkit
 }

@@ -42,6 +42,7 @@ page() {
 	grep -q '^good  8 events came one by one' said
 	grep -q '^good  No proxy' said
 	grep -q '^good  The stream is not compressed' said
+	grep -q '^good  Pages of other sites can be let in' said
 	grep -q '^good  Last-Event-ID arrives' said
 	grep -q '^note  HTTP/1.1 here' said
 	grep -q '^....  The program ends .* viewer' said
@@ -57,6 +58,7 @@ page() {
 	grep -q '^✓ good | row-program | It runs: sse-pipe' said
 	grep -q '^✓ good | row-flow | 8 events came one by one' said
 	grep -q '^✓ good | row-between | No proxy .* not compressed' said
+	grep -q '^✓ good | row-origin | They can be let in' said
 	grep -q '^✓ good | row-id | It arrives' said
 	grep -q '^! note | row-version | HTTP/1.1' said
 	grep -q ' | row-end | The program ende\?[ds]' said
@@ -80,7 +82,7 @@ page() {
 @test "a server that keeps streams back is told its directive, on the page" {
 	serve 's/^server.stream-response-body = 2/server.stream-response-body = 0/'
 	page "$URL/doctor.html?url=/cgi-bin/doctor"
-	grep -q '^This server does not stream as it should: [23] of 7' said
+	grep -q '^This server does not stream as it should: [23] of 8' said
 	grep -q '^✗ bad | row-flow | .* one lump.*stream-response-body = 2' said
 	grep -q '^✗ bad | row-streams | No stream .*stream-response-body = 2' said
 	grep -q '^✓ good | row-id' said
@@ -135,10 +137,37 @@ page() {
 	[ "$status" -eq 1 ]
 	grep -q '^BAD   8 events came in one lump' said
 	grep -q '^      It is compressed: leave text/event-stream out' said
-	grep -q '^note  The stream is compressed (gzip)' said
+	grep -q '^note  The stream is compressed (gzip).* keeps it plain' said
 	page "$URL/doctor.html"
 	grep -q '^✗ bad | row-flow | .* one lump' said
-	grep -q '^! note | row-between | .*compressed (gzip)' said
+	grep -q '^! note | row-between | .*compressed (gzip).* keeps it plain' said
+	# by a server that does not ask what it may do
+	sed -i 's/test=flow\*)/test=flow* | test=plain*)/' site/cgi-bin/doctor
+	shell -n 2 "$URL/cgi-bin/doctor"
+	grep -q '^note  The stream is compressed (gzip).* does not keep' said
+}
+
+# bats test_tags=slow
+@test "a server that answers pages of other sites itself is named" {
+	cat >conf.add <<-'END'
+		setenv.add-response-header = ( "Access-Control-Allow-Origin" => "*" )
+	END
+	serve "\$r conf.add"
+	shell -n 2 "$URL/cgi-bin/doctor"
+	grep -q '^note  The server lets pages of other sites read' said
+	page "$URL/doctor.html"
+	grep -q '^! note | row-origin | The server lets them read streams' said
+	# and one that answers OPTIONS
+	kill "$LIGHTTPD"
+	eventually ended "$LIGHTTPD"
+	cat >conf.add <<-'END'
+		$HTTP["request-method"] == "OPTIONS" { url.access-deny = ( "" ) }
+	END
+	serve "\$r conf.add"
+	shell -n 2 "$URL/cgi-bin/doctor"
+	grep -q '^note  Pages of other sites .* OPTIONS gets 403' said
+	page "$URL/doctor.html"
+	grep -q '^! note | row-origin | .* OPTIONS gets 403' said
 }
 
 # bats test_tags=slow

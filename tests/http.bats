@@ -157,7 +157,7 @@ data: 2
 	start_lighttpd
 	spawn curl -sN "$URL/cgi-bin/vmstat" >"$OUT.vmstat"
 	spawn curl -sN "$URL/cgi-bin/load" >"$OUT.load"
-	spawn curl -sN "$URL/cgi-bin/job" >"$OUT.job"
+	spawn curl -sN -d '' "$URL/cgi-bin/job" >"$OUT.job"
 	eventually grep -q '^data: procs' "$OUT.vmstat"
 	eventually grep -q '^event: load' "$OUT.load"
 	eventually grep -q '^data: *5 %' "$OUT.job"

@@ -70,19 +70,60 @@ runs() {
 	page_ends
 }
 
-# answered STATUS TIMES: how often the job's requests had that answer
-answered() {
-	[ "$(grep -c "\"GET /cgi-bin/job .*\" $1 " run/access.log)" -eq "$2" ]
+# bats test_tags=slow
+@test "the job shows its progress, output and status, and runs once" {
+	start_lighttpd
+	page job
+	eventually posted 2
+	refute grep -q '"GET /cgi-bin/job' run/access.log
+}
+
+# Whether so many jobs were started
+posted() {
+	[ "$(grep -c '"POST /cgi-bin/job.* 200 ' run/access.log)" -eq "$1" ]
 }
 
 # bats test_tags=slow
-@test "the job shows its progress, ends, and does not run twice" {
+@test "a job that is stopped is gone, and one whose server goes is lost" {
+	make_site
+	cgi job <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' -M POST -e progress -- sh -c '
+		sleep 1000 &
+		for n in \$(seq 10 99); do echo "\$n %"; sleep 0.2; done'
+	END
 	start_lighttpd
-	page job
-	eventually grep -q '"GET /cgi-bin/job .*" 204 ' run/access.log
-	# one run to its end, and one that was stopped
-	eventually answered 200 2
-	answered 204 1
+	page_starts stop
+	told running
+	refute no_job
+	touch seen
+	told stopped
+	eventually no_job
+	touch gone
+	told again
+	kill_lighttpd
+	page_ends
+}
+
+# Whether no process of the job is left
+no_job() {
+	! left_over | while read -r pid; do
+		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null
+	done | grep -q 'sleep 1000\|sse-pipe -M'
+}
+
+@test "no link starts the job, nor a stranger's page: a POST of its own does" {
+	start_lighttpd
+	[ "$(curl -s -o job -w '%{http_code}' "$URL/cgi-bin/job")" = 405 ]
+	for origin in "http://stranger.example:$PORT" http://localhost null; do
+		[ "$(curl -s -o job -w '%{http_code}' -d '' \
+			-H "Origin: $origin" "$URL/cgi-bin/job")" = 403 ]
+	done
+	[ "$(curl -s -o job -w '%{http_code}' \
+		-H "Host: stranger.example:$PORT" "$URL/events")" = 403 ]
+	curl -s -d '' -H "Origin: $URL" "$URL/cgi-bin/job" |
+		grep -q '^event: progress'
+	curl -s -d '' "$URL/cgi-bin/job" | grep -q '^event: progress'
 }
 
 # bats test_tags=slow
@@ -109,6 +150,7 @@ answered() {
 	END
 	start_lighttpd
 	page silence
+	page shared
 }
 
 # bats test_tags=slow

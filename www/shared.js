@@ -16,16 +16,55 @@
 
 const SHARED_STATES = ["connecting", "open", "closed"];
 
+/* Which part of the time for an event may pass: then the stream is dead. */
+const SHARED_SILENCES = 1.5;
+
 /* The one EventSource. send(note) tells all that take part. */
 class SharedSource {
-	constructor(url, lastEventId, send) {
-		const query = (url.includes("?") ? "&" : "?") + "lastEventId=" +
-			encodeURIComponent(lastEventId);
-
-		this.types = new Set();
+	constructor(url, lastEventId, keepalive, send) {
+		this.url = url;
+		this.lastEventId = lastEventId;
+		this.keepalive = keepalive;
 		this.send = send;
-		this.source = new EventSource(lastEventId ? url + query : url);
+		this.types = new Set();
+		this.timer = setInterval(() => this.watch(), 500);
+		this.open();
+	}
+
+	/* A new EventSource knows no last event id: the query says it instead. */
+	open() {
+		const query = (this.url.includes("?") ? "&" : "?") + "lastEventId=" +
+			encodeURIComponent(this.lastEventId);
+
+		this.source = new EventSource(
+			this.lastEventId ? this.url + query : this.url);
+		this.heard = Date.now();
 		this.source.onopen = this.source.onerror = () => this.tell();
+		this.source.addEventListener("alive", ({data}) => {
+			this.heard = Date.now();
+			this.keepalive = Number(data) || this.keepalive;
+		});
+		this.types.forEach(type => this.listen(type));
+	}
+
+	listen(type) {
+		this.source.addEventListener(type, ({data, lastEventId}) => {
+			this.heard = Date.now();
+			this.lastEventId = lastEventId;
+			this.send({type, data, lastEventId});
+		});
+	}
+
+	/* EventSource may never notice that a connection has died. */
+	watch() {
+		const silence = (Date.now() - this.heard) / 1000;
+
+		if (this.source.readyState === EventSource.CLOSED ||
+			this.keepalive === 0 || silence < SHARED_SILENCES * this.keepalive)
+			return;
+		this.source.close();
+		this.open();
+		this.tell();
 	}
 
 	tell() {
@@ -38,20 +77,30 @@ class SharedSource {
 			if (this.types.has(type))
 				continue;
 			this.types.add(type);
-			this.source.addEventListener(type, ({data, lastEventId}) =>
-				this.send({type, data, lastEventId}));
+			this.listen(type);
 		}
 		this.tell();
+	}
+
+	close() {
+		clearInterval(this.timer);
+		this.source.close();
 	}
 }
 
 class SharedEvents extends EventTarget {
-	/* how: "worker", "locks" or "alone"; by default the first that works */
-	constructor(url, types = ["message"], how = SharedEvents.best()) {
+	/*
+	 * how: "worker", "locks" or "alone"; by default the first that works.
+	 * keepalive: within so many seconds an event always comes, or the stream
+	 * is opened anew; 0: as its "alive" events say (-A), if it has any.
+	 */
+	constructor(url, types = ["message"], how = SharedEvents.best(),
+		keepalive = 0) {
 		super();
 		this.url = new URL(url, location.href).href;
 		this.types = types;
 		this.how = how;
+		this.keepalive = keepalive;
 		this.lastEventId = "";
 		this.join();
 		addEventListener("pagehide", () => this.leave());
@@ -86,7 +135,8 @@ class SharedEvents extends EventTarget {
 		const {port} = new SharedWorker(SharedEvents.script, "shared-events");
 
 		port.onmessage = ({data}) => this.take(data);
-		port.postMessage({url: this.url, types: this.types});
+		port.postMessage({url: this.url, types: this.types,
+			keepalive: this.keepalive});
 		this.leave = () => port.postMessage({leave: true});
 	}
 
@@ -105,10 +155,11 @@ class SharedEvents extends EventTarget {
 		};
 		channel.postMessage({types: this.types});
 		navigator.locks.request(name, {signal: given_up.signal}, () => {
-			source = new SharedSource(this.url, this.lastEventId, note => {
-				channel.postMessage(note);
-				this.take(note);
-			});
+			source = new SharedSource(this.url, this.lastEventId,
+				this.keepalive, note => {
+					channel.postMessage(note);
+					this.take(note);
+				});
 			source.join(this.types);
 			channel.postMessage({elected: true});
 			return new Promise(done => release = done);
@@ -119,7 +170,7 @@ class SharedEvents extends EventTarget {
 			SharedEvents.prototype.take.call(this, note);
 		};
 		this.leave = () => {
-			source?.source.close();
+			source?.close();
 			channel.close();
 			given_up.abort();
 			release?.();
@@ -128,10 +179,10 @@ class SharedEvents extends EventTarget {
 
 	by_alone() {
 		const source = new SharedSource(this.url, this.lastEventId,
-			note => this.take(note));
+			this.keepalive, note => this.take(note));
 
 		source.join(this.types);
-		this.leave = () => source.source.close();
+		this.leave = () => source.close();
 	}
 }
 
@@ -139,10 +190,10 @@ class SharedEvents extends EventTarget {
 function serve() {
 	const sources = new Map();
 
-	function join(port, {url, types}) {
+	function join(port, {url, types, keepalive}) {
 		if (!sources.has(url)) {
 			const ports = new Set();
-			const source = new SharedSource(url, "", note =>
+			const source = new SharedSource(url, "", keepalive, note =>
 				ports.forEach(each => each.postMessage(note)));
 			sources.set(url, {source, ports});
 		}
@@ -154,7 +205,7 @@ function serve() {
 	function leave(port) {
 		for (const [url, {source, ports}] of sources) {
 			if (ports.delete(port) && ports.size === 0) {
-				source.source.close();
+				source.close();
 				sources.delete(url);
 			}
 		}

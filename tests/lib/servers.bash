@@ -98,7 +98,7 @@ server() {
 
 start_lighttpd_on() {
 	conf lighttpd.conf -e "s/max-write-idle = 360/max-write-idle = ${IDLE:-360}/"
-	TRAITS+=' at-once'
+	TRAITS+=' at-once one-host'
 	server lighttpd -D -f "$SSE_RUN/${1:-lighttpd.conf}"
 }
 

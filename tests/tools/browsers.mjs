@@ -1,6 +1,7 @@
 /*
- * browsers.mjs BROWSER URL: has a browser go through checks.html, the demo
- * page and shared.html, for browsers.bats. Exits 0, or says what is wrong.
+ * browsers.mjs BROWSER SCENARIO URL [URL]: has a browser go through
+ * checks.html, the demo page and shared.html, for browsers.bats. Exits 0, or
+ * says what is wrong.
  * Files in the current folder tell browsers.bats how far it is, and it the
  * browser: see tell() and told().
  */
@@ -8,7 +9,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { drivers } from "./drivers.mjs";
 
-const [name, url] = process.argv.slice(2);
+const [name, scenario, url, other] = process.argv.slice(2);
 const http2 = url.startsWith("https:");
 const DEADLINE = 90000;
 const folder = process.cwd() + "/browser";
@@ -163,16 +164,116 @@ async function check_shared(how, words) {
 	assert.deepEqual(numbers, numbers.map((_, i) => numbers[0] + i));
 }
 
+/*
+ * browsers.bats says later that a job that failed ran once: neither the
+ * EventSource nor the page asks again, for as long as it has reason to.
+ */
+async function check_failed_job() {
+	await browser.open(url + "checks.html");
+	assert.deepEqual(await page('until_refused("/cgi-bin/fails")'),
+		[["message", "x"], ["end", "3"]]);
+	await browser.open(url);
+	await page('document.querySelector("#fail").click()');
+	await page('document.querySelector("#start").click()');
+	await shows("#job .state", /^failed$/);
+	await shows("#job .said", /failed with status 3/);
+	await new Promise(done => setTimeout(done, 20000));
+	await shows("#job .said", /failed with status 3/);
+}
+
+/* A page of this origin, which -O names there, and streams of another one. */
+async function check_cross() {
+	const places = ["none", "place (1)", "place (1)"];
+
+	await browser.open(url + "checks.html");
+	assert.deepEqual(await page(`resumed("${other}cgi-bin/place", 3)`),
+		places.map(place => `GET ${place} -`));
+	assert.deepEqual(await page(
+		`resumed_by_library("${other}cgi-bin/place", 3)`),
+	places.map(place => `GET ${place} Bearer me`));
+	for (const method of ["GET", "POST"])
+		assert.deepEqual(await page(`fetched("${other}cgi-bin/place", {
+			method: "${method}", headers: {
+				"Last-Event-ID": "a", Authorization: "Bearer me"}})`),
+		[`${method} a Bearer me`]);
+}
+
+/* Another name for this site: an origin that no -O names. */
+async function check_strangers() {
+	const stranger = url.replace("127.0.0.1", "localhost");
+
+	await browser.open(stranger + "checks.html");
+	for (const program of ["place", "count"]) {
+		assert.deepEqual(await page(
+			`until_refused("${other}cgi-bin/${program}")`), []);
+		assert.equal(await page(`fetched("${other}cgi-bin/${program}")`),
+			"TypeError");
+	}
+	await page(`post_blindly("${other}cgi-bin/job")`);
+}
+
+/* A name that leads here makes all requests of one origin, as it seems. */
+async function check_rebinding() {
+	const [, port] = /:(\d+)\/$/.exec(other);
+	const status = "answer => answer.status";
+
+	await browser.open(`http://${browser.stranger}:${port}/`);
+	assert.equal(await page("location.hostname"), browser.stranger);
+	assert.equal(await page(`fetch("/cgi-bin/job", {method: "POST"})
+		.then(${status})`), 403);
+	assert.equal(await page(`fetch("/cgi-bin/count").then(${status})`), 403);
+}
+
+/* browsers.bats cuts the network and writes on into the log. */
+async function check_cut() {
+	const KEEPALIVE = 4; // of the log, as browsers.bats has it
+	const lines = async () => (await text("#lines")).match(/\d+;/g) ?? [];
+
+	await browser.open(url);
+	await shows("#number", /^[1-9]/);
+	await until(async () => await page("log.keepalive") === KEEPALIVE,
+		"the log's stream says how often it speaks");
+	await until(async () => (await lines()).length > 0, "lines come");
+	tell("counting");
+	await told("cut");
+	await new Promise(done => setTimeout(done, 30000));
+	const before = (await lines()).length, number = Number(await text("#number"));
+	tell("lost");
+	await told("mended");
+	const start = Date.now();
+	await until(async () => (await lines()).length > before, "lines come");
+	const ms = Date.now() - start;
+	console.log(`the log is there again after ${ms} ms`);
+	await until(async () => await text("#number") > number, "it counts on");
+	console.log(`the counter after ${Date.now() - start} ms`);
+	assert.ok(ms < 2000 * KEEPALIVE, "within twice the time");
+	const seen = (await lines()).map(line => parseInt(line, 10));
+	assert.deepEqual(seen, seen.map((_, i) => seen[0] + i));
+}
+
+const scenarios = {
+	async all() {
+		await browser.open(url + "checks.html");
+		await Promise.all(
+			[check_fields(), check_nul(), check_finite(), check_retry()]);
+		await check_restart();
+		await check_many();
+		await check_demo();
+		await check_shared("worker", "SharedWorker");
+		await check_shared("locks", "Web Locks and BroadcastChannel");
+	},
+	job: check_failed_job,
+	async origins() {
+		await check_cross();
+		await check_strangers();
+		await check_rebinding();
+	},
+	cut: check_cut,
+};
+
 try {
 	console.log(browser.version);
-	await browser.open(url + "checks.html");
-	await Promise.all(
-		[check_fields(), check_nul(), check_finite(), check_retry()]);
-	await check_restart();
-	await check_many();
-	await check_demo();
-	await check_shared("worker", "SharedWorker");
-	await check_shared("locks", "Web Locks and BroadcastChannel");
+	await scenarios[scenario]();
 } finally {
 	await browser.close();
 }

@@ -1,6 +1,7 @@
 // decode: random streams out of the format's own tokens, through
-// build/tests/tools/decode and sse-cat -j, compared with two other decoders: the
-// standard's text, written down below as it reads, and eventsource-parser.
+// build/tests/tools/decode, sse-cat -j and www/reader.js, compared with two other
+// decoders: the standard's text, written down below as it reads, and
+// eventsource-parser.
 //
 //     node decode.mjs STREAMS [SEED]
 //
@@ -13,6 +14,8 @@
 // - It forgets the last event id after each event, and that of a frame
 //   without data at once: an event's id is compared where it has one.
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { runInThisContext } from 'node:vm'
 import { createParser } from 'eventsource-parser'
 
 const count = Number(process.argv[2] ?? 1000)
@@ -91,6 +94,34 @@ function library(text) {
   return out
 }
 
+// A page's reader, as the bytes come: a few at a time, also none.
+const readEvents = runInThisContext(
+  readFileSync(`${top}www/reader.js`, 'utf8') + '\nreadEvents')
+
+async function reader(bytes) {
+  const out = [], place = {}
+  const body = new ReadableStream({
+    start(queue) {
+      for (let at = 0, next; at < bytes.length; at = next) {
+        next = at + random(4)
+        queue.enqueue(bytes.subarray(at, next))
+      }
+      queue.close()
+    },
+  })
+  for await (const { type, data, lastEventId } of readEvents(body, place))
+    out.push({ event: type, id: lastEventId, data })
+  return { out, place }
+}
+
+async function compareReader(bytes, want) {
+  const { out, place } = await reader(bytes)
+  const retry = want.findLast(one => one.retry !== undefined)
+  same(out, asPrinted(want).map(({ retry, ...rest }) => rest), 'reader.js',
+    bytes)
+  same(place.retry, retry?.retry, "reader.js's retry", bytes)
+}
+
 function run(program, args, input) {
   const result = spawnSync(program, args, { input, maxBuffer: 1 << 30 })
   if (result.status !== 0)
@@ -153,13 +184,14 @@ for (let done = 0; done < count; done += 10000) {
       head.writeUInt32BE(bytes.length)
       return [head, bytes]
     }))).split(/(?<=^|\n)\n/)
-  streams.forEach((bytes, i) => {
+  for (const [i, bytes] of streams.entries()) {
     const text = new TextDecoder().decode(bytes)
     const want = compare(bytes, answers[i], text)
     events += want.length
     if (i % 1000 === 0)
       same(lines(run(`${top}sse-cat`, ['-j'], bytes)), asPrinted(want),
         'sse-cat', bytes)
-  })
+    await compareReader(bytes, want)
+  }
 }
 console.log(`${count} streams, ${events} events and retry fields, seed ${seed}`)

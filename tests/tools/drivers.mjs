@@ -8,6 +8,8 @@
  *	await browser.open(url);
  *	const value = await browser.evaluate("document.title");  // or a promise
  *	await browser.close();
+ *
+ * browser.stranger is a name of somebody else's that leads to 127.0.0.1.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -79,9 +81,11 @@ const free_port = () => new Promise(done => {
 
 async function drive_chromium(folder) {
 	const browser = await chromium.launch({
+		// stranger.example is a name that a stranger has lead to this machine
 		executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
 		args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
-			"--ignore-certificate-errors"],
+			"--ignore-certificate-errors",
+			"--host-resolver-rules=MAP stranger.example 127.0.0.1"],
 		env: {...process.env, HOME: folder, TMPDIR: folder},
 		timeout: START_MS,
 	});
@@ -89,6 +93,7 @@ async function drive_chromium(folder) {
 
 	return {
 		version: "Chromium " + browser.version(),
+		stranger: "stranger.example",
 		open: url => page.goto(url),
 		evaluate: code => page.evaluate(code),
 		close: () => browser.close(),
@@ -105,8 +110,10 @@ async function drive_firefox(folder) {
 		["toolkit.telemetry.reportingpolicy.firstRun", false],
 		["network.captive-portal-service.enabled", false],
 		["network.connectivity-service.enabled", false],
+		["network.dns.localDomains", "stranger.example"],
 		["browser.safebrowsing.downloads.enabled", false],
-	].map(([name, value]) => `user_pref("${name}", ${value});\n`).join(""));
+	].map(([name, value]) =>
+		`user_pref("${name}", ${JSON.stringify(value)});\n`).join(""));
 	const child = start("firefox-esr", ["--headless", "--no-remote",
 		"--remote-debugging-port=0", "--profile", profile], folder,
 	{MOZ_CRASHREPORTER_DISABLE: "1"});
@@ -139,6 +146,7 @@ async function drive_firefox(folder) {
 
 	return {
 		version: "Firefox " + capabilities.browserVersion,
+		stranger: "stranger.example",
 		open: url => ask("browsingContext.navigate",
 			{context, url, wait: "complete"}),
 		async evaluate(code) {
@@ -188,6 +196,7 @@ async function drive_webkit(folder) {
 
 	return {
 		version: "WebKitGTK " + capabilities.browserVersion,
+		stranger: "stranger.localhost",
 		open: url => ask("POST", session + "/url", {url}),
 		async evaluate(code) {
 			const answer = JSON.parse(await ask("POST",

@@ -115,25 +115,51 @@ const scenarios = {
 		assert.deepEqual(page.failures, []);
 	},
 
-	/* The job ends, and the browser does not start it again. */
+	/* The job ends, and nothing starts it again. */
 	async job(browser) {
 		const page = await open(browser);
 
 		await shows(page, "#job .state", /^not started$/);
 		await page.click("#start");
-		await shows(page, "#job .state", /^open$/);
+		await shows(page, "#job .state", /^running$/);
 		await shows(page, "#percent", /^[1-9]\d? %$/);
+		await shows(page, "#output", /20 of 100 parts are done/);
 		await shows(page, "#job .state", /^finished$/);
-		await shows(page, "#job .said", /204 No Content/);
+		await shows(page, "#job .said", /ended well, with status 0/);
 		assert.equal(await page.textContent("#percent"), "100 %");
 		assert.equal(await page.getAttribute("#progress", "value"), "100");
+		assert.equal(await page.textContent("#start"), "Run again");
 
-		/* and a job that is stopped half-way has ended */
+		/* a job that fails says so, and what it wrote stays */
+		await page.check("#fail");
+		await page.click("#start");
+		await shows(page, "#job .state", /^failed$/);
+		await shows(page, "#job .said", /failed with status 3.*ran once/);
+		assert.match(await page.textContent("#output"), /no space left/);
+		assert.equal(await page.textContent("#percent"), "60 %");
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* It is stopped half-way, and page.bats sees that it is gone. */
+	async stop(browser) {
+		const page = await open(browser);
+
 		await page.click("#start");
 		await shows(page, "#percent", /^[1-9]\d? %$/);
+		tell("running");
+		await eventually(() => existsSync("seen"), "the job is seen");
 		await page.click("#start");
 		await shows(page, "#job .state", /^closed$/);
 		await shows(page, "#job .said", /You stopped the job/);
+		tell("stopped");
+		await eventually(() => existsSync("gone"), "the job is gone");
+
+		/* and one whose server goes is said to be lost */
+		await page.click("#start");
+		await shows(page, "#percent", /^[1-9]\d? %$/);
+		tell("again");
+		await shows(page, "#job .state", /^closed$/);
+		await shows(page, "#job .said", /connection was lost/);
 		assert.deepEqual(page.failures, []);
 	},
 
@@ -173,6 +199,22 @@ const scenarios = {
 		await shows(page, "#reconnections", /^1$/);
 		assert.ok(page.said.includes("New message: 4"), "no gap");
 		assert.deepEqual(page.failures, []);
+	},
+
+	/* The same of shared.html: the page is the clock's, a worker is not. */
+	async shared(browser) {
+		for (const how of ["locks", "alone"]) {
+			const page = await open(browser, {}, page => page.clock.install(),
+				"shared.html#" + how);
+
+			await shows(page, "#number", /^3$/);
+			await page.clock.fastForward(20000);
+			assert.equal(await page.textContent("#number"), "3");
+			await page.clock.fastForward(6000);
+			await shows(page, "#number", /^[4-9]/);
+			assert.deepEqual(page.failures, []);
+			await page.close();
+		}
 	},
 
 	/* page.bats replays seventy samples in one go, then one a second. */
