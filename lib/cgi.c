@@ -1,5 +1,7 @@
 /*
- * cgi: see cgi.h. What servers do differently stands in docs/servers.md.
+ * cgi: reads the request from the environment, or from stdin if the program
+ * speaks HTTP itself, and spells the response's header. What servers do
+ * differently stands in docs/servers.md.
  */
 #include "cgi.h"
 

@@ -1,7 +1,7 @@
 /*
- * decode: see decode.h. A line is taken in pieces, as the chunks have them:
- * its name first, which is short or unknown, then its value, which goes at
- * once to where its field belongs.
+ * decode: makes events of bytes. A line is taken in pieces, as the chunks have
+ * them: its name first, which is short or unknown, then its value, which goes
+ * at once to where its field belongs.
  */
 #include "decode.h"
 

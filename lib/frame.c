@@ -1,6 +1,6 @@
 /*
- * frame: see frame.h. Written as copies into one buffer, without printf:
- * this is the hot path of every program.
+ * frame: encodes events by copies into one buffer, without printf: this is the
+ * hot path of every program.
  */
 #include "frame.h"
 

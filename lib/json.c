@@ -1,6 +1,6 @@
 /*
- * json: see json.h. Most text is plain ASCII, which is copied in runs; only
- * what is left is looked at by itself.
+ * json: encodes strings and numbers. Most text is plain ASCII, which is copied
+ * in runs; only what is left is looked at by itself.
  */
 #include "json.h"
 

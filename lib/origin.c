@@ -1,5 +1,6 @@
 /*
- * origin: see origin.h.
+ * origin: keeps the origins as the header fields that name them, and finds the
+ * one that a request has. It knows nothing of requests and responses.
  */
 #include "origin.h"
 
@@ -27,10 +28,25 @@ is_origin(const char *text)
 	return *text != '\0' && text[strspn(text, host)] == '\0';
 }
 
+/* How long origin is without its scheme's own port, which browsers omit. */
+static size_t
+without_port(const char *origin)
+{
+	size_t n = strlen(origin);
+
+	if (strncmp(origin, "http://", 7) == 0 && n > 10 &&
+	    strcmp(origin + n - 3, ":80") == 0)
+		return n - 3;
+	if (strncmp(origin, "https://", 8) == 0 && n > 12 &&
+	    strcmp(origin + n - 4, ":443") == 0)
+		return n - 4;
+	return n;
+}
+
 int
 origin_add(struct origins *origins, const char *origin)
 {
-	size_t n = strlen(origin) + 1;
+	size_t n = without_port(origin);
 	char *field;
 
 	errno = EINVAL;
@@ -39,11 +55,12 @@ origin_add(struct origins *origins, const char *origin)
 	errno = E2BIG;
 	if (origins->n == ORIGINS_MAX)
 		return -1;
-	field = malloc(sizeof(allow) - 1 + n);
+	field = malloc(sizeof(allow) + n);
 	if (field == NULL)
 		return -1;
 	memcpy(field, allow, sizeof(allow) - 1);
 	memcpy(field + sizeof(allow) - 1, origin, n);
+	field[sizeof(allow) - 1 + n] = '\0';
 	origins->field[origins->n++] = field;
 	return 0;
 }

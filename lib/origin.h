@@ -19,7 +19,8 @@ struct origins {
 
 /*
  * Adds an origin as browsers send it, scheme://host[:port] in lower case or
- * "null"; or "*", any. What is allocated stays for the process's life.
+ * "null"; or "*", any. The port of the scheme may be named, browsers omit it.
+ * What is allocated stays for the process's life.
  * Returns 0; or -1 with errno EINVAL where that is none, E2BIG for one too
  * many, ENOMEM.
  */

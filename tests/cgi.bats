@@ -131,6 +131,9 @@ said() {
 		said 'Vary: Origin'
 		refute grep -q ^Access "$BATS_TEST_TMPDIR/out"
 	done
+	# a scheme's own port is none that browsers name
+	asked GET http://x sse-counter -n 0 -O http://x:80
+	said 'Access-Control-Allow-Origin: http://x'
 	asked GET http://x sse-counter -n 0 -O '*'
 	said 'Access-Control-Allow-Origin: *'
 	asked GET null sse-counter -n 0

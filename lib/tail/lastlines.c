@@ -1,5 +1,5 @@
 /*
- * lastlines: see lastlines.h.
+ * lastlines: reads a file backwards, a block at a time, and counts line ends.
  */
 #define _GNU_SOURCE /* SEEK_DATA */
 #include "lastlines.h"
