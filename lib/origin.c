@@ -1,5 +1,6 @@
 /*
- * origin: see origin.h.
+ * origin: keeps each allowed origin as the header field that allows it.
+ * Refusing a request is left to program.
  */
 #include "origin.h"
 
