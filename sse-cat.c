@@ -97,29 +97,23 @@ is_wanted(const struct cat *cat)
 }
 
 static void
-put(struct frame *frame, const char *text)
-{
-	frame_raw(frame, text, strlen(text));
-}
-
-static void
 print_json(struct cat *cat)
 {
 	const struct event *event = &cat->decoder.event;
 	struct frame *frame = &cat->stream.frame;
 
-	put(frame, "{\"event\":");
+	frame_text(frame, "{\"event\":");
 	json_string(frame, type_of(event->type));
-	put(frame, ",\"id\":");
+	frame_text(frame, ",\"id\":");
 	json_string(frame, event->id);
-	put(frame, ",\"data\":");
+	frame_text(frame, ",\"data\":");
 	json_string(frame, event->data);
 	if (cat->retried) {
-		put(frame, ",\"retry\":");
+		frame_text(frame, ",\"retry\":");
 		json_number(frame, cat->decoder.retry_ms);
 	}
 	cat->retried = false;
-	put(frame, "}\n");
+	frame_text(frame, "}\n");
 }
 
 static void
@@ -135,7 +129,7 @@ print_event(struct cat *cat)
 		return;
 	}
 	frame_raw(frame, event->data.at, event->data.n);
-	put(frame, "\n");
+	frame_text(frame, "\n");
 }
 
 /* Returns 0, or -1 once it was said what is wrong. */

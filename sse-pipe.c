@@ -174,7 +174,7 @@ parse_options(struct pipe *pipe, int argc, char *argv[])
 		    "-%c: a COMMAND is missing", pipe->needs_command);
 }
 
-/* What programs take for a terminal's reader would wait for its keys. */
+/* A pager on the pseudo-terminal would wait for keys. */
 static int
 set_pagers(void)
 {
@@ -208,8 +208,8 @@ start_command(struct pipe *pipe)
 }
 
 /*
- * One of the steps of an input, and what it has to say once. An input that has
- * ended is watched no longer.
+ * One step of an input, and its warnings, each once. An input that has ended
+ * is no longer watched.
  */
 static int
 step(struct pipe *pipe, struct input *input, int (*take)(struct input *))
@@ -253,9 +253,8 @@ open_input(
 }
 
 /*
- * A posted body is as long as its request says, where that can be read: some
- * servers, and all clients that nothing but an nph- program hears, never end
- * it.
+ * A posted body is as long as its request says: some servers never end it, and
+ * no client of an nph- program does.
  */
 static uint64_t
 stdin_length(const struct pipe *pipe)
@@ -293,7 +292,10 @@ busy(const struct pipe *pipe)
 	       (pipe->command != NULL && !pipe->child.exited);
 }
 
-/* A time has come: torn characters go, or what others hold open is ended. */
+/*
+ * A time has come: torn characters are sent, or output that other processes
+ * hold open after the command's exit is ended.
+ */
 static int
 take_tick(struct pipe *pipe)
 {
@@ -313,7 +315,7 @@ take_tick(struct pipe *pipe)
 	return 0;
 }
 
-/* What the command left running may still write, for a while. */
+/* The command has exited: its output may go on for a while. */
 static void
 exited(struct pipe *pipe)
 {
@@ -325,8 +327,8 @@ exited(struct pipe *pipe)
 }
 
 /*
- * One turn of the loop. Returns 1 to go on, 0 where the viewer has left (or
- * time is up), -1 with errno on failure.
+ * One turn of the loop. Returns 1 to go on, 0 if the client has left (or time
+ * is up), -1 with errno on failure.
  */
 static int
 turn(struct pipe *pipe)
@@ -366,7 +368,7 @@ send_end(struct pipe *pipe, int status)
 	frame_event(&pipe->stream.frame, &end);
 }
 
-/* Viewers of what failed together do not come back all at once. */
+/* Clients of a command that failed do not come back all at once. */
 static void
 send_restart(struct pipe *pipe)
 {

@@ -84,7 +84,7 @@ is_final(int error)
 	return error == EISDIR || error == ENOTSUP || error == ENAMETOOLONG;
 }
 
-/* Where to begin; exits where the file is none that can be followed now. */
+/* Finds where to begin; exits if the file cannot be followed now. */
 static void
 start(struct tail *tail)
 {
@@ -178,8 +178,8 @@ step(struct tail *tail)
 }
 
 /*
- * One turn of the loop. Returns 1 to go on, 0 where the viewer has left (or
- * time is up), -1 with errno on failure.
+ * One turn of the loop. Returns 1 to go on, 0 if the client has left (or time
+ * is up), -1 with errno on failure.
  */
 static int
 turn(struct tail *tail)

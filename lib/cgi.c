@@ -1,7 +1,6 @@
 /*
- * cgi: reads the request from the environment, or from stdin if the program
- * speaks HTTP itself, and spells the response's header. What servers do
- * differently stands in docs/servers.md.
+ * cgi: reads a request from the environment, or from stdin into it, and spells
+ * the response header. What servers do differently stands in docs/servers.md.
  */
 #include "cgi.h"
 
@@ -381,12 +380,6 @@ reason(int status)
 	}
 }
 
-static void
-put(struct frame *frame, const char *text)
-{
-	frame_raw(frame, text, strlen(text));
-}
-
 bool
 cgi_has_field(const char *const field[], size_t fields, const char *name)
 {
@@ -405,10 +398,10 @@ put_field(struct frame *frame, const struct cgi_response *response,
 {
 	if (cgi_has_field(response->extra, response->extras, name))
 		return;
-	put(frame, name);
-	put(frame, ": ");
-	put(frame, value);
-	put(frame, "\r\n");
+	frame_text(frame, name);
+	frame_text(frame, ": ");
+	frame_text(frame, value);
+	frame_text(frame, "\r\n");
 }
 
 /* A field that lists the methods which the response allows. */
@@ -420,14 +413,14 @@ put_methods(
 
 	if (cgi_has_field(response->extra, response->extras, name))
 		return;
-	put(frame, name);
+	frame_text(frame, name);
 	for (size_t i = 0; i < METHODS; i++)
 		if (response->methods & 1U << i) {
-			put(frame, between);
-			put(frame, methods[i]);
+			frame_text(frame, between);
+			frame_text(frame, methods[i]);
 			between = ", ";
 		}
-	put(frame, "\r\n");
+	frame_text(frame, "\r\n");
 }
 
 /*
@@ -455,14 +448,14 @@ cgi_respond(struct frame *frame, const struct cgi_request *request,
 	int status = response->status;
 
 	if (request->nph || status != 200) {
-		put(frame, request->nph ? "HTTP/1.1 " : "Status: ");
-		put(frame, reason(status));
-		put(frame, "\r\n");
+		frame_text(frame, request->nph ? "HTTP/1.1 " : "Status: ");
+		frame_text(frame, reason(status));
+		frame_text(frame, "\r\n");
 	}
 	if (status == 200)
 		put_field(frame, response, "Content-Type", "text/event-stream");
 	else if (status != 204)
-		put(frame, "Content-Type: text/plain\r\n");
+		frame_text(frame, "Content-Type: text/plain\r\n");
 	put_field(frame, response, "Cache-Control", "no-cache");
 	if (request->nph || status == 200)
 		put_field(frame, response, "Connection",
@@ -476,12 +469,12 @@ cgi_respond(struct frame *frame, const struct cgi_request *request,
 	for (size_t i = 0; i < response->extras; i++) {
 		if (status != 200 && is_type(response->extra[i]))
 			continue;
-		put(frame, response->extra[i]);
-		put(frame, "\r\n");
+		frame_text(frame, response->extra[i]);
+		frame_text(frame, "\r\n");
 	}
-	put(frame, "\r\n");
+	frame_text(frame, "\r\n");
 	if (status >= 400 && request->method != CGI_HEAD) {
-		put(frame, reason(status));
-		put(frame, "\n");
+		frame_text(frame, reason(status));
+		frame_text(frame, "\n");
 	}
 }

@@ -1,7 +1,7 @@
 /*
- * decode: makes events of bytes. A line is taken in pieces, as the chunks have
- * them: its name first, which is short or unknown, then its value, which goes
- * at once to where its field belongs.
+ * decode: takes a line in pieces, as the chunks have them: first the name of
+ * its field, then its value, which goes at once to where the field belongs.
+ * What an event means is left to others.
  */
 #include "decode.h"
 

@@ -1,6 +1,6 @@
 /*
- * frame: encodes events by copies into one buffer, without printf: this is the
- * hot path of every program.
+ * frame: copies fields into one buffer, without printf: this is the hot path
+ * of every program. Writing the buffer out is left to the sink.
  */
 #include "frame.h"
 
@@ -52,6 +52,12 @@ frame_raw(struct frame *frame, const char *bytes, size_t n)
 		if (frame->used == sizeof(frame->buffer))
 			(void)frame_flush(frame);
 	}
+}
+
+void
+frame_text(struct frame *frame, const char *text)
+{
+	frame_raw(frame, text, strlen(text));
 }
 
 static bool

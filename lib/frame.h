@@ -55,6 +55,9 @@ void frame_init(struct frame *frame, frame_sink *sink, void *to);
 /* Bytes as they are: a response header. */
 void frame_raw(struct frame *frame, const char *bytes, size_t n);
 
+/* Likewise a string. */
+void frame_text(struct frame *frame, const char *text);
+
 /* The reconnection time in milliseconds. */
 void frame_retry(struct frame *frame, uint64_t ms);
 

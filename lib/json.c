@@ -1,6 +1,6 @@
 /*
- * json: encodes strings and numbers. Most text is plain ASCII, which is copied
- * in runs; only what is left is looked at by itself.
+ * json: copies plain ASCII, which most text is, in runs; only other bytes are
+ * looked at one by one. Objects are left to the caller.
  */
 #include "json.h"
 

@@ -1,6 +1,6 @@
 /*
  * loop: waits for the next thing to do, one reason a call, and writes to the
- * viewer on stdout. It knows bytes, descriptors, times and signals; nothing
+ * client on stdout. It knows bytes, descriptors, times and signals; nothing
  * of events, requests or children. A program has one loop.
  */
 #ifndef LOOP_H
@@ -14,8 +14,8 @@
 #define LOOP_INPUTS 8 /* descriptors that are watched at a time */
 
 enum loop_reason {
-	LOOP_GONE,      /* the viewer has left */
-	LOOP_SIGNAL,    /* loop.signal came: which asks for the end */
+	LOOP_GONE,      /* the client has left */
+	LOOP_SIGNAL,    /* loop.signal came: a request to end */
 	LOOP_OVER,      /* the time that loop_limit gave has passed */
 	LOOP_INPUT,     /* loop.fd is ready, as loop.events says */
 	LOOP_TICK,      /* the deadline loop.tick_ns has come */
@@ -59,16 +59,17 @@ void loop_limit(struct loop *loop, int64_t ns);
 int loop_watch(struct loop *loop, int fd, short events);
 
 /*
- * Blocks until there is a reason and returns it. A reason stays until it was
- * dealt with: read the input, move the tick, write something.
+ * Blocks until there is a reason and returns it. Level-triggered: a reason is
+ * returned again until it is handled (input read, tick_ns moved, something
+ * written).
  */
 enum loop_reason loop_wait(struct loop *loop);
 
 /*
  * Writes all n bytes to stdout and flushes it; a frame_sink. For more than 32
- * KiB a pipe is made to hold 128 KiB first, where Linux allows it. Blocks
- * while the viewer is slow. Returns 0, or -1 with errno: EPIPE or ECONNRESET
- * where the viewer has left, EINTR where a signal asks for the end.
+ * KiB a pipe is made to hold 128 KiB first, if the kernel allows it. Blocks
+ * while the client is slow. Returns 0, or -1 with errno: EPIPE or ECONNRESET
+ * if the client has left, EINTR if a signal asks for the end.
  */
 int loop_write(void *loop, const char *bytes, size_t n);
 

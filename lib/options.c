@@ -8,10 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#ifndef VERSION
-#error "VERSION comes from the Makefile"
-#endif
-
 #define HELP_COLUMN 27 /* of what an option does, in --help */
 
 static const struct option_row common[] = {
@@ -89,12 +85,6 @@ options_usage(const struct program *program, char text[OPTIONS_USAGE_MAX])
 		    program->operands != NULL ? program->operands : "");
 }
 
-static void
-put(struct frame *frame, const char *text)
-{
-	frame_raw(frame, text, strlen(text));
-}
-
 /* The lines of an option in --help. */
 static void
 put_row(struct frame *frame, const struct option_row *row)
@@ -109,15 +99,15 @@ put_row(struct frame *frame, const struct option_row *row)
 
 		(void)snprintf(
 		    column, sizeof(column), "%-*s", HELP_COLUMN, line);
-		put(frame, column);
+		frame_text(frame, column);
 		*line = '\0';
 		lf = strchr(at, '\n');
 		if (lf == NULL)
 			break;
 		frame_raw(frame, at, (size_t)(lf + 1 - at));
 	}
-	put(frame, at);
-	put(frame, "\n");
+	frame_text(frame, at);
+	frame_text(frame, "\n");
 }
 
 void
@@ -129,26 +119,19 @@ options_help(
 	char usage[OPTIONS_USAGE_MAX];
 
 	options_usage(program, usage);
-	put(frame, "usage: ");
-	put(frame, name);
-	put(frame, " ");
-	put(frame, usage);
-	put(frame, "\n");
-	put(frame, program->about);
-	put(frame, "\n");
+	frame_text(frame, "usage: ");
+	frame_text(frame, name);
+	frame_text(frame, " ");
+	frame_text(frame, usage);
+	frame_text(frame, "\n");
+	frame_text(frame, program->about);
+	frame_text(frame, "\n");
 	for (size_t i = 0; i < n; i++)
 		put_row(frame, rows[i]);
 	if (!program->shell_only)
-		put(frame, "Seconds are decimal (0.25).\n");
+		frame_text(frame, "Seconds are decimal (0.25).\n");
 	if (program->notes != NULL) {
-		put(frame, program->notes);
-		put(frame, "\n");
+		frame_text(frame, program->notes);
+		frame_text(frame, "\n");
 	}
-}
-
-void
-options_version(struct frame *frame, const char *name)
-{
-	put(frame, name);
-	put(frame, " " VERSION "\n");
 }

@@ -47,7 +47,4 @@ void options_usage(const struct program *program, char text[OPTIONS_USAGE_MAX]);
 void options_help(
     struct frame *frame, const char *name, const struct program *program);
 
-/* Writes the line of --version. */
-void options_version(struct frame *frame, const char *name);
-
 #endif

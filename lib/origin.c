@@ -1,6 +1,6 @@
 /*
- * origin: keeps the origins as the header fields that name them, and finds the
- * one that a request has. It knows nothing of requests and responses.
+ * origin: keeps each allowed origin as the header field that allows it.
+ * Refusing a request is left to program.
  */
 #include "origin.h"
 

@@ -26,7 +26,8 @@ print_help(struct stream *stream)
 static _Noreturn void
 print_version(struct stream *stream)
 {
-	options_version(&stream->frame, stream->name);
+	frame_text(&stream->frame, stream->name);
+	frame_text(&stream->frame, " " VERSION "\n");
 	exit(program_end(stream));
 }
 
