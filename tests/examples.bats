@@ -115,9 +115,14 @@ start_site() {
 		alias.url += (
 			"/v1/chat/completions" => "$TOP/cgi-bin/examples/openai",
 			"/node_modules/" => "$TOP/tests/node_modules/",
-			"/pages/" => "$TOP/tests/pages/"
+			"/pages/" => "$TOP/tests/pages/",
+			"/datastar/" => "$TOP/tests/node_modules/@starfederation/datastar/dist/"
 		)
 		\$HTTP["url"] =~ "^/v1/" { cgi.assign = ( "" => "" ) }
+		# npm's Datastar is for bundlers: it imports without a suffix
+		server.modules += ( "mod_redirect", "mod_rewrite" )
+		url.redirect = ( "/datastar/engine\$" => "engine/index.js" )
+		url.rewrite-once = ( "^(/datastar/.*/.*?)(?:\.js)?\$" => "\$1.js" )
 	END
 	LIGHTTPD_CONF=$PWD/site.conf start_lighttpd
 }
@@ -170,6 +175,15 @@ none_of() {
 recipe() {
 	timeout -k 5 170 node "$TOP/tests/tools/recipes.mjs" "$1" "$URL/" \
 		"${@:2}" 3>&-
+}
+
+# bats test_tags=slow
+@test "the function that the recipe gives pages reads the llm example" {
+	touch go
+	start_site <<-END
+		LLM=$TOP/tests/tools/model.sh $PWD
+	END
+	recipe llm
 }
 
 # bats test_tags=slow,all
@@ -233,4 +247,119 @@ mcp_site() {
 	recipe load 60
 	eventually none_of mcp-server.py
 	eventually refute pgrep -P "$LIGHTTPD"
+}
+
+# told FILE of frameworks.mjs, unless that has ended
+told() {
+	DEADLINE=120 eventually told_or_over "$1"
+	[ -e "$1" ] || framework_ends
+}
+
+told_or_over() {
+	[ -e "$1" ] || ended "$FRAMEWORK"
+}
+
+framework_ends() {
+	wait "$FRAMEWORK" || {
+		cat framework.log
+		return 1
+	}
+}
+
+job_ran_once() {
+	[ "$(grep -cE '(GET|POST) /cgi-bin/examples/[a-z]*/job.* 200 ' \
+		run/access.log)" = 1 ]
+}
+
+# framework PAGE BROWSER
+framework() {
+	printf '%s\n' one '<img src=x onerror="document.body.remove()"> & "' \
+		>list
+	start_site <<-END
+		LIST=$PWD/list
+	END
+	spawn timeout -k 5 300 node "$TOP/tests/tools/frameworks.mjs" "$2" "$1" \
+		"$URL/" >framework.log 2>&1
+	FRAMEWORK=$!
+	told listed
+	echo 'naïve </li></template> 🎉' >>list
+	touch added
+	told hidden
+	echo '{{ $hidden }} `x`' >>list
+	touch added-hidden
+	told done
+	eventually job_ran_once
+	kill -9 "$LIGHTTPD"
+	eventually ended "$LIGHTTPD"
+	wait "$LIGHTTPD" 2>/dev/null || :
+	echo 'while away' >>list
+	LIGHTTPD_CONF=$PWD/site.conf start_lighttpd
+	touch restarted
+	framework_ends
+	job_ran_once
+}
+
+# bats test_tags=slow,all
+@test "htmx 4 in Chromium: a list that loses nothing, a job that runs once" {
+	framework htmx4 chromium
+}
+
+# bats test_tags=slow,all
+@test "htmx 4 in Chromium: a job that connects by itself runs once, too" {
+	framework htmx4-connect chromium
+}
+
+# bats test_tags=slow,all
+@test "htmx 2 in Chromium: a list that loses nothing, a job that runs once" {
+	framework htmx2 chromium
+}
+
+# bats test_tags=slow,all
+@test "Datastar in Chromium: a list that loses nothing, a job that runs once" {
+	framework datastar chromium
+}
+
+# bats test_tags=slow,all
+@test "Turbo in Chromium: a list that loses nothing, a job that runs once" {
+	framework turbo chromium
+}
+
+# bats test_tags=slow,all
+@test "htmx 4 in Firefox: a list that loses nothing, a job that runs once" {
+	framework htmx4 firefox
+}
+
+# bats test_tags=slow,all
+@test "htmx 2 in Firefox: a list that loses nothing, a job that runs once" {
+	framework htmx2 firefox
+}
+
+# bats test_tags=slow,all
+@test "Datastar in Firefox: a list that loses nothing, a job that runs once" {
+	framework datastar firefox
+}
+
+# bats test_tags=slow,all
+@test "Turbo in Firefox: a list that loses nothing, a job that runs once" {
+	framework turbo firefox
+}
+
+# bats test_tags=slow,all
+@test "htmx 4 in WebKit: a list that loses nothing, a job that runs once" {
+	framework htmx4 webkit
+}
+
+# bats test_tags=slow,all
+@test "htmx 2 in WebKit: a list that loses nothing, a job that runs once" {
+	framework htmx2 webkit
+}
+
+# bats test_tags=slow,all
+@test "Datastar in WebKit: a list until the server is lost, a job that runs once" {
+	framework datastar webkit
+}
+
+# bats test_tags=slow,all
+@test "Turbo in WebKit: a list that loses nothing, a job that runs once" {
+	framework turbo webkit
 }

@@ -3,12 +3,28 @@
  * cgi-bin/examples, for examples.bats: see there for the programs behind.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { setTimeout as later } from "node:timers/promises";
 
 const [client, url, calls = "90"] = process.argv.slice(2);
 
-/* OpenAI's, for a model that says this. */
+/* What model.sh says. */
 const SAYS = 'You said: hi. naïve 🎉\n"quoted"\tand\rso';
+
+/* The page's function as docs/recipes.md has it. */
+async function llm() {
+	const recipes = readFileSync(
+		new URL("../../docs/recipes.md", import.meta.url), "utf8");
+	const [code] = /^ {4}async function ask[^]*?^ {4}}$/m.exec(recipes);
+	const ask = new Function("fetch", code + "; return ask")(
+		(path, options) => fetch(new URL(path, url), options));
+	const words = [];
+
+	assert.equal(await ask("hi", word => words.push(word)), 0);
+	assert.ok(words.length > 3, words.length);
+	assert.equal(words.join(""), SAYS);
+	assert.equal(await ask("fail", assert.fail), 3);
+}
 
 async function openai() {
 	const {default: OpenAI} = await import("openai");
@@ -114,6 +130,7 @@ async function load() {
 }
 
 await {
+	llm,
 	openai,
 	mcp: async () => {
 		await tools("client", {versionNegotiation: {mode: "auto"}});
