@@ -236,6 +236,17 @@ mcp_site() {
 }
 
 # bats test_tags=slow,all
+@test "an MCP server keeps its input until it has answered, and then ends" {
+	mcp_site
+	[ "$(post cgi-bin/examples/mcp -H 'Content-Type: application/json' -d '
+		{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{
+		"name":"count","arguments":{"to":3,"pause":0.2}}}')" = 200 ]
+	grep -q '^data: .*counted to 3' answer
+	eventually none_of mcp-server.py
+	refute grep -i terminated lighttpd.log
+}
+
+# bats test_tags=slow,all
 @test "both MCP libraries list and call a tool, with its progress live" {
 	mcp_site
 	recipe mcp
@@ -287,7 +298,7 @@ framework() {
 	told hidden
 	echo '{{ $hidden }} `x`' >>list
 	touch added-hidden
-	told done
+	told over
 	eventually job_ran_once
 	kill -9 "$LIGHTTPD"
 	eventually ended "$LIGHTTPD"

@@ -82,7 +82,7 @@ try {
 	}, "it ends");
 	assert.deepEqual(seen, [...seen].sort((a, b) => a - b));
 
-	tell("done");
+	tell("over");
 	await told("restarted");
 	/* WebKit takes a stream that is cut for one that has ended */
 	if (name !== "webkit" || page !== "datastar")

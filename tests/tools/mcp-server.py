@@ -2,11 +2,12 @@
 mcp-server: a Model Context Protocol server over stdio, by hand, for
 examples.bats. It speaks the revisions with a handshake and that without
 (2026-07-28). Its one tool counts: "count" to "to", with progress, "pause"
-seconds between two numbers. It ends at the end of its input.
+seconds between two numbers. It ends at the end of its input, also while the
+tool works, as those made with @modelcontextprotocol/server do.
 """
 import json
+import select
 import sys
-import time
 
 TOOL = {
     "name": "count",
@@ -28,7 +29,9 @@ def count(params):
     token = params.get("_meta", {}).get("progressToken")
     arguments = params["arguments"]
     for number in range(1, arguments["to"] + 1):
-        time.sleep(arguments.get("pause", 0))
+        ready, _, _ = select.select([0], [], [], arguments.get("pause", 0))
+        if ready and not sys.stdin.buffer.peek(1):
+            sys.exit()
         if token is not None:
             send({"method": "notifications/progress", "params": {
                 "progressToken": token, "progress": number,
