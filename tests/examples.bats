@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# cgi-bin/examples: other engines than Redis, around their own clients.
+# cgi-bin/examples: other engines than Redis, around their own clients; models
+# and tools behind a POST, with the libraries that ask them (recipes.mjs).
 
 load lib/helper
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
@@ -99,4 +100,277 @@ start_postgres() {
 listening() {
 	[ "$(psql -XAtc "SELECT count(*) FROM pg_stat_activity
 		WHERE query LIKE 'SELECT WHERE%'")" = 1 ]
+}
+
+# lighttpd for the examples; each line of stdin is a variable of theirs.
+start_site() {
+	local lines
+
+	PORT=$(free_port)
+	lines=$(sed 's/"/\\"/g; s/^\([A-Z]*\)=\(.*\)$/ "\1" => "\2",/')
+	cat >site.conf <<-END
+		include "$TOP/conf/lighttpd.conf"
+		setenv.add-environment = ( $lines
+			"PATH" => "$PATH", "SITE" => "http://127.0.0.1:$PORT" )
+		alias.url += (
+			"/v1/chat/completions" => "$TOP/cgi-bin/examples/openai",
+			"/node_modules/" => "$TOP/tests/node_modules/",
+			"/pages/" => "$TOP/tests/pages/",
+			"/datastar/" => "$TOP/tests/node_modules/@starfederation/datastar/dist/"
+		)
+		\$HTTP["url"] =~ "^/v1/" { cgi.assign = ( "" => "" ) }
+		# npm's Datastar is for bundlers: it imports without a suffix
+		server.modules += ( "mod_redirect", "mod_rewrite" )
+		url.redirect = ( "/datastar/engine\$" => "engine/index.js" )
+		url.rewrite-once = ( "^(/datastar/.*/.*?)(?:\.js)?\$" => "\$1.js" )
+	END
+	LIGHTTPD_CONF=$PWD/site.conf start_lighttpd
+}
+
+# post PATH [OPTION ...] of curl
+post() {
+	curl -sN -o answer -w '%{http_code}\n' -X POST "$URL/$1" "${@:2}"
+}
+
+# Whether nothing runs of that program of tests/tools, for this test
+none_of() {
+	! pgrep -f "tools/$1 $PWD\$" >/dev/null
+}
+
+@test "the llm example says words as the model does, to its own pages alone" {
+	start_site <<-END
+		LLM=$TOP/tests/tools/model.sh $PWD
+	END
+	spawn post cgi-bin/examples/llm --data-binary hi >status
+	eventually has answer 'data: "You said: hi. "'
+	touch go
+	eventually has answer 'event: end'
+	sed -n 's/^data: //p' answer | sed '$d' | tr -d '\n' >data
+	run -0 cat data
+	[ "${output//\"\"/}" = \
+		'"You said: hi. naïve 🎉\n\"quoted\"\tand\rso"' ]
+	[ "$(tail -n 2 answer | head -n 1)" = 'data: 0' ]
+
+	run -0 post cgi-bin/examples/llm --data-binary fail
+	has answer 'data: 3'
+	run -0 post cgi-bin/examples/llm -H 'Origin: http://other.example' \
+		--data-binary hi
+	[ "$output" = 403 ]
+	[ "$(curl -s -o answer -w '%{http_code}' \
+		"$URL/cgi-bin/examples/llm")" = 405 ]
+}
+
+@test "the llm example leaves no model behind where the client leaves" {
+	start_site <<-END
+		LLM=$TOP/tests/tools/model.sh $PWD
+	END
+	spawn curl -sN -o answer "$URL/cgi-bin/examples/llm" --data-binary hi
+	eventually has answer 'data: "You said: hi. "'
+	refute none_of model.sh
+	kill "$!"
+	eventually none_of model.sh
+}
+
+# recipe CLIENT of recipes.mjs
+recipe() {
+	timeout -k 5 170 node "$TOP/tests/tools/recipes.mjs" "$1" "$URL/" \
+		"${@:2}" 3>&-
+}
+
+# bats test_tags=slow
+@test "the function that the recipe gives pages reads the llm example" {
+	touch go
+	start_site <<-END
+		LLM=$TOP/tests/tools/model.sh $PWD
+	END
+	recipe llm
+}
+
+# bats test_tags=slow,all
+@test "OpenAI's library reads a model of the command line, and its failure" {
+	touch go
+	start_site <<-END
+		LLM=$TOP/tests/tools/model.sh $PWD
+	END
+	recipe openai
+}
+
+mcp_site() {
+	start_site <<-END
+		MCP=python3 $TOP/tests/tools/mcp-server.py $PWD
+	END
+}
+
+# bats test_tags=slow,all
+@test "the mcp example answers what is no request of its pages as MCP says" {
+	mcp_site
+	type='Content-Type: application/json'
+	mcp() {
+		post cgi-bin/examples/mcp -H "$type" "$@"
+	}
+	ping='{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
+	[ "$(mcp -d "$ping")" = 200 ]
+	run -0 grep -c '^data: ' answer
+	[ "$output" = 1 ]
+	refute grep -q '^id:' answer
+	# a message of several lines, as long as it likes to be
+	{
+		printf '{"jsonrpc":"2.0",\r\n"id":2,\n"method":"tools/list",'
+		printf '"params":{"_meta":{"x":"%0200000d"}}}' 0
+	} >long
+	[ "$(mcp --data-binary @long)" = 200 ]
+	grep -q '^data: .*"id": 2,' answer
+	[ "$(mcp -d '{"jsonrpc":"2.0","method":"notifications/initialized",
+		"params":{"_meta":{"id":1}}}')" = 202 ]
+	[ "$(mcp -d '{')" = 400 ]
+	[ "$(mcp -d '[]')" = 400 ]
+	[ "$(mcp -d "$ping$ping")" = 400 ]
+	[ "$(mcp -H 'Origin: http://other.example' -d "$ping")" = 403 ]
+	[ "$(mcp -H "Origin: $URL" -d "$ping")" = 200 ]
+	[ "$(mcp -X GET)" = 405 ]
+	[ "$(mcp -X DELETE)" = 405 ]
+	type='Content-Type: text/plain'
+	[ "$(mcp -d "$ping")" = 415 ]
+	type='Content-Type: application/json; charset=utf-8'
+	[ "$(mcp -d "$ping")" = 200 ]
+}
+
+# bats test_tags=slow,all
+@test "an MCP server keeps its input until it has answered, and then ends" {
+	mcp_site
+	[ "$(post cgi-bin/examples/mcp -H 'Content-Type: application/json' -d '
+		{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{
+		"name":"count","arguments":{"to":3,"pause":0.2}}}')" = 200 ]
+	grep -q '^data: .*counted to 3' answer
+	eventually none_of mcp-server.py
+	refute grep -i terminated lighttpd.log
+}
+
+# bats test_tags=slow,all
+@test "both MCP libraries list and call a tool, with its progress live" {
+	mcp_site
+	recipe mcp
+}
+
+# bats test_tags=slow,all
+@test "calls of MCP tools that are cut off leave no process" {
+	mcp_site
+	recipe load 60
+	eventually none_of mcp-server.py
+	eventually refute pgrep -P "$LIGHTTPD"
+}
+
+# told FILE of frameworks.mjs, unless that has ended
+told() {
+	DEADLINE=120 eventually told_or_over "$1"
+	[ -e "$1" ] || framework_ends
+}
+
+told_or_over() {
+	[ -e "$1" ] || ended "$FRAMEWORK"
+}
+
+framework_ends() {
+	wait "$FRAMEWORK" || {
+		cat framework.log
+		return 1
+	}
+}
+
+job_ran_once() {
+	[ "$(grep -cE '(GET|POST) /cgi-bin/examples/[a-z]*/job.* 200 ' \
+		run/access.log)" = 1 ]
+}
+
+# framework PAGE BROWSER
+framework() {
+	printf '%s\n' one '<img src=x onerror="document.body.remove()"> & "' \
+		>list
+	start_site <<-END
+		LIST=$PWD/list
+	END
+	spawn timeout -k 5 300 node "$TOP/tests/tools/frameworks.mjs" "$2" "$1" \
+		"$URL/" >framework.log 2>&1
+	FRAMEWORK=$!
+	told listed
+	echo 'naïve </li></template> 🎉' >>list
+	touch added
+	told hidden
+	echo '{{ $hidden }} `x`' >>list
+	touch added-hidden
+	told over
+	eventually job_ran_once
+	kill -9 "$LIGHTTPD"
+	eventually ended "$LIGHTTPD"
+	wait "$LIGHTTPD" 2>/dev/null || :
+	echo 'while away' >>list
+	LIGHTTPD_CONF=$PWD/site.conf start_lighttpd
+	touch restarted
+	framework_ends
+	job_ran_once
+}
+
+# bats test_tags=slow,all
+@test "htmx 4 in Chromium: a list that loses nothing, a job that runs once" {
+	framework htmx4 chromium
+}
+
+# bats test_tags=slow,all
+@test "htmx 4 in Chromium: a job that connects by itself runs once, too" {
+	framework htmx4-connect chromium
+}
+
+# bats test_tags=slow,all
+@test "htmx 2 in Chromium: a list that loses nothing, a job that runs once" {
+	framework htmx2 chromium
+}
+
+# bats test_tags=slow,all
+@test "Datastar in Chromium: a list that loses nothing, a job that runs once" {
+	framework datastar chromium
+}
+
+# bats test_tags=slow,all
+@test "Turbo in Chromium: a list that loses nothing, a job that runs once" {
+	framework turbo chromium
+}
+
+# bats test_tags=slow,all
+@test "htmx 4 in Firefox: a list that loses nothing, a job that runs once" {
+	framework htmx4 firefox
+}
+
+# bats test_tags=slow,all
+@test "htmx 2 in Firefox: a list that loses nothing, a job that runs once" {
+	framework htmx2 firefox
+}
+
+# bats test_tags=slow,all
+@test "Datastar in Firefox: a list that loses nothing, a job that runs once" {
+	framework datastar firefox
+}
+
+# bats test_tags=slow,all
+@test "Turbo in Firefox: a list that loses nothing, a job that runs once" {
+	framework turbo firefox
+}
+
+# bats test_tags=slow,all
+@test "htmx 4 in WebKit: a list that loses nothing, a job that runs once" {
+	framework htmx4 webkit
+}
+
+# bats test_tags=slow,all
+@test "htmx 2 in WebKit: a list that loses nothing, a job that runs once" {
+	framework htmx2 webkit
+}
+
+# bats test_tags=slow,all
+@test "Datastar in WebKit: a list until the server is lost, a job that runs once" {
+	framework datastar webkit
+}
+
+# bats test_tags=slow,all
+@test "Turbo in WebKit: a list that loses nothing, a job that runs once" {
+	framework turbo webkit
 }
