@@ -56,7 +56,8 @@ static const struct program program = {
 	    {'w', "window", "COLSxROWS", "its size (80x24)"},
 	    {'b', "max-event", "BYTES",
 		"longer records come in pieces (1048576)"},
-	    {'x', "end", "NAME", "type of the last event (end)"},
+	    {'x', "end", "NAME",
+		"type of the last event (end; '': there is none)"},
 	    {'R', "restart", NULL, "a COMMAND that fails is started again"},
 	    {'E', "stderr", "NAME", "COMMAND's stderr lines are events too"},
 	    {'M', "method", "LIST",
@@ -354,7 +355,14 @@ turn(struct pipe *pipe)
 	}
 }
 
-/* A viewer that has had this event does not get the stream again: 204. */
+/* With an id column ids are the source's own; -x '' wants no such event. */
+static bool
+has_end(const struct pipe *pipe)
+{
+	return *pipe->end_type != '\0' && !columns_have_id(&pipe->out.columns);
+}
+
+/* A client that has had this event does not get the stream again: 204. */
 static void
 send_end(struct pipe *pipe, int status)
 {
@@ -390,7 +398,7 @@ finish(struct pipe *pipe)
 
 	if (status != EXIT_SUCCESS && pipe->restart)
 		send_restart(pipe);
-	else if (!columns_have_id(&pipe->out.columns))
+	else if (has_end(pipe))
 		send_end(pipe, status);
 	(void)frame_flush(&stream->frame); /* stream_close says if it failed */
 	if (status != EXIT_SUCCESS)
@@ -412,8 +420,7 @@ main(int argc, char *argv[])
 
 	/* Request: a stream that was finished stays so. */
 	program_request(stream);
-	if (strcmp(stream->request.last_event_id, "end") == 0 &&
-	    !columns_have_id(&pipe.out.columns))
+	if (strcmp(stream->request.last_event_id, "end") == 0 && has_end(&pipe))
 		return program_no_content(stream);
 
 	/* Header, once the command runs. */

@@ -96,6 +96,13 @@ data: $status" ]]
 	[ "${lines[-1]}" = 'data: 143' ]
 }
 
+@test "with -x '' there is no end: who comes back gets a new stream" {
+	HTTP_LAST_EVENT_ID=end REQUEST_METHOD=GET \
+		run -3 --separate-stderr sse-pipe -x '' sh -c 'echo one; exit 3'
+	[ "${lines[-1]}" = 'data: one' ]
+	refute grep -q '^id:\|^event:' <<<"$output"
+}
+
 @test "a command that fails is not run again by a client that comes back" {
 	cd "$BATS_TEST_TMPDIR"
 	run -3 --separate-stderr body \
