@@ -231,12 +231,14 @@ start_of() {
 	all_over
 	id=$(ids v | grep -v '^[a-z]*.$' | head -n 1)
 	[[ "$id" =~ ^[0-9a-z]+-1$ ]]
-	printf ':\n\nid: own\ndata: a\n\n' >expected
-	printf 'id: %s\nevent: x\ndata: \n\n' "$id" >>expected
-	printf 'retry: 77\n\nid: alone\n\n' >>expected
-	printf 'id: \ndata: \357\277\275\n\nevent: gap\ndata: g\n\n' >>expected
-	printf 'retry: 78\n\nid: \357\277\275\ndata: 1\ndata: \n\n' >>expected
-	printf 'id: end\ndata: last\n\n' >>expected
+	{
+		printf ':\n\nid: own\ndata: a\n\n'
+		printf 'id: %s\nevent: x\ndata: \n\n' "$id"
+		printf 'retry: 77\n\nid: alone\n\n'
+		printf 'id: \ndata: \357\277\275\n\nevent: gap\ndata: g\n\n'
+		printf 'retry: 78\n\nid: \357\277\275\ndata: 1\ndata: \n\n'
+		printf 'id: end\ndata: last\n\n'
+	} >expected
 	frames v | cmp - expected
 }
 
