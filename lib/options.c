@@ -54,7 +54,7 @@ options_next(const struct program *program, int argc, char *argv[])
 
 	for (size_t i = 0; i < n; i++) {
 		options[i].name = rows[i]->name;
-		options[i].val = rows[i]->letter;
+		options[i].val = (unsigned char)rows[i]->letter;
 		*letter++ = rows[i]->letter;
 		if (rows[i]->value == NULL)
 			continue;

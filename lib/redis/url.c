@@ -21,7 +21,7 @@ decode(char *text)
 
 		if (byte == 0 || (byte == -1 && *text == '%'))
 			return -1;
-		*to++ = byte == -1 ? *text : (char)byte;
+		*to++ = (char)(byte == -1 ? *text : byte);
 		text += byte == -1 ? 0 : 2;
 	}
 	*to = '\0';
