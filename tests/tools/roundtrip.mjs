@@ -1,11 +1,12 @@
 // Encodes random records and chunks with sse-pipe and decodes them with a
 // client's parser: what comes out must be what went in, byte for byte.
-// Arguments: the program, how many records a mode, a seed to repeat a run.
+// Arguments: the program, how many records a mode, a seed to repeat a run (or
+// ''), how many outputs in chunks a mode.
 import { spawn } from 'node:child_process';
 import { createParser } from 'eventsource-parser';
 
-const [program, count = '3000', seed = String(Date.now() % 2 ** 31)] =
-	process.argv.slice(2);
+const [program, count = '3000', given, outputs = '30'] = process.argv.slice(2);
+const seed = given || String(Date.now() % 2 ** 31);
 
 // mulberry32: small, and the same everywhere
 let state = Number(seed) >>> 0;
@@ -140,7 +141,7 @@ function* chunks(whole) {
 // Chunks: the data of all events, joined, is the output; with --json whatever
 // it holds, without it where it has no CR.
 async function checkChunks(name, options, join, without) {
-	for (let run = 0; run < 30; run++) {
+	for (let run = 0; run < Number(outputs); run++) {
 		const whole = bytes(length(), without);
 		const events = await decode([...options, ...pick(
 			[[], ['-b', String(4 + random(50))], ['-e', 'e']])], [whole]);
@@ -153,7 +154,7 @@ async function checkChunks(name, options, join, without) {
 				.slice(0, 2000));
 		process.exit(1);
 	}
-	console.log(`${name}: 30 outputs as sent`);
+	console.log(`${name}: ${outputs} outputs as sent`);
 }
 
 const same = (a, b) => a.data === b.data && a.id === b.id &&
