@@ -75,9 +75,16 @@ build/static/%: override CFLAGS += -fno-asynchronous-unwind-tables \
 build/static/%: override LDFLAGS += -static -s \
 	-Wl,--gc-sections,-z,noseparate-code
 
-build/%.o build/static/%.o: %.c Makefile
+define compile
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
+endef
+
+build/%.o: %.c Makefile
+	$(compile)
+
+build/static/%.o: %.c Makefile
+	$(compile)
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 
