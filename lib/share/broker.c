@@ -157,6 +157,19 @@ hand_over(struct broker *broker, int fd)
 	return answer;
 }
 
+/* To setup's channel. HANDOVER_LOST: try again, unless broker->error is set. */
+static enum handover_answer
+bring(struct broker *broker, struct channel_setup *setup, bool only_old)
+{
+	int fd = find_channel(broker, setup, only_old);
+
+	if (fd == -1 && errno == EAGAIN)
+		return HANDOVER_LATE;
+	if (fd == -1 && errno != EBUSY)
+		broker->error = errno;
+	return fd == -1 ? HANDOVER_LOST : hand_over(broker, fd);
+}
+
 /*
  * -f, and the channel does not know the id: to one that goes on after it, until
  * it has come to what the other has. HANDOVER_LOST if the first is asked again,
@@ -168,7 +181,6 @@ go_further(struct broker *broker)
 	struct channel_setup setup = *broker->setup;
 	char key[SOCKDIR_KEY_MAX + 1];
 	enum handover_answer answer;
-	int fd = -1;
 
 	setup.key = key;
 	setup.home = broker->setup->key;
@@ -176,15 +188,11 @@ go_further(struct broker *broker)
 	setup.linger_ns = 0;
 	if (setup.limit_ns == 0 || setup.limit_ns > FURTHER_NS)
 		setup.limit_ns = FURTHER_NS;
-	if (make_further_key(broker, key) == 0)
-		fd = find_channel(broker, &setup, false);
-	if (fd == -1 && errno == EAGAIN)
-		return HANDOVER_LATE;
-	if (fd == -1 && errno != EBUSY)
+	if (make_further_key(broker, key) == -1) {
 		broker->error = errno;
-	if (fd == -1)
 		return HANDOVER_LOST;
-	answer = hand_over(broker, fd);
+	}
+	answer = bring(broker, &setup, false);
 	if (answer != HANDOVER_UNKNOWN)
 		return answer;
 	broker->further_n++;
@@ -195,16 +203,8 @@ go_further(struct broker *broker)
 static enum handover_answer
 try_once(struct broker *broker, bool only_old)
 {
-	enum handover_answer answer;
-	int fd = find_channel(broker, broker->setup, only_old);
+	enum handover_answer answer = bring(broker, broker->setup, only_old);
 
-	if (fd == -1 && errno == EAGAIN)
-		return HANDOVER_LATE;
-	if (fd == -1 && errno != EBUSY)
-		broker->error = errno;
-	if (fd == -1)
-		return HANDOVER_LOST;
-	answer = hand_over(broker, fd);
 	return answer == HANDOVER_UNKNOWN ? go_further(broker) : answer;
 }
 
