@@ -216,7 +216,6 @@ put_answer(
 	};
 	struct extra extra;
 	struct cgi_response response = {.status = status};
-	uint64_t retry_ms = GREETING_RETRY_MS;
 
 	find_extra(greeting, viewer, &extra);
 	response.extra = extra.field;
@@ -224,8 +223,8 @@ put_answer(
 	cgi_respond(greeting->frame, &request, &response);
 	if (status != 200)
 		return;
-	retry_ms += viewers_random(greeting->viewers, 2 * retry_ms);
-	frame_retry(greeting->frame, retry_ms);
+	frame_retry(greeting->frame, (uint64_t)util_random(GREETING_RETRY_MS,
+					 3 * GREETING_RETRY_MS - 1));
 }
 
 void

@@ -36,7 +36,6 @@ viewers_init(struct viewers *viewers, const struct ring *ring, int poller)
 	    .next_over_ns = POLLER_NEVER,
 	    .ring = ring,
 	    .poller = poller,
-	    .seed = (uint64_t)util_now_ns() ^ (uint64_t)getpid() << 40,
 	};
 }
 
@@ -49,19 +48,6 @@ viewers_free(struct viewers *viewers)
 	free(viewers->index);
 	viewers->all = NULL;
 	viewers->index = NULL;
-}
-
-/* xorshift64*: nothing secret, but no two viewers alike. */
-uint64_t
-viewers_random(struct viewers *viewers, uint64_t n)
-{
-	uint64_t x = viewers->seed | 1;
-
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	viewers->seed = x;
-	return n == 0 ? 0 : (x * UINT64_C(2685821657736338717) >> 16) % n;
 }
 
 /*
@@ -239,12 +225,12 @@ send_last_retry(struct viewers *viewers, const struct viewer *viewer)
 {
 	char text[7 + UTIL_DIGITS_MAX + 2] = "retry: ";
 	struct iovec part = {text, 7};
-	uint64_t spread_ms = (uint64_t)viewers->spread_ms;
+	int64_t ms = viewers->spread_ms;
 
-	if (spread_ms == 0)
+	if (ms == 0)
 		return;
-	spread_ms += viewers_random(viewers, 2 * spread_ms + 1);
-	part.iov_len += util_digits(text + 7, spread_ms);
+	ms = util_random(ms, 3 * ms);
+	part.iov_len += util_digits(text + 7, (uint64_t)ms);
 	memcpy(text + part.iov_len, "\n\n", 2);
 	part.iov_len += 2;
 	/* if it finds no room, the viewer comes back at its own time */

@@ -63,7 +63,6 @@ struct viewers {
 	size_t *index; /* of a descriptor, in all */
 	size_t indexes;
 	size_t rests; /* bytes of all */
-	uint64_t seed;
 };
 
 void viewers_init(struct viewers *viewers, const struct ring *ring, int poller);
@@ -120,8 +119,5 @@ bool viewers_moved(struct viewers *viewers);
 
 /* The place of the viewer that has had most; 0 if there is none. */
 uint64_t viewers_foremost(const struct viewers *viewers);
-
-/* A random number below n, for times that shall differ. */
-uint64_t viewers_random(struct viewers *viewers, uint64_t n);
 
 #endif
