@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""share.py: many viewers of sse-share at once, for share.bats.
+"""share.py: many viewers of sse-share at once, for share.bats and its like.
 
 crowd N PROGRAM    N viewers, who read to the end of their streams
 churn N PROGRAM    N viewers, eight at a time, who leave after some events
