@@ -23,6 +23,7 @@
 #include "lib/share/channel.h"
 #include "lib/share/environment.h"
 #include "lib/share/handover.h"
+#include "lib/share/script.h"
 #include "lib/share/sockdir.h"
 #include "lib/util.h"
 
@@ -38,9 +39,10 @@ struct share {
 	struct channel_setup setup;
 	char key[SOCKDIR_KEY_MAX + 1];
 	struct broker broker;
-	bool list; /* -L */
-	bool quit; /* -Q */
-	int pump;  /* what is handed over comes out here, if we stay; or -1 */
+	int script; /* of script_arguments */
+	bool list;  /* -L */
+	bool quit;  /* -Q */
+	int pump;   /* what is handed over comes out here, if we stay; or -1 */
 };
 
 static const struct program program = {
@@ -105,8 +107,9 @@ static int
 make_key(struct share *share)
 {
 	struct channel_setup *setup = &share->setup;
-	const char *slash = strrchr(setup->command[0], '/');
-	const char *name = slash != NULL ? slash + 1 : setup->command[0];
+	const char *program_name = setup->command[share->script ? 1 : 0];
+	const char *slash = strrchr(program_name, '/');
+	const char *name = slash != NULL ? slash + 1 : program_name;
 	char digest[ENVIRONMENT_DIGEST_N + 1];
 	size_t n;
 
@@ -370,11 +373,18 @@ main(int argc, char *argv[])
 {
 	static struct share share; /* zero: its buffer is not in the file */
 	struct stream *stream = &share.stream;
+	int error;
 
 	/* Options. */
 	share.setup.ring_size = RING_DEFAULT;
 	share.setup.linger_ns = LINGER_DEFAULT_NS;
+	share.script = script_arguments(&argc, &argv);
+	error = errno;
 	argc = program_init(stream, &program, argc, argv);
+	if (share.script == -1)
+		program_refuse(stream, PROGRAM_USAGE, "its first line: %s",
+		    error == EMSGSIZE ? "longer than 1023 bytes"
+				      : strerror(error));
 	parse_options(&share, argc, argv);
 
 	/* Request: HEAD needs no channel. */

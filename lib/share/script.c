@@ -1,0 +1,87 @@
+/*
+ * script: the kernel hands a file that names this program in its first line
+ * over as an argument, with the options in one word. Reads no more of it than
+ * that line.
+ */
+#include "script.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#define BLANKS " \t"
+
+/* The first line, a string without its LF. NULL with errno. */
+static char *
+read_line(const char *file)
+{
+	char *line = malloc(SCRIPT_LINE_MAX);
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = -1;
+
+	if (fd != -1 && line != NULL)
+		n = read(fd, line, SCRIPT_LINE_MAX - 1);
+	if (fd != -1)
+		(void)close(fd);
+	if (n != -1) {
+		line[n] = '\0';
+		if (strlen(line) < SCRIPT_LINE_MAX - 1 ||
+		    strchr(line, '\n') != NULL) {
+			line[strcspn(line, "\n")] = '\0';
+			return line;
+		}
+		errno = EMSGSIZE;
+	}
+	free(line);
+	return NULL;
+}
+
+/* What execve(2) was asked to run is no argument of a program's, but FILE. */
+static char *
+find_file(int argc, char *argv[], int *at)
+{
+	const char *started = (const char *)getauxval(AT_EXECFN);
+
+	for (*at = 1; *at < argc && *at <= 2; ++*at)
+		if (started != NULL && strcmp(argv[*at], started) == 0)
+			return argv[*at];
+	return NULL;
+}
+
+int
+script_arguments(int *argc, char **argv[])
+{
+	static char end[] = "--", sh[] = "sh";
+	int at, n = 0, rest;
+	char *file = find_file(*argc, *argv, &at), *line, *word, *more;
+	char **words;
+
+	if (file == NULL)
+		return 0;
+	rest = getenv("REQUEST_METHOD") == NULL ? *argc - at - 1 : 0;
+	line = read_line(file);
+	words = calloc(SCRIPT_LINE_MAX / 2 + 5 + (size_t)rest, sizeof(*words));
+	if (line != NULL && strncmp(line, "#!", 2) != 0)
+		return 0; /* this program's own file */
+	if (line == NULL || words == NULL) {
+		(*argv)[0] = file;
+		*argc = 1;
+		return -1;
+	}
+	words[n++] = file;
+	/* the first word is "#!" with this program */
+	word = strtok_r(line + 2 + strspn(line + 2, BLANKS), BLANKS, &more);
+	while (word != NULL && (word = strtok_r(NULL, BLANKS, &more)) != NULL)
+		words[n++] = word;
+	words[n++] = end;
+	words[n++] = sh;
+	words[n++] = file;
+	for (int i = 0; i < rest; i++)
+		words[n++] = (*argv)[at + 1 + i];
+	*argv = words;
+	*argc = n;
+	return 1;
+}
