@@ -286,10 +286,21 @@ quit_channels(struct share *share)
 	return program_end(&share->stream);
 }
 
+static bool
+is_network(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t n = sizeof(address);
+
+	return getsockname(fd, (struct sockaddr *)&address, &n) == 0 &&
+	       (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+}
+
 /*
  * Where a web server waits for the end of a pipe or a socket, that is handed
- * over. In a shell, or where the process is the connection, this one stays:
- * it hands over a pipe and passes on what comes out.
+ * over, and so is the client's own connection. In a shell, or where the server
+ * passes on what an nph- program writes, this one stays: it hands over a pipe
+ * and passes on what comes out.
  */
 static int
 open_viewer(struct share *share)
@@ -302,8 +313,9 @@ open_viewer(struct share *share)
 	share->pump = -1;
 	if (fstat(STDOUT_FILENO, &st) == -1)
 		return -1;
-	if (request->served && !request->nph &&
-	    (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+	if (request->nph ? is_network(STDOUT_FILENO)
+			 : request->served &&
+			       (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
 		return 0;
 	if (pipe(ends) == -1 || fcntl(ends[0], F_SETFD, FD_CLOEXEC) == -1 ||
 	    fcntl(ends[1], F_SETFD, FD_CLOEXEC) == -1)

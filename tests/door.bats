@@ -79,3 +79,105 @@ feeder_script() {
 	[ "$(cat starts)" = "$SITE/cgi-bin/events" ]
 	stop_all
 }
+
+# --- the client's own socket ---
+
+# The programs as nph-, first in PATH.
+as_nph() {
+	mkdir -p nph
+	ln -sf "$PROGRAMS_DIR/sse-share" nph/nph-sse-share
+	PATH=$PWD/nph:$PATH
+}
+
+# The processes of sse-share that there are.
+sharers() {
+	local pid
+
+	for pid in $(left_over); do
+		case $(ps -o comm= -p "$pid") in *sse-share) echo "$pid" ;; esac
+	done
+}
+
+only_channel() {
+	[ "$(sharers | wc -l)" = 1 ]
+}
+
+door_py() {
+	timeout 120 python3 "$TOP/tests/tools/door.py" "$@" 3>&- 7>&-
+}
+
+# bats test_tags=tools
+@test "a client's own connection is handed over, and one that it half-closes has left" {
+	as_nph
+	door_py own -l 600 -k 0 -- ./feeder
+	kill "$(sharers)"
+	all_over
+}
+
+# bats test_tags=tools
+@test "a client that does not read holds no more than 64 KiB" {
+	as_nph
+	door_py deaf -l 0 -b 65536 -- sse-pipe -k 0 -- yes
+	door_py deaf -l 0 -- sse-pipe -k 0 -- printf '%0900000d\n' 0
+	all_over
+}
+
+# own_socket COMMAND ...: its viewers come by TCP and need no process.
+own_socket() {
+	PORT=$(free_port)
+	"$@"
+	eventually listens "$PORT"
+	spawn curl -sNi -m 60 "http://127.0.0.1:$PORT/" >a
+	spawn curl -sNi -m 60 -H 'Last-Event-ID: 1' \
+		"http://127.0.0.1:$PORT/?x=y" >b
+	all_have '^data: 7$' a b
+	all_have '^HTTP/1.1 200 OK' a b
+	eventually only_channel
+	[ "$(sse-share -L | cut -f 3)" = 2 ]
+	frames b | grep -qx 'data: 2'
+	kill "$(sharers)"
+	stop_all
+}
+
+# bats test_tags=tools
+@test "under socat, tcpserver and a systemd socket a viewer needs no process" {
+	as_nph
+	program stream <<-'END'
+		#!/bin/sh
+		exec nph-sse-share -f -n 2 -l 600 -- sse-counter -i 0.1
+	END
+	under_socat() {
+		spawn socat "TCP-LISTEN:$PORT,bind=127.0.0.1,fork,reuseaddr" \
+			"EXEC:./stream,nofork"
+	}
+	under_tcpserver() {
+		spawn tcpserver -H -R -l 0 127.0.0.1 "$PORT" ./stream
+	}
+	under_systemd() {
+		spawn systemd-socket-activate --accept --inetd -E PATH \
+			-E SSE_CGI_DIR -E SSE_TEST -l "127.0.0.1:$PORT" ./stream
+	}
+	own_socket under_socat
+	own_socket under_tcpserver
+	own_socket under_systemd
+}
+
+# bats test_tags=tools
+@test "with -f, too, nph-sse-share answers with a status line" {
+	as_nph
+	program stream <<-'END'
+		#!/bin/sh
+		exec nph-sse-share -f -l 0 -- sse-counter -i 0.1
+	END
+	PORT=$(free_port)
+	spawn tcpserver -H -R -l 0 127.0.0.1 "$PORT" ./stream
+	eventually listens "$PORT"
+	spawn curl -sNi -m 60 "http://127.0.0.1:$PORT/" >a
+	eventually has '^data: 7$' a
+	spawn curl -sNi -m 60 -H 'Last-Event-ID: 5000' \
+		"http://127.0.0.1:$PORT/" >b
+	eventually has '^data: 5001$' b
+	[ "$(head -n 1 b)" = $'HTTP/1.1 200 OK\r' ]
+	[ "$(grep -c '^HTTP/' b)" = 1 ]
+	stop_all
+}

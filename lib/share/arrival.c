@@ -88,6 +88,8 @@ viewer_flags(const struct handover_message *message)
 		flags |= VIEWER_GREETED;
 	if (message->flags & HANDOVER_NPH)
 		flags |= VIEWER_NPH;
+	if (message->flags & HANDOVER_HALF)
+		flags |= VIEWER_HALF;
 	if (message->flags & HANDOVER_FURTHER)
 		flags |= VIEWER_FURTHER;
 	return flags;

@@ -23,6 +23,7 @@ enum handover_flags {
 	    16, /* no viewer: HANDOVER_TAKEN says that the id is known */
 	HANDOVER_QUIT =
 	    32, /* no viewer: the channel ends; that is the answer */
+	HANDOVER_HALF = 64, /* a viewer whose socket is half-closed has left */
 };
 
 /* In these bits, the number that origin_find gave to the viewer's origin. */

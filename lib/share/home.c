@@ -98,6 +98,8 @@ home_pass(void *home, const struct viewer *viewer)
 
 	if (viewer->flags & VIEWER_NPH)
 		message.flags |= HANDOVER_NPH;
+	if (viewer->flags & VIEWER_HALF)
+		message.flags |= HANDOVER_HALF;
 	message.flags |= viewer->flags & HANDOVER_ORIGIN;
 	if (!(viewer->flags & VIEWER_WAITS))
 		message.flags |= HANDOVER_GREETED;

@@ -3,11 +3,13 @@
  * of whole frames is at most PIPE_BUF long, so a pipe takes all of it or
  * nothing: only a longer frame can be taken in part.
  */
-#define _GNU_SOURCE /* EPOLLRDHUP */
+#define _GNU_SOURCE /* EPOLLRDHUP, TCP_CORK */
 #include "viewers.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,6 +17,8 @@
 #include <unistd.h>
 
 #include "../util.h"
+
+#define SEND_BUFFER 28672 /* twice that, for the kernel; and one write more */
 
 /* What a pipe did not take of a viewer's greeting. */
 struct rest {
@@ -51,19 +55,35 @@ viewers_free(struct viewers *viewers)
 }
 
 /*
- * What is watched always. A half-closed socket is a viewer that left, but
- * those of mod_cgid are so from the start: only a network's count.
+ * What is written to a socket goes out at once, and what waits there for a
+ * viewer that does not read is bounded. Returns whether it is a network's.
  */
-static uint32_t
-leave_events(int fd)
+static bool
+prepare_socket(int fd)
 {
 	struct sockaddr_storage address = {0};
 	socklen_t n = sizeof(address);
+	const int on = 1, off = 0, size = SEND_BUFFER;
 
-	if (getsockname(fd, (struct sockaddr *)&address, &n) == 0 &&
-	    (address.ss_family == AF_INET || address.ss_family == AF_INET6))
-		return EPOLLRDHUP;
-	return 0;
+	if (getsockname(fd, (struct sockaddr *)&address, &n) == -1)
+		return false;
+	/* if it stays as it was, there is only more that waits, or later */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
+		return false;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+	return true;
+}
+
+/*
+ * What is watched always. A half-closed socket is a viewer that left, but
+ * those of mod_cgid are so from the start: only a network's and a door's count.
+ */
+static uint32_t
+leave_events(const struct viewer *viewer)
+{
+	return viewer->flags & VIEWER_HALF ? EPOLLRDHUP : 0;
 }
 
 /* Room for one viewer more, and for its descriptor in the index. */
@@ -95,20 +115,23 @@ more_room(struct viewers *viewers, int fd)
 int
 viewers_add(struct viewers *viewers, const struct viewer *viewer)
 {
-	int fd = viewer->fd, error;
+	struct viewer new = *viewer;
+	int fd = new.fd, error;
 
+	if (prepare_socket(fd))
+		new.flags |= VIEWER_HALF;
 	if (poller_set_nonblocking(fd) == -1 || more_room(viewers, fd) == -1 ||
 	    poller_watch(
-		viewers->poller, fd, POLLER_VIEWER, leave_events(fd)) == -1) {
+		viewers->poller, fd, POLLER_VIEWER, leave_events(&new)) == -1) {
 		error = errno;
 		(void)close(fd); /* nothing was written there */
 		errno = error;
 		return -1;
 	}
 	viewers->index[fd] = viewers->n;
-	viewers->all[viewers->n++] = *viewer;
+	viewers->all[viewers->n++] = new;
 	viewers->next_over_ns =
-	    poller_earlier(viewers->next_over_ns, viewer->over_ns);
+	    poller_earlier(viewers->next_over_ns, new.over_ns);
 	return 0;
 }
 
@@ -150,7 +173,7 @@ set_lag(struct viewers *viewers, struct viewer *viewer, bool lags)
 
 	if (lags == ((viewer->flags & VIEWER_LAGS) != 0))
 		return;
-	events = leave_events(viewer->fd);
+	events = leave_events(viewer);
 	viewer->flags ^= VIEWER_LAGS;
 	viewers->lagging += lags ? 1 : (size_t)-1;
 	poller_change(viewers->poller, viewer->fd, POLLER_VIEWER,
@@ -335,13 +358,23 @@ viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n)
 	char copy[PIPE_BUF];
 	struct iovec part = {copy, n};
 	size_t i = 0;
+	ssize_t done;
 
 	memcpy(copy, bytes, n);
 	while (i < viewers->n) {
 		struct viewer *viewer = viewers->all + i;
 
-		if (!(viewer->flags & not_now) &&
-		    write_parts(viewer->fd, &part, 1) == -1)
+		done = viewer->flags & not_now
+			   ? 0
+			   : write_parts(viewer->fd, &part, 1);
+		/* a pipe takes all or nothing, but not a socket */
+		if (done > 0 && (size_t)done < n &&
+		    viewers_owe(
+			viewers, viewer, bytes + done, n - (size_t)done) == 0)
+			set_lag(viewers, viewer, true);
+		else if (done > 0 && (size_t)done < n)
+			done = -1;
+		if (done == -1)
 			viewers_remove(viewers, viewer);
 		else
 			i++;

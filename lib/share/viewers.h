@@ -25,6 +25,7 @@ enum viewer_flags {
 	VIEWER_NEW = 32,      /* the caller's: it has no id of a place yet */
 	VIEWER_GREETED = 64,  /* the caller's: it has had its header */
 	VIEWER_FURTHER = 128, /* the caller's: the program knows its ids */
+	VIEWER_HALF = 256,    /* half-closed it has left: a network's, or so */
 			      /* bits from 24 on: likewise (HANDOVER_ORIGIN) */
 };
 
@@ -71,7 +72,8 @@ void viewers_init(struct viewers *viewers, const struct ring *ring, int poller);
 void viewers_free(struct viewers *viewers);
 
 /*
- * Takes a viewer, whose fd it owns from now on, and makes fd non-blocking.
+ * Takes a viewer, whose fd it owns from now on, and makes fd non-blocking; of a
+ * socket's memory at most 64 KiB are for one that does not read.
  * Returns 0, or -1 with errno: then fd is closed.
  */
 int viewers_add(struct viewers *viewers, const struct viewer *viewer);
