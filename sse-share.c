@@ -2,7 +2,7 @@
  * sse-share: one process for all viewers. Each request hands its stdout over
  * to the channel, a process that runs PROGRAM once, and is done; the first
  * one starts it. What the channel does is in lib/share/channel, where they
- * meet in lib/share/sockdir.
+ * meet in lib/share/sockdir, and requests without a process in lib/share/door.
  */
 #define _GNU_SOURCE /* NSIG, _PATH_LOG */
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include "lib/program.h"
 #include "lib/share/broker.h"
 #include "lib/share/channel.h"
+#include "lib/share/door.h"
 #include "lib/share/environment.h"
 #include "lib/share/handover.h"
 #include "lib/share/script.h"
@@ -35,14 +36,15 @@
 
 struct share {
 	struct stream stream;
-	struct sockdir sockdir;
 	struct channel_setup setup;
-	char key[SOCKDIR_KEY_MAX + 1];
 	struct broker broker;
+	struct door door;
 	int script; /* of script_arguments */
-	bool list;  /* -L */
-	bool quit;  /* -Q */
 	int pump;   /* what is handed over comes out here, if we stay; or -1 */
+	struct sockdir sockdir;
+	bool list; /* -L */
+	bool quit; /* -Q */
+	char key[SOCKDIR_KEY_MAX + 1];
 };
 
 static const struct program program = {
@@ -64,6 +66,7 @@ static const struct program program = {
 		"events, bytes, age in seconds"},
 	    {'Q', "quit", NULL, "end channels: all, or those with a KEY"},
 	},
+    .notes = "If standard input listens, requests come there: SCGI or HTTP.",
     .without = "e", /* event types are PROGRAM's own */
     .methods = CGI_GET | CGI_HEAD,
 };
@@ -357,11 +360,7 @@ visit(struct share *share)
 
 	broker->setup = &share->setup;
 	broker->last_event_id = stream->request.last_event_id;
-	broker->message.flags |=
-	    (uint32_t)origin_find(&stream->origins, stream->request.origin)
-	    << HANDOVER_ORIGIN_SHIFT;
-	if (stream->request.nph)
-		broker->message.flags |= HANDOVER_NPH;
+	broker->message.flags |= door_flags(stream);
 	/* until then there is nothing that a signal could spoil */
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)signal(SIGINT, SIG_DFL);
@@ -378,6 +377,35 @@ visit(struct share *share)
 		program_send_back(stream, PROGRAM_FAILURE,
 		    "channel %s: no answer", share->setup.key);
 	}
+}
+
+/* A child of the door: one viewer that no channel has taken at once. */
+static void
+visit_from_door(void *to)
+{
+	struct share *share = to;
+
+	if (sockdir_open(&share->sockdir) == -1)
+		refuse_sockdir(share);
+	share->broker.viewer = STDOUT_FILENO;
+	share->pump = -1;
+	exit(visit(share));
+}
+
+/* Standard input is a listening socket: requests come there. */
+static _Noreturn void
+keep_door(struct share *share)
+{
+	complete_setup(share);
+	/* no server closes its half while it waits for more */
+	share->broker.message.flags |= HANDOVER_HALF;
+	share->door.stream = &share->stream;
+	share->door.key = share->setup.key;
+	share->door.message = share->broker.message;
+	share->door.visit = visit_from_door;
+	share->door.to = share;
+	(void)door_serve(&share->door, STDIN_FILENO);
+	program_refuse(&share->stream, PROGRAM_FAILURE, "listening socket:");
 }
 
 int
@@ -399,7 +427,11 @@ main(int argc, char *argv[])
 				      : strerror(error));
 	parse_options(&share, argc, argv);
 
-	/* Request: HEAD needs no channel. */
+	/* Requests: one, or those that come to a door; HEAD needs no channel.
+	 */
+	if (!share.list && !share.quit && !stream->request.served &&
+	    door_listens(STDIN_FILENO))
+		keep_door(&share);
 	program_request(stream);
 	if (!share.list && !share.quit && stream->request.method == CGI_HEAD) {
 		(void)stream_open(stream);

@@ -43,60 +43,78 @@ decode(const char *text, size_t n, size_t *decoded)
 	return new;
 }
 
-/* The value of lastEventId in the query, decoded; "" where there is none. */
-static const char *
-query_last_event_id(const char *query)
+/* The value of lastEventId in the query, decoded. Returns 0, or -1. */
+static int
+take_last_event_id(struct cgi_request *request, const char *query)
 {
 	static const char key[] = "lastEventId=";
-	char *id;
 	size_t n, decoded;
 
 	for (; *query != '\0'; query += n + (query[n] == '&')) {
 		n = strcspn(query, "&");
 		if (strncmp(query, key, sizeof(key) - 1) != 0)
 			continue;
-		id = decode(
+		request->of_query = decode(
 		    query + sizeof(key) - 1, n - (sizeof(key) - 1), &decoded);
-		if (id == NULL || strlen(id) == decoded)
-			return id;
-		free(id); /* with a NUL it is not what it seems to be */
-		return "";
+		if (request->of_query == NULL)
+			return -1;
+		/* with a NUL it is not what it seems to be */
+		if (strlen(request->of_query) == decoded)
+			request->last_event_id = request->of_query;
+		return 0;
 	}
-	return "";
+	return 0;
 }
 
 /* by the bits of enum cgi_method */
 static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS"};
 #define METHODS (sizeof(methods) / sizeof(*methods))
 
-/* A variable, "" if it is not set. */
-static const char *
-variable(const char *name)
-{
-	const char *value = getenv(name);
+/* in the order of struct cgi_variables */
+static const char *const variables[] = {"REQUEST_METHOD", "QUERY_STRING",
+    "HTTP_LAST_EVENT_ID", "HTTP_ORIGIN", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS"};
 
-	return value == NULL ? "" : value;
+int
+cgi_keep(void *kept, const char *name, const char *value)
+{
+	struct cgi_variables *to = kept;
+
+	for (size_t i = 0; i < CGI_VARIABLES; i++)
+		if (strcmp(name, variables[i]) == 0)
+			to->value[i] = value;
+	return 0;
+}
+
+int
+cgi_understand(
+    struct cgi_request *request, const struct cgi_variables *from, bool nph)
+{
+	const char *value[CGI_VARIABLES], *method = from->value[0];
+
+	for (size_t i = 0; i < CGI_VARIABLES; i++)
+		value[i] = from->value[i] == NULL ? "" : from->value[i];
+	*request = (struct cgi_request){
+	    .served = method != NULL,
+	    .nph = nph,
+	    .method = method == NULL ? CGI_GET : CGI_OTHER,
+	    .last_event_id = value[2],
+	    .origin = value[3],
+	    .asked_headers = value[4],
+	};
+	for (size_t i = 0; method != NULL && i < METHODS; i++)
+		if (strcmp(method, methods[i]) == 0)
+			request->method = (enum cgi_method)(1U << i);
+	return *value[2] != '\0' ? 0 : take_last_event_id(request, value[1]);
 }
 
 int
 cgi_request(struct cgi_request *request, const char *name)
 {
-	const char *method = getenv("REQUEST_METHOD");
+	struct cgi_variables from;
 
-	request->served = method != NULL;
-	request->nph = strncmp(name, "nph-", 4) == 0;
-	request->method = method == NULL ? CGI_GET : CGI_OTHER;
-	for (size_t i = 0; method != NULL && i < METHODS; i++)
-		if (strcmp(method, methods[i]) == 0)
-			request->method = (enum cgi_method)(1U << i);
-	request->origin = variable("HTTP_ORIGIN");
-	request->asked_headers =
-	    variable("HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
-	request->last_event_id = variable("HTTP_LAST_EVENT_ID");
-	if (*request->last_event_id == '\0')
-		request->last_event_id =
-		    query_last_event_id(variable("QUERY_STRING"));
-	return request->last_event_id == NULL ? -1 : 0;
+	for (size_t i = 0; i < CGI_VARIABLES; i++)
+		from.value[i] = getenv(variables[i]);
+	return cgi_understand(request, &from, strncmp(name, "nph-", 4) == 0);
 }
 
 /* Reads up to the empty line; byte by byte, as the body is not ours. */
@@ -146,9 +164,15 @@ read_header(char *text, size_t *length)
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define TOKEN LETTERS "0123456789!#$%&'*+-.^_`|~"
 
+/* Who takes the variables of a request, and where. */
+struct taker {
+	int (*set)(void *to, const char *name, const char *value);
+	void *to;
+};
+
 /* METHOD SP TARGET SP VERSION (RFC 9112 section 3). Returns the status. */
 static int
-parse_request_line(char *line)
+parse_request_line(char *line, const struct taker *by)
 {
 	size_t method_n = strspn(line, TOKEN);
 	char *target = line + method_n + 1, *version, *query;
@@ -165,10 +189,11 @@ parse_request_line(char *line)
 		return 400;
 	target[strcspn(target, "#")] = '\0';
 	query = strchr(target, '?');
-	if (setenv("REQUEST_METHOD", line, 1) == -1 ||
-	    setenv("REQUEST_URI", target, 1) == -1 ||
-	    setenv("QUERY_STRING", query == NULL ? "" : query + 1, 1) == -1 ||
-	    setenv("SERVER_PROTOCOL", version, 1) == -1)
+	if (by->set(by->to, "REQUEST_METHOD", line) == -1 ||
+	    by->set(by->to, "REQUEST_URI", target) == -1 ||
+	    by->set(by->to, "QUERY_STRING", query == NULL ? "" : query + 1) ==
+		-1 ||
+	    by->set(by->to, "SERVER_PROTOCOL", version) == -1)
 		return 500;
 	return 200;
 }
@@ -201,11 +226,11 @@ field_variable(char to[FIELD_NAME_MAX], const char *name)
 }
 
 /*
- * "Name: value" (RFC 9112 section 5) into the environment: no space before
- * the colon, no folded line. Returns the status.
+ * "Name: value" (RFC 9112 section 5) as a variable: no space before the colon,
+ * no folded line. Returns the status.
  */
 static int
-parse_field(char *line)
+parse_field(char *line, const struct taker *by)
 {
 	char name[FIELD_NAME_MAX], *to = name, *value;
 	size_t n = strspn(line, TOKEN);
@@ -223,7 +248,7 @@ parse_field(char *line)
 	if (strcmp(name, "HTTP_CONTENT_TYPE") == 0 ||
 	    strcmp(name, "HTTP_CONTENT_LENGTH") == 0)
 		to += 5;
-	return setenv(to, value, 1) == -1 ? 500 : 200;
+	return by->set(by->to, to, value) == -1 ? 500 : 200;
 }
 
 /*
@@ -245,11 +270,12 @@ end_line(char *line)
 }
 
 int
-cgi_read(void)
+cgi_parse(char *text, size_t n,
+    int (*set)(void *to, const char *name, const char *value), void *to)
 {
-	char text[CGI_REQUEST_MAX + 1], *line = text, *next;
-	size_t n = 0;
-	int status = read_header(text, &n);
+	const struct taker by = {set, to};
+	char *line = text, *next;
+	int status = 200;
 
 	while (status == 200 && line < text + n) {
 		next = end_line(line);
@@ -257,11 +283,28 @@ cgi_read(void)
 			return 400;
 		if (*line == '\0')
 			break;
-		status =
-		    line == text ? parse_request_line(line) : parse_field(line);
+		status = line == text ? parse_request_line(line, &by)
+				      : parse_field(line, &by);
 		line = next;
 	}
 	return status;
+}
+
+static int
+set_variable(void *to, const char *name, const char *value)
+{
+	(void)to;
+	return setenv(name, value, 1);
+}
+
+int
+cgi_read(void)
+{
+	char text[CGI_REQUEST_MAX + 1];
+	size_t n = 0;
+	int status = read_header(text, &n);
+
+	return status == 200 ? cgi_parse(text, n, set_variable, NULL) : status;
 }
 
 /*

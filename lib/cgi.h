@@ -38,6 +38,13 @@ struct cgi_request {
 	 */
 	const char *origin;
 	const char *asked_headers;
+	char *of_query; /* the caller's to free; may be last_event_id */
+};
+
+/* What a request is made of: cgi_keep knows which is which. NULL: not set. */
+#define CGI_VARIABLES 5
+struct cgi_variables {
+	const char *value[CGI_VARIABLES];
 };
 
 /* What a response header is made of. */
@@ -49,9 +56,21 @@ struct cgi_response {
 };
 
 /*
- * Reads the environment; name is the program's, for its nph- prefix. The
- * strings belong to the environment or stay for the process's life. Returns
- * 0, or -1 with errno ENOMEM.
+ * Keeps value in the struct cgi_variables kept if it is of a request, by a name
+ * of RFC 3875; else does nothing. The string is the caller's. Returns 0.
+ */
+int cgi_keep(void *kept, const char *name, const char *value);
+
+/*
+ * What these variables ask for. The strings are theirs but for of_query. nph as
+ * in struct cgi_request. Returns 0, or -1 with errno ENOMEM.
+ */
+int cgi_understand(
+    struct cgi_request *request, const struct cgi_variables *from, bool nph);
+
+/*
+ * Likewise the environment, whose the strings are; name is the program's, for
+ * its nph- prefix.
  */
 int cgi_request(struct cgi_request *request, const char *name);
 
@@ -63,6 +82,15 @@ int cgi_request(struct cgi_request *request, const char *name);
  * for folded lines, controls and a space before a colon), 408, 431, 500.
  */
 int cgi_read(void);
+
+/*
+ * Takes an HTTP request of n bytes apart, in place: its line and fields up to
+ * the empty line that ends it, without NUL in it and with one after it. Hands
+ * each variable of RFC 3875 to set, whose strings are those of text but for the
+ * name; -1 of that is status 500. Returns a status as cgi_read.
+ */
+int cgi_parse(char *text, size_t n,
+    int (*set)(void *to, const char *name, const char *value), void *to);
 
 /*
  * How many of argv are the operator's own. Servers may hand the words of a

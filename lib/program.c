@@ -337,17 +337,16 @@ program_request(struct stream *stream)
 
 	if (request->nph && !request->served)
 		read_request(stream);
-	if (stream->origins.n > 0 && *request->origin != '\0' &&
-	    origin_find(&stream->origins, request->origin) == 0) {
+	switch (stream_status(stream)) {
+	case 204: exit(program_no_content(stream));
+	case 403:
 		program_warn(stream,
 		    "request refused: -O names no origin '%.100s'",
 		    request->origin);
 		answer(stream, 403, EXIT_SUCCESS);
-	}
-	if (stream->origins.n > 0 && request->method == CGI_OPTIONS)
-		exit(program_no_content(stream));
-	if (request->served && !(stream->methods & request->method)) {
+	case 405:
 		program_warn(stream, "request refused: method not allowed");
 		answer(stream, 405, EXIT_SUCCESS);
+	default: break;
 	}
 }

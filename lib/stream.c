@@ -14,6 +14,21 @@
 
 #include "util.h"
 
+int
+stream_status(const struct stream *stream)
+{
+	const struct cgi_request *request = &stream->request;
+	const struct origins *origins = &stream->origins;
+
+	if (origins->n > 0 && *request->origin != '\0' &&
+	    origin_find(origins, request->origin) == 0)
+		return 403;
+	if (origins->n > 0 && request->method == CGI_OPTIONS)
+		return 204;
+	return request->served && !(stream->methods & request->method) ? 405
+								       : 200;
+}
+
 void
 stream_respond(struct stream *stream, int status)
 {

@@ -41,6 +41,12 @@ struct stream {
 	int loop_error; /* errno, if the loop has failed */
 };
 
+/*
+ * What the request asks for: 200, or 204 for a preflight; else it is refused,
+ * with 403 if -O does not name its origin, or 405.
+ */
+int stream_status(const struct stream *stream);
+
 /* Encodes the response header for a status, with -H and -O. */
 void stream_respond(struct stream *stream, int status);
 

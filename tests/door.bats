@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2154 # stderr is of "run"
 # sse-share's ways in: a script whose first line names it, the client's own
 # socket, and the door, a listening socket.
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+# shellcheck disable=SC2154 # stderr is of "run"
 
 load lib/share
 
@@ -179,5 +180,150 @@ own_socket() {
 	eventually has '^data: 5001$' b
 	[ "$(head -n 1 b)" = $'HTTP/1.1 200 OK\r' ]
 	[ "$(grep -c '^HTTP/' b)" = 1 ]
+	stop_all
+}
+
+# --- the door ---
+
+# bats test_tags=tools
+@test "a door answers as a CGI or an nph- process does, by SCGI and by HTTP" {
+	as_nph
+	program five <<-'END'
+		#!/bin/sh
+		echo "$QUERY_STRING$HTTP_LAST_EVENT_ID$HTTP_ORIGIN" >>starts
+		printf 'Content-Type: text/event-stream\n\n'
+		printf 'id: %s\ndata: x\n\n' 1 2 3 4 5
+		exec sleep 600
+	END
+	door_py same -K five -l 5 -k 0.1 -A alive -m 0.3 -n 2 -O http://a \
+		-H 'X-Test: seen' -- ./five 2>>err
+	[ "$(cat starts)" = '' ] && [ "$(wc -l <starts)" = 1 ]
+	kill "$(sharers)"
+	all_over
+}
+
+# bats test_tags=tools
+@test "a crowd at a door is served by one channel; if the door is killed nobody notices" {
+	door_py crowd -l 0 -- sse-counter -i 0.1
+	all_over
+}
+
+# bats test_tags=tools
+@test "a viewer that leaves a door's silent stream is gone at once" {
+	door_py leave -l 0 -k 0 -- ./feeder
+	all_over
+}
+
+# bats test_tags=tools
+@test "a viewer at a Unix socket that does not read holds no more than 64 KiB" {
+	door_py hold -l 0 -- sse-pipe -k 0 -- yes
+	all_over
+}
+
+# bats test_tags=tools
+@test "what is no request is refused, and viewers are served meanwhile" {
+	door_py bad -l 0 -k 0 -- sse-counter -i 0.1
+	all_over
+}
+
+# bats test_tags=tools
+@test "idle and short connections by the thousand harm nobody, in bounded memory" {
+	sanitized sse-share && export SANITIZED=1
+	door_py many -l 0 -k 0 -- sse-counter -i 0.1
+	all_over
+}
+
+# bats test_tags=tools
+@test "if its channel does not answer, a door tells viewers to come back" {
+	door_py stop -l 0 -k 0 -- sse-counter -i 0.1 2>err
+	grep -q 'no answer$' err
+	all_over
+}
+
+has_viewers() {
+	[ "$(sse-share -L | cut -f 3)" = "$1" ]
+}
+
+status_of() {
+	curl -s -m 60 -o status -w '%{http_code}' "$@"
+}
+
+# Two viewers of the door at this path of http://127.0.0.1:$PORT; one leaves.
+sees_door() {
+	local url=http://127.0.0.1:$PORT$1 first
+
+	spawn curl -sNi -m 60 "$url" >a
+	first=$!
+	eventually has '^data: 1$' a
+	spawn curl -sNi -m 60 -H 'Last-Event-ID: 1' "$url?x=y" >b
+	all_have '^data: 3$' a b
+	all_have '^HTTP/1.1 200' a b
+	refute has '^data: 1$' b
+	has_viewers 2
+	[ "$(sharers | wc -l)" = 2 ]
+	[ "$(status_of -d x=y "$url")" = 405 ]
+	[ "$(status_of -H 'Last-Event-ID: end' "$url")" = 204 ]
+	curl -sI -m 60 "$url" | grep -i '^Content-Type: text/event-stream'
+	kill "$first"
+	DEADLINE=10 eventually has_viewers 1
+}
+
+# A checkout with the configurations, by sed as given, and these programs.
+checkout() {
+	mkdir -p top/conf run
+	cp "$TOP"/conf/* top/conf/
+	cp -a "$TOP/cgi-bin" "$TOP/www" top/
+	cp "$PROGRAMS_DIR"/sse-{share,counter} top/
+	sed -i "$@"
+	PORT=$(free_port)
+	SSE_CGI_DIR=$PWD/run/meet
+	export PORT SSE_TOP=$PWD/top SSE_RUN=$PWD/run SSE_CGI_DIR
+}
+
+@test "lighttpd starts a door, tells it at once that a viewer left, and ends it" {
+	checkout -e 's/ -n 1 -- / -l 600 -k 0 -- /; s/"PATH"/& , "SSE_TEST"/' \
+		top/conf/lighttpd-scgi.conf
+	spawn lighttpd -D -f top/conf/lighttpd-scgi.conf >log 2>&1
+	lighttpd=$!
+	eventually listens "$PORT"
+	sees_door /door
+	kill "$lighttpd"
+	eventually only_channel
+	kill "$(sharers)"
+	all_over
+}
+
+# bats test_tags=tools
+@test "nginx brings its viewers to a door that spawn-fcgi has started" {
+	checkout -e "s,@SSE_TOP@,$PWD/top,; s,@SSE_RUN@,$PWD/run," \
+		-e '/^daemon/s/^/user root;/' top/conf/nginx-scgi.conf
+	[ "$(id -u)" = 0 ] || sed -i 's/^user root;//' top/conf/nginx-scgi.conf
+	sed -i "s,@PORT@,$PORT," top/conf/nginx-scgi.conf
+	spawn spawn-fcgi -n -s run/door.sock -- \
+		"$SSE_TOP/sse-share" -l 600 -k 0 -- "$SSE_TOP/sse-counter"
+	eventually test -S run/door.sock
+	spawn nginx -p run -c "$SSE_TOP/conf/nginx-scgi.conf" 2>log
+	eventually listens "$PORT"
+	sees_door /door
+	stop_all
+}
+
+# bats test_tags=tools
+@test "a door at a systemd socket and at inetd's speaks HTTP itself" {
+	PORT=$(free_port)
+	spawn systemd-socket-activate --inetd -E PATH -E SSE_CGI_DIR \
+		-E SSE_TEST -l "127.0.0.1:$PORT" \
+		sse-share -l 600 -k 0 -- sse-counter
+	eventually listens "$PORT"
+	sees_door /
+	stop_all
+	rm a b
+	PORT=$(free_port)
+	echo "127.0.0.1:$PORT stream tcp wait $(id -un)" \
+		"$PROGRAMS_DIR/sse-share sse-share -l 600 -k 0 --" \
+		"$PROGRAMS_DIR/sse-counter" >inetd.conf
+	spawn inetd -i inetd.conf
+	eventually listens "$PORT"
+	sees_door /
 	stop_all
 }

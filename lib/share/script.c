@@ -43,6 +43,8 @@ read_line(const char *file)
 static char *
 find_file(int argc, char *argv[], int *at)
 {
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): it is what getauxval has
+	 */
 	const char *started = (const char *)getauxval(AT_EXECFN);
 
 	for (*at = 1; *at < argc && *at <= 2; ++*at)
@@ -63,10 +65,15 @@ script_arguments(int *argc, char **argv[])
 		return 0;
 	rest = getenv("REQUEST_METHOD") == NULL ? *argc - at - 1 : 0;
 	line = read_line(file);
-	words = calloc(SCRIPT_LINE_MAX / 2 + 5 + (size_t)rest, sizeof(*words));
-	if (line != NULL && strncmp(line, "#!", 2) != 0)
-		return 0; /* this program's own file */
-	if (line == NULL || words == NULL) {
+	if (line != NULL && strncmp(line, "#!", 2) != 0) {
+		free(line); /* of this program's own file */
+		return 0;
+	}
+	words = line == NULL ? NULL
+			     : calloc(SCRIPT_LINE_MAX / 2 + 5 + (size_t)rest,
+				   sizeof(*words));
+	if (words == NULL) {
+		free(line);
 		(*argv)[0] = file;
 		*argc = 1;
 		return -1;

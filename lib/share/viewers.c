@@ -364,7 +364,7 @@ viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n)
 	while (i < viewers->n) {
 		struct viewer *viewer = viewers->all + i;
 
-		done = viewer->flags & not_now
+		done = (viewer->flags & not_now) != 0
 			   ? 0
 			   : write_parts(viewer->fd, &part, 1);
 		/* a pipe takes all or nothing, but not a socket */

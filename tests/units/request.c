@@ -10,6 +10,7 @@
 
 #include "../../lib/cgi.h"
 #include "../../lib/redis/url.h"
+#include "../../lib/share/request.h"
 #include "../../lib/tail/cursor.h"
 #include "units.h"
 
@@ -299,6 +300,76 @@ test_request(void)
 		append_request(cgi_read());
 		(void)wait(NULL); /* it may have been killed by SIGPIPE */
 		units_check("cgi_read", given->name,
+		    (struct bytes){given->expected, strlen(given->expected)});
+	}
+}
+
+/* Expected is the status, then method, whether it is HTTP, id and origin. */
+static const struct door_case {
+	const char *name;
+	struct bytes request;
+	const char *expected;
+} door_cases[] = {
+    {"SCGI",
+	S("57:CONTENT_LENGTH\0000\0SCGI\0001\0REQUEST_METHOD\0GET\0"
+	  "HTTP_COOKIE\0x\0,"),
+	"200 1 scgi  "},
+    {"an id and an origin",
+	S("65:SCGI\0001\0HTTP_ORIGIN\0null\0HTTP_LAST_EVENT_ID\0007\0"
+	  "REQUEST_METHOD\0HEAD\0,body"),
+	"200 2 scgi 7 null"},
+    {"a query",
+	S("64:REQUEST_METHOD\0POST\0QUERY_STRING\0a&lastEventId=%65nd+\0"
+	  "SCGI\0001\0A\0\0,"),
+	"200 4 scgi end  "},
+    {"two of a name",
+	S("46:REQUEST_METHOD\0GET\0REQUEST_METHOD\0HEAD\0SCGI\0001\0,"),
+	"200 2 scgi  "},
+    {"no method", S("7:SCGI\0001\0,"), "400"},
+    {"another protocol", S("26:REQUEST_METHOD\0GET\0SCGI\0002\0,"), "400"},
+    {"no protocol", S("19:REQUEST_METHOD\0GET\0,"), "400"},
+    {"no comma", S("26:REQUEST_METHOD\0GET\0SCGI\0001\0;"), "400"},
+    {"no name", S("3:\0x\0,"), "400"},
+    {"no value", S("2:x\0,"), "400"},
+    {"no NUL", S("3:x\0y,"), "400"},
+    {"nothing in it", S("0:,"), "400"},
+    {"a zero first", S("07:SCGI\0001\0,"), "400"},
+    {"no colon", S("7;"), "400"},
+    {"more than fits", S("16378:"), "431"},
+    {"10^18 bytes", S("1000000000000000000:"), "431"},
+    {"HTTP", S("GET /a?lastEventId=5 HTTP/1.1\r\nOrigin: http://a\r\n\r\n"),
+	"200 1 http 5 http://a"},
+    {"LF alone", S("\r\n\nHEAD / HTTP/1.0\nLast-Event-ID: 7\n\nx"),
+	"200 2 http 7 "},
+    {"no version of 1", S("PRI * HTTP/2.0\r\n\r\n"), "400"},
+    {"TLS", S("\026\003\001"), "400"},
+    {"a NUL", S("GET\0"), "400"},
+};
+
+/* What is complete after n bytes, and not before. */
+void
+test_door(void)
+{
+	char text[128], *bytes;
+	struct cgi_request request;
+	int status;
+
+	for (size_t i = 0; i < COUNT(door_cases); i++) {
+		const struct door_case *given = door_cases + i;
+		size_t n = 0;
+
+		do {
+			n++;
+			bytes = units_place(0, given->request.at, n + 1);
+			status = request_parse(&request, bytes, n);
+		} while (status == 0 && n < given->request.n);
+		(void)snprintf(text, sizeof(text),
+		    status == 200 ? "%d %d %s %s %s" : "%d", status,
+		    (int)request.method, request.nph ? "http" : "scgi",
+		    request.last_event_id, request.origin);
+		free(request.of_query);
+		units_text(text);
+		units_check("request_parse", given->name,
 		    (struct bytes){given->expected, strlen(given->expected)});
 	}
 }

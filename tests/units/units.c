@@ -153,6 +153,7 @@ main(void)
 	test_query();
 	test_field();
 	test_request();
+	test_door();
 	test_handover();
 	test_ring();
 	end_line();

@@ -52,6 +52,7 @@ void test_cursor(void);
 void test_query(void);
 void test_field(void);
 void test_request(void);
+void test_door(void);
 void test_handover(void);
 void test_ring(void);
 
