@@ -240,6 +240,23 @@ own_socket() {
 	all_over
 }
 
+# bats test_tags=tools
+@test "with -f a door brings who was away long to the program, then to the channel" {
+	seq 300 >numbers
+	door_py further -f -l 0 -- sse-tail -n 10 numbers 2>>err
+	all_over
+}
+
+# bats test_tags=tools
+@test "a door without a socket directory, or descriptors, tells viewers to come back" {
+	mkdir -m 755 "$SSE_CGI_DIR"
+	door_py back -l 0 -- sse-counter -i 0.1 2>err
+	grep -q 'it must be a directory of mode 0700' err
+	rmdir "$SSE_CGI_DIR"
+	sanitized sse-share || door_py short -l 0 -- sse-counter -i 0.1
+	all_over
+}
+
 has_viewers() {
 	[ "$(sse-share -L | cut -f 3)" = "$1" ]
 }

@@ -43,8 +43,7 @@ read_line(const char *file)
 static char *
 find_file(int argc, char *argv[], int *at)
 {
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): it is what getauxval has
-	 */
+	/* an address: NOLINTNEXTLINE(performance-no-int-to-ptr) */
 	const char *started = (const char *)getauxval(AT_EXECFN);
 
 	for (*at = 1; *at < argc && *at <= 2; ++*at)

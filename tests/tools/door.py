@@ -14,10 +14,14 @@ hold ARG ...   a viewer at a Unix socket does not read
 bad ARG ...    whatever is no request, and requests that do not end
 many ARG ...   connections by the thousand, that say nothing or are short
 stop ARG ...   the channel is stopped
+further ARG ...  many viewers come back with ids that the ring has lost
+back ARG ...   no viewer can be served now
+short ARG ...  descriptors are out for a while
 What is wrong is printed, and the exit status is 1.
 """
 import array
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -377,15 +381,66 @@ def stop(args):
     if not door.answer(post).startswith(b"Status: 405 "):
         sys.exit("no other answer meanwhile")
     for client in late:
-        got = read_all(client)
-        if b"\nretry: " not in got or b"Status" in got:
-            sys.exit("not told to come back: %r" % got)
+        told_to_come_back(client)
     os.kill(channel(), 18)
     read_until(viewer, b"\ndata: ")
     door.end()
 
 
+def further(args):
+    """args end with a program that follows the file numbers, from 1 to 300."""
+    ids = subprocess.run(["sse-tail", "-n", "all", "-m", "1", "numbers"],
+                         stdout=subprocess.PIPE, check=True).stdout
+    ids = [line[4:].decode() for line in ids.split(b"\n")
+           if line.startswith(b"id: ")]
+    door = Door(args)
+    first = door.ask(scgi(get()))
+    read_until(first, b"\ndata: 300\n")
+    clients = [door.ask((scgi if i % 2 else http)(
+        get(HTTP_LAST_EVENT_ID=ids[i // 2]))) for i in range(80)]
+    for i, client in enumerate(clients):
+        got = read_until(client, b"\ndata: 300\n")
+        numbers = [int(line[6:]) for line in got.split(b"\n")
+                   if line.startswith(b"data: ")]
+        if numbers != list(range(i // 2 + 2, 301)):
+            sys.exit("from %d: %r" % (i, got[:2000]))
+        if got.count(b"\r\n\r\n") != 1:
+            sys.exit("not one header: %r" % got[:500])
+    wait(lambda: viewers() == 81, "all at one channel")
+    with open("numbers", "a") as numbers:
+        numbers.write("301\n")
+    for client in [first, *clients]:
+        read_until(client, b"\ndata: 301\n")
+    door.end()
+
+
+def told_to_come_back(client):
+    got = read_all(client)
+    if b"\nretry: " not in got or b"Status" in got:
+        sys.exit("not told to come back: %r" % got)
+
+
+def back(args):
+    door = Door(args)
+    told_to_come_back(door.ask(scgi(get())))
+    told_to_come_back(door.ask(http(get())))
+    door.end()
+
+
+def short(args):
+    door = Door(args)
+    read_until(door.ask(scgi(get())), b"\ndata: ")
+    resource.prlimit(door.process.pid, resource.RLIMIT_NOFILE, (20, 20))
+    idle = [door.connect() for i in range(100)]
+    late = door.ask(scgi(get()))
+    time.sleep(0.2)
+    for client in idle:
+        client.close()
+    read_until(late, b"\ndata: ")
+    door.end()
+
+
 if __name__ == "__main__":
     {"own": own, "deaf": deaf, "same": same, "crowd": crowd, "leave": leave,
-     "hold": hold, "bad": bad, "many": many,
-     "stop": stop}[sys.argv[1]](sys.argv[2:])
+     "hold": hold, "bad": bad, "many": many, "stop": stop, "back": back,
+     "further": further, "short": short}[sys.argv[1]](sys.argv[2:])
