@@ -183,3 +183,56 @@ teardown() {
 @test "lighttpd passes a body on while it is written, if told to" {
 	run_other body under_lighttpd
 }
+
+@test "lighttpd with a door streams" {
+	run_rows lighttpd_scgi
+}
+
+# bats test_tags=all
+@test "lighttpd with a door and HTTP/2 streams" {
+	run_rows lighttpd_scgi_h2c
+}
+
+# bats test_tags=all
+@test "lighttpd with a door, TLS and HTTP/2 streams" {
+	run_rows lighttpd_scgi_tls
+}
+
+@test "nginx with a door streams" {
+	run_rows nginx_scgi
+}
+
+# bats test_tags=all
+@test "nginx with a door and HTTP/2 streams" {
+	run_rows nginx_scgi_h2c
+}
+
+# bats test_tags=all
+@test "Apache with a door streams" {
+	run_rows apache_scgi
+}
+
+# bats test_tags=all
+@test "Caddy with a door streams" {
+	run_rows caddy_door
+}
+
+# bats test_tags=all
+@test "haproxy with a door streams" {
+	run_rows haproxy_door
+}
+
+# bats test_tags=all
+@test "a door that spawn-fcgi has started streams" {
+	run_rows spawn_fcgi
+}
+
+# bats test_tags=all
+@test "a door at a systemd socket streams" {
+	run_rows systemd_door
+}
+
+# bats test_tags=all
+@test "a door at inetd's wait streams" {
+	run_rows inetd_door
+}

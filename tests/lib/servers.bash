@@ -21,6 +21,8 @@ TRAITS=
 SUFFIX=
 NPH=
 MAX=
+declare -gA PORTS=() # of programs that have one each
+DOORS=()
 
 # --- the site ---
 
@@ -111,13 +113,17 @@ start_lighttpd_h2c() {
 	start_lighttpd_on
 }
 
-start_lighttpd_tls() {
+make_certificate() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 		-days 2 -subj /CN=localhost -keyout "$SSE_RUN/site.key" \
 		-out "$SSE_RUN/site.crt" 2>/dev/null
 	cat "$SSE_RUN/site.key" "$SSE_RUN/site.crt" >"$SSE_RUN/site.pem"
-	CURL=(--insecure --http2)
 	URL=https://127.0.0.1:$PORT
+}
+
+start_lighttpd_tls() {
+	make_certificate
+	CURL=(--insecure --http2)
 	conf lighttpd-tls.conf
 	start_lighttpd_on lighttpd-tls.conf
 }
@@ -277,7 +283,6 @@ start_nph() {
 	TRAITS+=' at-once no-cut'
 	NPH=nph-
 	make_programs
-	declare -gA PORTS
 	for path in "$SITE"/cgi-bin/*; do
 		[ ! -L "$path" ] || continue
 		NPH_PROGRAM=$path
@@ -334,6 +339,158 @@ start_inetd() {
 	server inetd -i "$SSE_RUN/inetd.all"
 }
 
+# --- doors: a socket a program, and sse-share with what is in cgi-bin ---
+
+# Leaves the command of a program's door in DOOR.
+name_door() {
+	local keepalive=0.25
+
+	[[ $1 != mute && $1 != fifo ]] || keepalive=0
+	DOOR=("$PROGRAMS_DIR/sse-share" -f -l 0 -k "$keepalive" --
+		"$SITE/cgi-bin/$1")
+}
+
+# The programs, each of which has a door; sse-share is in front of them all.
+door_names() {
+	rm -f "$SITE/cgi-bin/"*.cgi
+	ln -sf counter "$SITE/cgi-bin/share"
+	export SSE_CGI_DIR=$SSE_RUN/share
+	DOORS=(counter silent mute ended fifo tail share sse-counter)
+}
+
+start_doors() {
+	local name
+
+	door_names
+	for name in "${DOORS[@]}"; do
+		name_door "$name"
+		spawn spawn-fcgi -n -M 0666 -s "$SSE_RUN/$name.sock" -- \
+			"${DOOR[@]}" >>"$SSE_RUN/server.log" 2>&1
+		eventually test -S "$SSE_RUN/$name.sock"
+	done
+}
+
+# In a file of SSE_RUN the lines from $2 to $3, once for each door.
+each_door() {
+	local name file=$SSE_RUN/$1
+
+	sed -n "0,/$2/{/$2/!p}" "$file" >"$file.new"
+	for name in "${DOORS[@]}"; do
+		name_door "$name"
+		sed -n "/$2/,\$p" "$file" | sed "/$3/q" | sed "s,/door\\.,/$name.,
+			s,/door\\b,/cgi-bin/$name,; s,COMMAND,${DOOR[*]},
+			s,\bdoor\\b,$name,"
+	done >>"$file.new"
+	sed -n "/$2/,\$p" "$file" | sed "0,/$3/d" >>"$file.new"
+	mv "$file.new" "$file"
+}
+
+start_lighttpd_scgi() {
+	door_names
+	conf lighttpd.conf \
+		-e "s/max-write-idle = 360/max-write-idle = ${IDLE:-360}/"
+	conf lighttpd-scgi.conf \
+		-e 's/^scgi.server =/scgi.server +=/' \
+		-e '/"bin-path"/,/sse-counter/c"bin-path" => "COMMAND",' \
+		-e 's/"PATH"/&, "SSE_TEST"/' -e 's,/meet,/share,'
+	each_door lighttpd-scgi.conf '^scgi.server' '^)) )'
+	TRAITS+=' at-once one-host'
+	server lighttpd -D -f "$SSE_RUN/${1:-lighttpd-scgi.conf}"
+}
+
+start_lighttpd_scgi_h2c() {
+	CURL=(--http2-prior-knowledge)
+	start_lighttpd_scgi
+}
+
+start_lighttpd_scgi_tls() {
+	make_certificate
+	CURL=(--insecure --http2)
+	conf lighttpd-tls.conf -e 's/"lighttpd.conf"/"lighttpd-scgi.conf"/'
+	start_lighttpd_scgi lighttpd-tls.conf
+}
+
+start_nginx_scgi() {
+	start_doors
+	conf nginx-scgi.conf -e "s/read_timeout 60s/read_timeout ${IDLE:-60}s/" \
+		"$@"
+	each_door nginx-scgi.conf 'location =' '^\t\t}'
+	TRAITS+=' at-once'
+	server nginx -p "$SSE_RUN" -c "$SSE_RUN/nginx-scgi.conf"
+}
+
+start_nginx_scgi_h2c() {
+	CURL=(--http2-prior-knowledge)
+	start_nginx_scgi -e 's/listen .*:[0-9]*/& http2/'
+}
+
+start_apache_scgi() {
+	start_doors
+	conf apache-scgi.conf -e "s/Timeout 60/Timeout ${IDLE:-60}/"
+	each_door apache-scgi.conf '^ProxyPass' '^ProxyPass'
+	server setsid /usr/sbin/apache2 -D FOREGROUND \
+		-f "$SSE_RUN/apache-scgi.conf"
+}
+
+start_caddy_door() {
+	export XDG_CONFIG_HOME=$SSE_RUN XDG_DATA_HOME=$SSE_RUN HOME=$SSE_RUN
+	TRAITS+=' no-cut one-host at-once'
+	start_doors
+	conf Caddyfile-door
+	each_door Caddyfile-door reverse_proxy reverse_proxy
+	server caddy run --adapter caddyfile --config "$SSE_RUN/Caddyfile-door"
+}
+
+start_haproxy_door() {
+	start_doors
+	conf haproxy-door.cfg -e "s/\(client\|server\) 60s/\1 ${IDLE:-60}s/"
+	each_door haproxy-door.cfg use_backend use_backend
+	each_door haproxy-door.cfg '^backend' '^	server'
+	server haproxy -db -f "$SSE_RUN/haproxy-door.cfg"
+}
+
+# Doors that speak HTTP by themselves: a port each. What is given starts one.
+start_door_ports() {
+	local name
+
+	TRAITS+=' at-once no-cut'
+	door_names
+	for name in "${DOORS[@]}"; do
+		name_door "$name"
+		PORT=$(free_port)
+		PORTS[$name]=$PORT
+		"$@" "$name"
+	done
+}
+
+door_spawn_fcgi() {
+	server spawn-fcgi -n -a 127.0.0.1 -p "$PORT" -- "${DOOR[@]}"
+}
+
+start_spawn_fcgi() {
+	start_door_ports door_spawn_fcgi
+}
+
+door_systemd() {
+	server systemd-socket-activate --inetd -E SSE_CGI_DIR -E SSE_TEST \
+		-l "127.0.0.1:$PORT" "${DOOR[@]}"
+}
+
+start_systemd_door() {
+	start_door_ports door_systemd
+}
+
+door_inetd() {
+	echo "127.0.0.1:$PORT stream tcp wait $USER_NAME ${DOOR[0]} sse-share" \
+		"${DOOR[@]:1}" >>"$SSE_RUN/inetd.all"
+}
+
+start_inetd_door() {
+	: >"$SSE_RUN/inetd.all"
+	start_door_ports door_inetd
+	server inetd -i "$SSE_RUN/inetd.all"
+}
+
 # --- viewers and programs ---
 
 trait() {
@@ -345,7 +502,7 @@ url() {
 	local name=${1%%\?*} query=
 
 	[ "$name" = "$1" ] || query="?${1#*\?}"
-	if [ -n "$NPH" ]; then
+	if [ -n "${PORTS[$name]}" ]; then
 		echo "http://127.0.0.1:${PORTS[$name]}/$query"
 	else
 		echo "$URL/cgi-bin/$name$SUFFIX$query"
@@ -616,9 +773,10 @@ row_share() {
 	eventually all_gone
 }
 
-# Whether each of the fifty has had its first event.
+# Whether each of the fifty has had its first event; of a door's one stream
+# that is any.
 fifty_live() {
-	[ "$(grep -alx 'data: 1' "$BATS_TEST_TMPDIR"/fifty.* | wc -l)" = 50 ]
+	[ "$(grep -alx "data: 1${DOORS:+[0-9]*}" "$BATS_TEST_TMPDIR"/fifty.* | wc -l)" = 50 ]
 }
 
 # Ten clients of five streams: with HTTP/2 each on one connection, which
