@@ -61,6 +61,8 @@ static const struct program program = {
 		"the channel's name (a digest of all that\n"
 		"PROGRAM gets)"},
 	    {'f', "further", NULL, "PROGRAM resumes what is not kept"},
+	    {'g', "gather", "SECONDS",
+		"one write for what came in so long (0: at once)"},
 	    {'L', "list", NULL,
 		"list channels: key, program, viewers,\n"
 		"events, bytes, age in seconds"},
@@ -153,6 +155,9 @@ parse_options(struct share *share, int argc, char *argv[])
 			break;
 		case 'l':
 			setup->linger_ns = program_seconds(stream, 'l', true);
+			break;
+		case 'g':
+			setup->gather_ns = program_seconds(stream, 'g', true);
 			break;
 		case 'K':
 			if (!sockdir_key_ok(optarg))

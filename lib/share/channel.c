@@ -52,6 +52,7 @@ struct channel {
 	struct pending pending;
 	struct home home;
 
+	uint64_t told;    /* events that viewers have had */
 	bool quits;       /* it was told to end, or has nowhere to go */
 	int64_t empty_ns; /* since when there is no viewer, or NEVER */
 	int64_t ended_ns; /* with ENDED and LEAVING */
@@ -177,7 +178,6 @@ take_program(struct channel *channel)
 {
 	struct producer *producer = &channel->producer;
 	uint64_t head = channel->events.ring.head;
-	uint64_t count = channel->events.count;
 	enum producer_result result;
 
 	/* if it could not be started, the first viewers are told so */
@@ -185,9 +185,12 @@ take_program(struct channel *channel)
 	    (!producer->started && channel->viewers.n == 0))
 		return;
 	result = relay_pass(&channel->relay);
-	if (channel->events.count > count &&
-	    channel->greeting.starts_ns < NEVER)
-		greeting_forget_starts(&channel->greeting);
+	if (channel->events.count > channel->told &&
+	    channel->viewers.pushed == channel->events.ring.head) {
+		channel->told = channel->events.count;
+		if (channel->greeting.starts_ns < NEVER)
+			greeting_forget_starts(&channel->greeting);
+	}
 	if (result == PRODUCER_FAILED) {
 		fail(channel, producer->why);
 		return;
@@ -377,6 +380,7 @@ join(struct channel *channel)
 	    .viewers = &channel->viewers,
 	    .log = &setup->log,
 	    .frame = &channel->frame,
+	    .gather_ns = setup->gather_ns,
 	    .keepalive_ns = setup->keepalive_ns,
 	    .keepalive = &setup->keepalive,
 	    .sent_ns = now_ns,

@@ -39,6 +39,7 @@ struct channel_setup {
 
 	size_t ring_size;     /* bytes, from CHANNEL_RING_MIN */
 	int64_t linger_ns;    /* after the last viewer, or the stream's end */
+	int64_t gather_ns;    /* from one write of events to the next; or 0 */
 	int64_t keepalive_ns; /* silence before it; 0 for never */
 	struct event
 	    keepalive;    /* for frame_keepalive; at most PIPE_BUF bytes */

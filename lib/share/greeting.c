@@ -166,10 +166,17 @@ send_start(struct greeting *greeting, struct viewer *viewer)
 	struct target target = {greeting->viewers, viewer};
 	struct event start = {.type = {"start", 5}};
 	char made[EVENTS_ID_MAX];
+	size_t before = greeting->viewers->n;
 
 	viewer->flags &= ~(unsigned int)VIEWER_NEW;
-	if (viewer->flags & VIEWER_LAGS || viewer->place != events->ring.head ||
-	    events->end || (events->made && viewer->flags & VIEWER_FURTHER))
+	if (!(viewer->flags & VIEWER_LAGS) &&
+	    viewer->place < events->ring.head) {
+		/* events that are gathered have ids, too */
+		viewers_greeted(greeting->viewers, viewer);
+		return greeting->viewers->n == before;
+	}
+	if (viewer->flags & VIEWER_LAGS || events->end ||
+	    (events->made && viewer->flags & VIEWER_FURTHER))
 		return true;
 	start.id = events_last_id(events, made);
 	frame_init(greeting->frame, write_greeting, &target);

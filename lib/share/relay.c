@@ -69,6 +69,15 @@ put(struct relay *relay, enum producer_result result)
 	return events_put(relay->events);
 }
 
+/* When what is new in the ring is written, or POLLER_NEVER. */
+static int64_t
+push_due(const struct relay *relay)
+{
+	return relay->events->ring.head == relay->viewers->pushed
+		   ? POLLER_NEVER
+		   : relay->pushed_ns + relay->gather_ns;
+}
+
 enum producer_result
 relay_pass(struct relay *relay)
 {
@@ -82,8 +91,8 @@ relay_pass(struct relay *relay)
 			result = PRODUCER_FAILED;
 		}
 	} while (result < PRODUCER_IDLE);
-	if (relay->events->ring.head > relay->viewers->pushed) {
-		relay->sent_ns = util_now_ns();
+	if (push_due(relay) <= util_now_ns()) {
+		relay->sent_ns = relay->pushed_ns = util_now_ns();
 		viewers_push(relay->viewers);
 	}
 	return result;
@@ -151,6 +160,7 @@ relay_keepalive(struct relay *relay, int64_t now_ns)
 int64_t
 relay_due(const struct relay *relay)
 {
-	return poller_earlier(keepalive_due(relay),
+	return poller_earlier(
+	    poller_earlier(push_due(relay), keepalive_due(relay)),
 	    relay->paused ? relay->paused_ns + PAUSE_NS : POLLER_NEVER);
 }

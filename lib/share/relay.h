@@ -23,9 +23,12 @@ struct relay {
 	const struct event
 	    *keepalive; /* for frame_keepalive; PIPE_BUF at most */
 
+	int64_t gather_ns; /* from one write of events to the next; or 0 */
+
 	int64_t sent_ns; /* when something was last sent to all */
 
 	/* the rest is the relay's own */
+	int64_t pushed_ns; /* when events were last written */
 	bool too_long_logged;
 	bool paused;    /* the producer is not read: all viewers lag */
 	bool impatient; /* they did so for too long: it is read */
@@ -48,7 +51,7 @@ int relay_pace(struct relay *relay, bool moved, bool nobody, bool hold);
 /* Sends a keepalive to all that have had everything, if it is due. */
 void relay_keepalive(struct relay *relay, int64_t now_ns);
 
-/* When one of these two is to be called at the latest, or POLLER_NEVER. */
+/* When one of these three is to be called at the latest, or POLLER_NEVER. */
 int64_t relay_due(const struct relay *relay);
 
 #endif
