@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "lib/child.h"
-#include "lib/pipe/columns.h"
+#include "lib/columns.h"
 #include "lib/pipe/input.h"
 #include "lib/proc.h"
 #include "lib/program.h"
@@ -231,8 +231,7 @@ step(struct pipe *pipe, struct input *input, int (*take)(struct input *))
 	}
 	if (input->was_wrong && !pipe->warned_field) {
 		program_warn(&pipe->stream,
-		    "an id or event column holds CR, LF "
-		    "or NUL: it is left out");
+		    "an id or event column holds NUL: it is left out");
 		pipe->warned_field = true;
 	}
 	return taken;

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../columns.h"
 #include "../record.h"
-#include "columns.h"
 
 #define INPUT_TORN_MS 200 /* so long a torn character waits for its rest */
 
@@ -31,10 +31,6 @@ struct input {
 	struct frame *frame;
 	struct splitter splitter;
 	int64_t torn_ns; /* see input_due */
-	/* of a record that comes in pieces, from its first to its last */
-	char *held; /* a copy of its columns, or NULL */
-	struct bytes held_id;
-	struct bytes held_type;
 };
 
 /* Records are of that kind, max bytes at the most. 0, or -1 with ENOMEM. */
