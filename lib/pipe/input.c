@@ -26,13 +26,16 @@ input_open(struct input *input, struct frame *frame, enum record_end record_end,
 static void
 put_event(const struct input *input, const struct event *event)
 {
-	if (!input->json) {
+	if (!input->json && input->cast == NULL) {
 		frame_event(input->frame, event);
 		return;
 	}
 	frame_fields(input->frame, event);
 	frame_raw(input->frame, "data: ", 6);
-	json_string(input->frame, event->data);
+	if (input->cast != NULL)
+		terminal_data(input->cast, input->frame, event->data);
+	else
+		json_string(input->frame, event->data);
 	frame_raw(input->frame, "\n\n", 2);
 }
 
@@ -55,7 +58,7 @@ put_record(struct input *input, const struct record *record)
 static bool
 next_record(struct input *input, struct record *record)
 {
-	if (input->columns.n <= 1 && !input->json)
+	if (input->columns.n <= 1 && !input->json && input->cast == NULL)
 		record_frame_lines(&input->splitter, input->frame, input->type);
 	return record_next(&input->splitter, record);
 }
@@ -107,7 +110,7 @@ input_read(struct input *input)
 		return input->left == 0 ? end(input) : 0;
 	}
 	/* EIO is how the master of a pseudo-terminal learns of its end */
-	if (n == 0 || (errno == EIO && input->terminal))
+	if (n == 0 || (errno == EIO && input->pty))
 		return end(input);
 	return errno == EINTR || errno == EAGAIN ? 0 : -1;
 }

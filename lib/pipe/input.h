@@ -11,6 +11,7 @@
 
 #include "../columns.h"
 #include "../record.h"
+#include "terminal.h"
 
 #define INPUT_TORN_MS 200 /* so long a torn character waits for its rest */
 
@@ -19,8 +20,9 @@ struct input {
 	int *fd;           /* -1: there is none, or it has ended */
 	struct bytes type; /* event type, unless a column gives it */
 	struct columns columns;
-	bool json;     /* data is one JSON string */
-	bool terminal; /* fd is the master of a pseudo-terminal */
+	bool json;                   /* data is one JSON string */
+	bool pty;                    /* fd is the master of a pseudo-terminal */
+	const struct terminal *cast; /* data are asciicast, or NULL */
 	uint64_t left; /* bytes that it has at the most; UINT64_MAX: all */
 
 	/* what happened, to be said by the caller */
