@@ -1,8 +1,8 @@
 /*
  * sse-share: one process for all viewers. Each request hands its stdout over
  * to the channel, a process that runs PROGRAM once, and is done; the first
- * one starts it. What the channel does is in lib/share/channel, where they
- * meet in lib/share/sockdir.
+ * request starts the channel. What the channel does is in lib/share/channel; its
+ * socket is in the directory of lib/share/sockdir.
  */
 #define _GNU_SOURCE /* NSIG, _PATH_LOG */
 #include <errno.h>

@@ -18,8 +18,9 @@
 #define MESSAGE_NS (5000 * POLLER_MS) /* for a connection's message */
 #define FULL_NS (1000 * POLLER_MS)    /* if no descriptor is left */
 #define FIRST_NS (5000 * POLLER_MS)   /* for a viewer that is to come */
-#define EARLY_NS (500 * POLLER_MS) /* for the first event, if an id is sought \
-				    */
+#define EARLY_NS                                                     \
+	(500 * POLLER_MS) /* for the first event, if an id is sought \
+			   */
 #define NO_VIEWER (HANDOVER_LIST | HANDOVER_ASK | HANDOVER_QUIT)
 
 struct request {

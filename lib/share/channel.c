@@ -19,11 +19,12 @@
 #include "home.h"
 #include "relay.h"
 
-#define POLLED_MAX 256               /* descriptors in a turn */
-#define DESCRIPTORS 1024             /* that may be open at the start */
-#define FIRST_NS (5000 * POLLER_MS)  /* for a viewer that is to come */
-#define DRAIN_NS (10000 * POLLER_MS) /* for one of the last to take something \
-				      */
+#define POLLED_MAX 256              /* descriptors in a turn */
+#define DESCRIPTORS 1024            /* that may be open at the start */
+#define FIRST_NS (5000 * POLLER_MS) /* for a viewer that is to come */
+#define DRAIN_NS                                                     \
+	(10000 * POLLER_MS) /* for one of the last to take something \
+			     */
 
 enum state {
 	HEADER, /* the program has not written its header yet */
