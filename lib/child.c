@@ -284,6 +284,13 @@ child_resize(const struct child *child, int rows)
 	(void)ioctl(child->out, TIOCSWINSZ, &size);
 }
 
+void
+child_redraw(const struct child *child)
+{
+	if (child->group > 0 && !child->exited)
+		(void)kill(-child->group, SIGWINCH); /* or it has just gone */
+}
+
 bool
 child_reap(struct child *child)
 {

@@ -17,7 +17,7 @@
 enum child_flags {
 	CHILD_PTY = 1,    /* stdout is a raw pseudo-terminal, TERM=dumb */
 	CHILD_STDERR = 2, /* stderr is a pipe of its own; else it is shared */
-	/* with CHILD_PTY: not raw, TERM=xterm-256color, also stdin and stderr */
+	/* with CHILD_PTY: as a user has it, with stdin and stderr */
 	CHILD_TERMINAL = 4,
 };
 
@@ -46,6 +46,12 @@ struct child {
  * does. If the guard is killed too, the command alone gets SIGTERM.
  */
 int child_start(struct child *child, char *const argv[], int flags);
+
+/*
+ * Sends SIGWINCH to the command's process group: whoever draws a screen draws
+ * it anew, others ignore it.
+ */
+void child_redraw(const struct child *child);
 
 /* Gives the command's pseudo-terminal so many rows, if it is still there. */
 void child_resize(const struct child *child, int rows);
