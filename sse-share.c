@@ -1,8 +1,9 @@
 /*
  * sse-share: one process for all viewers. Each request hands its stdout over
  * to the channel, a process that runs PROGRAM once, and is done; the first
- * one starts it. What the channel does is in lib/share/channel, where they
- * meet in lib/share/sockdir, and requests without a process in lib/share/door.
+ * request starts the channel. What the channel does is in lib/share/channel;
+ * its socket is in the directory of lib/share/sockdir. Requests without a
+ * process come by lib/share/door.
  */
 #define _GNU_SOURCE /* NSIG, _PATH_LOG */
 #include <errno.h>
@@ -61,6 +62,8 @@ static const struct program program = {
 		"the channel's name (a digest of all that\n"
 		"PROGRAM gets)"},
 	    {'f', "further", NULL, "PROGRAM resumes what is not kept"},
+	    {'g', "gather", "SECONDS",
+		"one write for what came in so long (0: at once)"},
 	    {'L', "list", NULL,
 		"list channels: key, program, viewers,\n"
 		"events, bytes, age in seconds"},
@@ -92,9 +95,7 @@ log_to_syslog(void *stream, const char *text)
 	(void)stream;
 	(void)snprintf(line, sizeof(line), "<%d>sse-share[%ju]: %s",
 	    LOG_DAEMON | LOG_WARNING, (uintmax_t)getpid(), text);
-	for (char *c = line; *c != '\0'; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	util_no_controls(line);
 	/* if there is no log, or it is full, there is nobody to tell */
 	(void)sendto(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL,
 	    (struct sockaddr *)&to, sizeof(to));
@@ -153,6 +154,9 @@ parse_options(struct share *share, int argc, char *argv[])
 			break;
 		case 'l':
 			setup->linger_ns = program_seconds(stream, 'l', true);
+			break;
+		case 'g':
+			setup->gather_ns = program_seconds(stream, 'g', true);
 			break;
 		case 'K':
 			if (!sockdir_key_ok(optarg))

@@ -344,3 +344,41 @@ checkout() {
 	sees_door /
 	stop_all
 }
+
+# --- gathering ---
+
+@test "with -g the first event comes at once, others wait, the end brings them" {
+	view a -l 0 -g 600 -- ./feeder
+	feed 'id: 1\ndata: 1\n\n'
+	eventually has '^data: 1$' a
+	feed 'id: 2\ndata: 2\n\n'
+	events_are() { [ "$(sse-share -L | cut -f 4)" = "$1" ]; }
+	eventually events_are 2
+	view b -l 0 -- ./feeder
+	feed 'id: 3\ndata: 3\n\n'
+	eventually events_are 3
+	# who is new, and could lose its place, gets it; nobody waits twice
+	eventually has '^data: 3$' b
+	refute has '^data: [23]$' a
+	refute has '^event: start' b
+	end_feed
+	all_over
+	[ "$(frames a | grep '^data')" = "$(printf 'data: %s\n' 1 2 3)" ]
+	[ "$(frames b | grep '^data')" = 'data: 3' ]
+}
+
+@test "with -g what was gathered comes when its time is over" {
+	view a -l 0 -g 0.2 -- ./feeder
+	feed 'data: 1\n\n'
+	eventually has '^data: 1$' a
+	feed 'data: 2\n\n'
+	eventually has '^data: 2$' a
+	end_feed
+	all_over
+}
+
+# bats test_tags=tools
+@test "with -g many events come in few pieces" {
+	door_py gather -l 0 -g 0.25 -- sse-counter -i 0.01
+	all_over
+}

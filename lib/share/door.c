@@ -375,7 +375,7 @@ keep_times(struct door *door, int64_t now_ns)
 	door->open_ns = now_ns + CLOSED_NS;
 	if (poller_watch(
 		door->poller, door->listener, POLLER_LISTENER, EPOLLIN) == 0)
-		door->open_ns = POLLER_NEVER;
+		door->open_ns = UTIL_NEVER;
 }
 
 static int64_t

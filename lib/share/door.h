@@ -45,7 +45,7 @@ struct door {
 
 	/* the rest is the door's own */
 	int listener;
-	int64_t open_ns; /* when it accepts again, or POLLER_NEVER: it does */
+	int64_t open_ns; /* when it accepts again, or UTIL_NEVER: it does */
 	int poller;
 	int children;
 	struct sockdir sockdir; /* fd is -1 if it is not open */

@@ -13,6 +13,7 @@ leave ARG ...  a viewer that half-closes or closes its connection is gone
 hold ARG ...   a viewer at a Unix socket does not read
 bad ARG ...    whatever is no request, and requests that do not end
 many ARG ...   connections by the thousand, that say nothing or are short
+gather ARG ... 100 events a second come in few pieces
 stop ARG ...   the channel is stopped
 further ARG ...  many viewers come back with ids that the ring has lost
 back ARG ...   no viewer can be served now
@@ -371,6 +372,17 @@ def many(args):
     door.end()
 
 
+def gather(args):
+    door = Door(args)
+    client = door.ask(scgi(get()))
+    got = read_until(client, b"\ndata: ")
+    for _ in range(4):
+        got += client.recv(65536)
+    if got.count(b"\ndata: ") < 40:
+        sys.exit("too little at once: %r" % got)
+    door.end()
+
+
 def stop(args):
     door = Door(args)
     viewer = door.ask(scgi(get()))
@@ -442,5 +454,5 @@ def short(args):
 
 if __name__ == "__main__":
     {"own": own, "deaf": deaf, "same": same, "crowd": crowd, "leave": leave,
-     "hold": hold, "bad": bad, "many": many, "stop": stop, "back": back,
+     "hold": hold, "bad": bad, "many": many, "stop": stop, "back": back, "gather": gather,
      "further": further, "short": short}[sys.argv[1]](sys.argv[2:])
