@@ -75,6 +75,16 @@ def cpu_ns(pids):
     return total
 
 
+def waited_ns(pids):
+    """CPU time of their children that have ended, in ticks of 10 ms."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            stat = pathlib.Path(f'/proc/{pid}/stat').read_text()
+            total += sum(map(int, stat.rsplit(')', 1)[1].split()[13:15]))
+    return total * 1000000000 // os.sysconf('SC_CLK_TCK')
+
+
 def pss_kb(pids):
     total = 0
     for pid in pids:
@@ -208,6 +218,25 @@ def first(system, requests):
                           *address.flags, address.port, address.path)
     return {'first': result['first_median_us'],
             'first99': result['first_p99_us']}
+
+
+def join(system, held, requests):
+    """
+    Where so many viewers stay, one more after the other: microseconds to its
+    first whole frame, and of CPU.
+    """
+    with running(system, 3600) as address:
+        client = Client(address, max(held, 1))
+        pids = descendants(os.getpid(), {client.process.pid})
+        spent_ns = cpu_ns(pids) + waited_ns(pids)
+        result = run_tool('viewers', '-n', 1, '-e', 0, '-o', requests,
+                          *address.flags, address.port, address.path)
+        spent_ns = cpu_ns(pids) + waited_ns(pids) - spent_ns
+        client.process.kill()
+        client.process.wait()
+    return {'join': result['first_median_us'],
+            'join99': result['first_p99_us'],
+            'join_cpu': spent_ns / 1e3 / requests}
 
 
 def publish(system, messages):

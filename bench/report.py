@@ -15,6 +15,9 @@ from measure import MANY
 TITLES = {
     'first': ('Time to the first frame', 'us, median', 0),
     'first99': ('Time to the first frame', 'us, 99 %', 0),
+    'join': ('The first frame of one more viewer', 'us, median', 0),
+    'join99': ('The first frame of one more viewer', 'us, 99 %', 0),
+    'join_cpu': ('CPU of one more viewer', 'us', 0),
     'publish': ('From a writer to a page in Chromium', 'us, median', 0),
     'publish99': ('From a writer to a page in Chromium', 'us, 99 %', 0),
     'pss': ('Memory a viewer, processes', 'KB of PSS', 1),
@@ -40,6 +43,9 @@ NOTES = {
     'first': 'From the connect to the end of the first frame, a comment or '
              '`retry` as well; one request after the other. sse-share: its '
              'channel is there.',
+    'join': 'With so many viewers that stay, all of one source. "door" is '
+            'sse-share at a listening socket; "own socket" is nph-sse-share '
+            'below tcpserver; "#! script" names sse-share in its first line.',
     'publish': 'sse-tail: a line is appended to a file; nchan: a message is '
                'posted. One every 5 ms or so, from before the writing to the '
                'page that has it.',
@@ -86,7 +92,21 @@ BUDGET = [
     ('fan-out at 1,000, sse-share / better-sse', 'fanout', 1000,
      'sse-share', 'better-sse', '<=', 1, None),
     ('fan-out at 1,000, sse-share / nchan', 'fanout', 1000,
-     'sse-share', 'nchan', '<=', None, 1.1),
+     'sse-share', 'nchan', '<=', 1.3, 1.1),
+    ('first frame, #! script / sse-share by `sh`', 'join', 0,
+     '#! script', 'sse-share', '<=', 0.6, 0.5),
+    ('first frame, door by lighttpd / warm Express', 'join', 0,
+     'door, lighttpd', 'Express', '<=', 0.35, 0.25),
+    ('first frame, door by lighttpd / warm Express, 5,000 held', 'join', 5000,
+     'door, lighttpd', 'Express', '<=', 0.35, 0.25),
+    ('CPU of a join at 1,000, door by lighttpd / Express', 'join_cpu', 1000,
+     'door, lighttpd', 'Express', '<=', 0.25, 0.15),
+    ('fan-out at 1,000, door by lighttpd / nchan', 'fanout', 1000,
+     'door, lighttpd', 'nchan', '<=', 1.5, 1.3),
+    ('fan-out at 1,000, own socket / nchan', 'fanout', 1000,
+     'own socket', 'nchan', '<=', 0.65, 0.55),
+    ('memory a viewer of 5,000, own socket / nchan', 'memory', 5000,
+     'own socket', 'nchan', '<=', 0.5, 0.4),
     ('one stream, sse-pipe / `cat` of the frames', 'stream', None,
      'sse-pipe', 'cat of the frames', '>=', 1.3, 1.6),
     ('filter, sse-pipe / `cat`', 'filter', None,

@@ -31,11 +31,12 @@ def write_lines(file, count):
 
 
 @contextlib.contextmanager
-def lighttpd(folder):
-    """Serves folder; what is in cgi-bin are programs."""
+def lighttpd(folder, more=''):
+    """Serves folder; what is in cgi-bin are programs. More of its lines."""
     port = free_port()
     (folder / 'lighttpd.conf').write_text(f'''
-        server.modules = ( "mod_alias", "mod_cgi" )
+        server.modules = ( "mod_alias", "mod_cgi",
+            "mod_setenv", "mod_scgi" )
         server.bind = "127.0.0.1"
         server.port = {port}
         server.document-root = "{folder}"
@@ -47,7 +48,9 @@ def lighttpd(folder):
         server.stream-response-body = 2
         cgi.limits = ( "tcp-fin-propagate" => "SIGTERM" )
         mimetype.assign = ( "" => "text/event-stream" )
+        setenv.set-environment = ( "SSE_CGI_DIR" => "{folder}" )
         $HTTP["url"] =~ "^/cgi-bin/" {{ cgi.assign = ( "" => "" ) }}
+        {more}
     ''', encoding='ascii')
     with started('/usr/sbin/lighttpd', '-D', '-f', folder / 'lighttpd.conf',
                  stderr=subprocess.DEVNULL) as process:
@@ -125,6 +128,82 @@ def nchan(folder, interval):
             yield Address(port, '/events', ('-D', '-t'))
 
 
+# What a script shares, and a door.
+PRODUCER = '{programs}/sse-pipe -- {tick} -i {interval}'
+DOOR = '{programs}/sse-share -l 1 -- ' + PRODUCER
+
+
+def shared(command, interval):
+    return command.format(interval=interval, tick=TOOLS / 'tick',
+                          programs=PROGRAMS)
+
+
+@contextlib.contextmanager
+def script(folder, interval):
+    """A script whose first line names sse-share."""
+    program(folder, 'true')
+    (folder / 'cgi-bin/events').write_text(
+        f'#!{PROGRAMS}/sse-share -l 1\nexec {shared(PRODUCER, interval)}\n',
+        encoding='ascii')
+    with lighttpd(folder) as port:
+        yield Address(port, '/cgi-bin/events', ('-D', '-t'))
+
+
+@contextlib.contextmanager
+def door_lighttpd(folder, interval):
+    os.environ['SSE_CGI_DIR'] = str(folder)
+    with lighttpd(folder, f'''
+            scgi.server = ( "/events" => (( "socket" => "{folder}/door.sock",
+                "bin-path" => "{shared(DOOR, interval)}", "min-procs" => 0,
+                "max-procs" => 1, "check-local" => "disable",
+                "tcp-fin-propagate" => "enable" )) )''') as port:
+        yield Address(port, '/events', ('-D', '-t'))
+
+
+@contextlib.contextmanager
+def door(folder, interval, *where):
+    """A door that spawn-fcgi starts."""
+    command = shared(DOOR, interval).split()
+    with started('spawn-fcgi', '-n', *where, '--', *command, env=dict(
+            os.environ, SSE_CGI_DIR=str(folder))) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def door_nginx(folder, interval):
+    port = free_port()
+    text = (PEER / 'scgi.conf').read_text(encoding='ascii')
+    (folder / 'nginx.conf').write_text(
+        text.replace('@DIR@', str(folder)).replace('@PORT@', str(port)),
+        encoding='ascii')
+    with door(folder, interval, '-s', folder / 'door.sock'), \
+            started('/usr/sbin/nginx', '-c', folder / 'nginx.conf', '-e',
+                    folder / 'nginx.log') as process:
+        wait_for_port(port, process)
+        yield Address(port, '/events', ('-D', '-t'))
+
+
+@contextlib.contextmanager
+def door_http(folder, interval):
+    port = free_port()
+    with door(folder, interval, '-a', '127.0.0.1', '-p', port) as process:
+        wait_for_port(port, process)
+        yield Address(port, '/events', ('-D', '-t'))
+
+
+@contextlib.contextmanager
+def own_socket(folder, interval):
+    """tcpserver, a short process a viewer, whose socket is handed over."""
+    port = free_port()
+    (folder / 'nph-sse-share').symlink_to(PROGRAMS / 'sse-share')
+    command = [folder / 'nph-sse-share', *shared(DOOR, interval).split()[1:]]
+    with started('tcpserver', '-HRl0', '-c', FILES, '127.0.0.1', port,
+                 *command, env=dict(
+                     os.environ, SSE_CGI_DIR=str(folder))) as process:
+        wait_for_port(port, process)
+        yield Address(port, '/events', ('-D', '-t'))
+
+
 @contextlib.contextmanager
 def news(folder, _interval):
     """A file that is appended to: the Address has it in place of flags."""
@@ -192,6 +271,10 @@ LIVE = {
     'sse-counter': cgi('{programs}/sse-counter -i {interval}'),
     'sse-pipe': cgi('{programs}/sse-pipe -- {tick} -i {interval}'),
     'bare C program': cgi_file(PROGRAMS / 'bench/tick'),
+    'door, lighttpd': door_lighttpd,
+    'door, nginx': door_nginx,
+    'door, HTTP': door_http,
+    'own socket': own_socket,
     'nchan': nchan,
     'Express': node('express.js'),
     'better-sse': node('better-sse.js'),
@@ -203,6 +286,11 @@ LIVE = {
 }
 FIRST = {'static file': static_file} | LIVE | {
     'sse-counter': cgi_file(PROGRAMS / 'sse-counter')}
+
+# One more viewer, where others are.
+JOIN = {name: LIVE[name] for name in (
+    'sse-share', 'door, lighttpd', 'door, nginx', 'door, HTTP', 'own socket',
+    'nchan', 'Express')} | {'#! script': script}
 
 # From a writer to a page in Chromium.
 PUBLISH = {'sse-tail': news, 'nchan': nchan_post}
