@@ -168,14 +168,9 @@ program_init(struct stream *stream, const struct program *program, int argc,
 	stream->program = program;
 	stream->methods = program->methods;
 	stream->name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "sse";
-	stream->event = NULL;
 	stream->retry_ms = -1;
 	stream->keepalive_ns = 15 * UTIL_SECOND_NS;
 	stream->keepalive = (struct event){.data = BYTES("15")};
-	stream->limit_ns = 0;
-	stream->headers = stream->origins.n = 0;
-	stream->failed = false;
-	stream->loop_error = 0;
 	frame_init(&stream->frame, loop_write, &stream->loop);
 	stream->request = (struct cgi_request){.method = CGI_GET, .origin = ""};
 	if (!program->shell_only && getenv("REQUEST_METHOD") != NULL)

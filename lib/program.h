@@ -23,9 +23,10 @@
 #define PROGRAM_COME_BACK_MAX_MS 15000
 
 /*
- * Makes descriptors and signals what a program expects and reads the
- * request's environment, unless the program is for a shell only. Returns argc
- * without arguments that came from the query. Exits on failure.
+ * The first call, with a stream that is all zero. Makes descriptors and signals
+ * what a program expects and reads the request's environment, unless the
+ * program is for a shell only. Returns argc without arguments that came from
+ * the query. Exits on failure.
  */
 int program_init(struct stream *stream, const struct program *program, int argc,
     char *argv[]);

@@ -358,8 +358,9 @@ share(struct channel *channel)
  * 0, or -1 with errno.
  */
 static int
-detach(const struct channel_setup *setup)
+detach(const struct channel *channel)
 {
+	const struct channel_setup *setup = channel->setup;
 	int null;
 
 	if (setsid() == -1)
@@ -370,7 +371,8 @@ detach(const struct channel_setup *setup)
 	    (!setup->keep_stderr && dup2(null, STDERR_FILENO) == -1))
 		return -1;
 	for (int fd = 3; fd < DESCRIPTORS; fd++)
-		if (fd != setup->socket.fd && fd != setup->sockdir->fd)
+		if (fd != setup->socket.fd && fd != setup->sockdir->fd &&
+		    fd != channel->poller)
 			(void)close(fd); /* most are not open */
 	return 0;
 }
@@ -447,19 +449,16 @@ begin(struct channel *channel)
 	const struct channel_setup *setup = channel->setup;
 	int signals;
 
-	if (detach(setup) == -1)
+	if (channel->poller == -1 || detach(channel) == -1)
 		return -1;
 	signals = open_signals();
-	channel->poller = epoll_create1(EPOLL_CLOEXEC);
-	if (signals == -1 || channel->poller == -1 ||
+	if (signals == -1 ||
 	    events_init(&channel->events, setup->ring_size, setup->after,
 		&channel->frame) == -1 ||
 	    poller_watch(channel->poller, signals, POLLER_SIGNALS, EPOLLIN) ==
 		-1)
 		return -1;
 	join(channel);
-	producer_init(
-	    &channel->producer, &setup->log, channel->poller, setup->ring_size);
 	/* the program starts where the request was; the rest is in / */
 	if (arrival_open(&channel->arrival) == -1 ||
 	    producer_start(&channel->producer, setup->command,
@@ -474,21 +473,18 @@ int
 channel_run(const struct channel_setup *setup)
 {
 	static struct channel channel; /* zero: not in the program's file */
-	int result = -1, error;
+	int error;
 
 	channel.setup = setup;
 	channel.arrival.listener = -1;
-	producer_init(&channel.producer, &setup->log, -1, 0);
-	if (begin(&channel) == 0)
-		result = share(&channel);
+	channel.poller = epoll_create1(EPOLL_CLOEXEC);
+	producer_init(
+	    &channel.producer, &setup->log, channel.poller, setup->ring_size);
+	if (begin(&channel) == 0 && share(&channel) == 0)
+		return 0;
 	error = errno;
-	if (result == -1) {
-		producer_stop(&channel.producer);
-		leave(&channel);
-	}
-	viewers_free(&channel.viewers);
-	events_free(&channel.events);
-	producer_free(&channel.producer);
+	producer_stop(&channel.producer);
+	leave(&channel);
 	errno = error;
-	return result;
+	return -1;
 }

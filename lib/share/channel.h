@@ -11,9 +11,10 @@
 
 /*
  * Is the channel, until it has ended and all that it started. For a process
- * of its own: its descriptors but 0 to 2 and those in setup are closed, its
- * working directory becomes /, signals are what a program expects. Returns 0,
- * or -1 with errno if it could not begin.
+ * of its own, which exits then: its descriptors but 0 to 2 and those in setup
+ * are closed, its working directory becomes /, signals are what a program
+ * expects, memory is not freed. Returns 0, or -1 with errno if it could not
+ * begin.
  */
 int channel_run(const struct channel_setup *setup);
 

@@ -58,13 +58,6 @@ events_init(
 	    &events->ring, (struct bytes){NULL, 0}, ring_digest(id), false);
 }
 
-void
-events_free(struct events *events)
-{
-	ring_free(&events->ring);
-	free(events->bytes);
-}
-
 /* A frame's sink: what its buffer does not hold. */
 static int
 collect(void *to, const char *bytes, size_t n)

@@ -53,8 +53,6 @@ struct events {
 int events_init(
     struct events *events, size_t size, const char *after, struct frame *frame);
 
-void events_free(struct events *events);
-
 /*
  * Encodes an event, or an id field alone, with an OR of events_flags. Returns
  * the size in bytes, to be put with events_put before frame is used again; or

@@ -12,21 +12,6 @@
 
 #define START_NS (200 * POLLER_MS) /* for an event, before a start is sent */
 
-/* Where to, for a frame. */
-struct target {
-	struct viewers *viewers;
-	struct viewer *viewer;
-};
-
-/* A frame's sink. */
-static int
-write_greeting(void *to, const char *bytes, size_t n)
-{
-	const struct target *target = to;
-
-	return viewers_write(target->viewers, target->viewer, bytes, n);
-}
-
 /* Of a response with status, or with 0 of the program's. */
 static void
 put_header(
@@ -76,10 +61,9 @@ void
 greeting_send(struct greeting *greeting, struct viewer *viewer)
 {
 	struct frame *frame = greeting->frame;
-	struct target target = {greeting->viewers, viewer};
 	int64_t retry_ms = greeting_retry_ms(greeting);
 
-	frame_init(frame, write_greeting, &target);
+	frame_init(frame, viewers_write, viewer);
 	if (!(viewer->flags & HANDOVER_GREETED)) {
 		put_header(greeting, viewer, 0);
 		if (retry_ms >= 0)
@@ -118,7 +102,6 @@ static void
 send_start(struct greeting *greeting, struct viewer *viewer)
 {
 	const struct events *events = greeting->events;
-	struct target target = {greeting->viewers, viewer};
 	struct event start = {
 	    .id = {events->last_id, events->last_id_n},
 	    .type = BYTES("start"),
@@ -128,7 +111,7 @@ send_start(struct greeting *greeting, struct viewer *viewer)
 	if (viewer->flags & VIEWER_LAGS || viewer->place != events->ring.head ||
 	    events->end || (events->made && viewer->flags & HANDOVER_FURTHER))
 		return;
-	frame_init(greeting->frame, write_greeting, &target);
+	frame_init(greeting->frame, viewers_write, viewer);
 	frame_event(greeting->frame, &start);
 	if (frame_flush(greeting->frame) == -1 || viewer->rest != NULL)
 		viewers_remove(greeting->viewers, viewer);
@@ -160,9 +143,8 @@ greeting_forget_starts(struct greeting *greeting)
 void
 greeting_answer(struct greeting *greeting, struct viewer *viewer, int status)
 {
-	struct target target = {greeting->viewers, viewer};
 
-	frame_init(greeting->frame, write_greeting, &target);
+	frame_init(greeting->frame, viewers_write, viewer);
 	put_header(greeting, viewer, status);
 	if (status == 200)
 		frame_retry(

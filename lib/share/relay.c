@@ -124,22 +124,15 @@ keepalive_due(const struct relay *relay)
 		   : relay->sent_ns + relay->setup->keepalive_ns;
 }
 
-/* A frame's sink. */
-static int
-write_keepalive(void *to, const char *bytes, size_t n)
-{
-	viewers_keepalive(to, bytes, n);
-	return 0;
-}
-
 void
 relay_keepalive(struct relay *relay, int64_t now_ns)
 {
 	if (keepalive_due(relay) > now_ns)
 		return;
-	frame_init(relay->frame, write_keepalive, relay->viewers);
+	frame_init(relay->frame, NULL, NULL); /* its buffer is enough */
 	frame_keepalive(relay->frame, &relay->setup->keepalive);
-	(void)frame_flush(relay->frame); /* it cannot fail */
+	viewers_keepalive(
+	    relay->viewers, relay->frame->buffer, relay->frame->used);
 	relay->sent_ns = now_ns;
 }
 

@@ -42,15 +42,6 @@ viewers_init(struct viewers *viewers, const struct ring *ring, int poller)
 	};
 }
 
-void
-viewers_free(struct viewers *viewers)
-{
-	while (viewers->n > 0)
-		viewers_remove(viewers, viewers->all);
-	free(viewers->all);
-	free(viewers->index);
-}
-
 /*
  * What is watched always. A half-closed socket is a viewer that left, but
  * those of mod_cgid are so from the start: only a network's count.
@@ -111,17 +102,6 @@ viewers_add(struct viewers *viewers, const struct viewer *viewer)
 	return 0;
 }
 
-static void
-free_rest(struct viewers *viewers, struct viewer *viewer)
-{
-	if (viewer->rest == NULL)
-		return;
-	/* in a loop the analyzer takes the next viewer here for this one */
-	viewers->rests -= viewer->rest->n; /* NOLINT(clang-analyzer-*) */
-	free(viewer->rest);
-	viewer->rest = NULL;
-}
-
 void
 viewers_remove(struct viewers *viewers, struct viewer *viewer)
 {
@@ -129,7 +109,7 @@ viewers_remove(struct viewers *viewers, struct viewer *viewer)
 
 	if (viewer->flags & VIEWER_LAGS)
 		viewers->lagging--;
-	free_rest(viewers, viewer);
+	free(viewer->rest);
 	/*
 	 * Asked for, as close alone forgets a descriptor only if nobody
 	 * else has it. What could not be written is the reader's loss.
@@ -167,7 +147,6 @@ static enum outcome
 write_rest(struct viewers *viewers, struct viewer *viewer)
 {
 	struct rest *rest = viewer->rest;
-	/* as in free_rest: NOLINTNEXTLINE(clang-analyzer-*) */
 	size_t left = rest->n - rest->had;
 	ssize_t n = taken(write(viewer->fd, rest->bytes + rest->had, left));
 
@@ -177,7 +156,8 @@ write_rest(struct viewers *viewers, struct viewer *viewer)
 	viewers->moved |= n > 0;
 	if ((size_t)n < left)
 		return FULL;
-	free_rest(viewers, viewer);
+	free(rest);
+	viewer->rest = NULL;
 	return DONE;
 }
 
@@ -295,10 +275,9 @@ viewers_ready(struct viewers *viewers, int fd, uint32_t events)
 }
 
 int
-viewers_write(
-    struct viewers *viewers, struct viewer *viewer, const char *bytes, size_t n)
+viewers_write(void *to, const char *bytes, size_t n)
 {
-	struct rest *rest;
+	struct viewer *viewer = to;
 	ssize_t done;
 
 	errno = EMSGSIZE;
@@ -308,17 +287,12 @@ viewers_write(
 	if (done == -1 || (size_t)done == n)
 		return done == -1 ? -1 : 0;
 	n -= (size_t)done;
-	errno = ENOBUFS;
-	if (viewers->rests + n > viewers->ring->size)
+	viewer->rest = malloc(sizeof(*viewer->rest) + n);
+	if (viewer->rest == NULL)
 		return -1;
-	rest = malloc(sizeof(*rest) + n);
-	if (rest == NULL)
-		return -1;
-	rest->had = 0;
-	rest->n = n;
-	memcpy(rest->bytes, bytes + done, n);
-	viewer->rest = rest;
-	viewers->rests += n;
+	viewer->rest->had = 0;
+	viewer->rest->n = n;
+	memcpy(viewer->rest->bytes, bytes + done, n);
 	return 0;
 }
 

@@ -59,13 +59,9 @@ struct viewers {
 	size_t room;
 	size_t *index; /* of a descriptor, in all */
 	size_t indexes;
-	size_t rests; /* bytes of all */
 };
 
 void viewers_init(struct viewers *viewers, const struct ring *ring, int poller);
-
-/* Closes all of them, as they are, and frees the rest. */
-void viewers_free(struct viewers *viewers);
 
 /*
  * Takes a viewer, whose fd it owns from now on, and makes fd non-blocking.
@@ -77,12 +73,11 @@ int viewers_add(struct viewers *viewers, const struct viewer *viewer);
 void viewers_remove(struct viewers *viewers, struct viewer *viewer);
 
 /*
- * Writes n bytes of a viewer's greeting. What its pipe does not take is kept,
- * and written before what the ring has. Returns 0, or -1 with errno: it has
- * left, or that is too much.
+ * A frame's sink, for a viewer's greeting. What its pipe does not take is kept,
+ * and written before what the ring has. Returns 0, or -1 with errno if the
+ * viewer has left, or if something is kept already.
  */
-int viewers_write(struct viewers *viewers, struct viewer *viewer,
-    const char *bytes, size_t n);
+int viewers_write(void *viewer, const char *bytes, size_t n);
 
 /*
  * A viewer has had its header: it gets what the ring has from its place on. It
