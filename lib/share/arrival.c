@@ -41,17 +41,18 @@ enum place {
 static enum place
 find_unknown(const struct arrival *arrival, struct viewer *viewer)
 {
-	const struct events *events = arrival->events;
+	const struct relay *relay = arrival->relay;
 
-	if (arrival->ended && viewer->place == events->ring.head)
+	if (arrival->ended && viewer->place == relay->ring.head)
 		return FINISHED;
 	/* the program cannot know ids that are made here */
-	if (viewer->flags & HANDOVER_FURTHER && events->number == 0)
-		return events->count == 0 && arrival->setup->after == NULL &&
+	if (viewer->flags & HANDOVER_FURTHER && relay->number == 0)
+		return relay->count == 0 &&
+			       arrival->relay->setup->after == NULL &&
 			       util_now_ns() < arrival->born_ns + EARLY_NS
 			   ? EARLY
 			   : NOT_HERE;
-	viewer->place = events->ring.tail;
+	viewer->place = relay->ring.tail;
 	viewer->flags |= VIEWER_GAP;
 	return REPLAY;
 }
@@ -60,7 +61,7 @@ static enum place
 find_place(const struct arrival *arrival,
     const struct handover_message *message, struct viewer *viewer)
 {
-	const struct ring *ring = &arrival->events->ring;
+	const struct ring *ring = &arrival->relay->ring;
 	struct bytes id = {message->id, message->id_n};
 	uint64_t replay = message->replay;
 
@@ -86,7 +87,7 @@ find_place(const struct arrival *arrival,
 static void
 expect(struct arrival *arrival)
 {
-	if (arrival->setup->after != NULL)
+	if (arrival->relay->setup->after != NULL)
 		return;
 	arrival->had_viewer = true;
 	arrival->expected_ns = util_now_ns() + FIRST_NS;
@@ -96,7 +97,7 @@ static void
 take_viewer(struct arrival *arrival, const struct request *request)
 {
 	const struct handover_message *message = &request->message;
-	struct viewers *viewers = arrival->viewers;
+	struct viewers *viewers = arrival->relay->viewers;
 	struct viewer new = {
 	    .fd = request->viewer,
 	    .flags = (message->flags & HANDOVER_VIEWER) | VIEWER_WAITS,
@@ -138,7 +139,7 @@ answer_question(struct arrival *arrival, const struct request *request)
 
 	expect(arrival);
 	(void)handover_answer(request->fd,
-	    ring_after(&arrival->events->ring, ring_digest(id), &place)
+	    ring_after(&arrival->relay->ring, ring_digest(id), &place)
 		? HANDOVER_TAKEN
 		: HANDOVER_UNKNOWN);
 }
@@ -148,7 +149,7 @@ static void
 answer_list(const struct arrival *arrival, int fd)
 {
 	char line[HANDOVER_LINE_MAX], command[256] = "";
-	char *const *word = arrival->setup->command;
+	char *const *word = arrival->relay->setup->command;
 	size_t n = 0;
 
 	for (; *word != NULL && n < sizeof(command) - 1; word++) {
@@ -159,9 +160,9 @@ answer_list(const struct arrival *arrival, int fd)
 	}
 	util_no_controls(command);
 	(void)snprintf(line, sizeof(line), "%s\t%s\t%zu\t%ju\t%ju\t%jd\n",
-	    arrival->setup->key, command, arrival->viewers->n,
-	    (uintmax_t)arrival->events->count,
-	    (uintmax_t)arrival->events->ring.head,
+	    arrival->relay->setup->key, command, arrival->relay->viewers->n,
+	    (uintmax_t)arrival->relay->count,
+	    (uintmax_t)arrival->relay->ring.head,
 	    (intmax_t)((util_now_ns() - arrival->born_ns) / UTIL_SECOND_NS));
 	(void)handover_answer_line(fd, line); /* or nobody asks any more */
 }
@@ -250,7 +251,7 @@ stop_listening(struct arrival *arrival, int64_t open_ns)
 int
 arrival_open(struct arrival *arrival)
 {
-	arrival->listener = arrival->setup->socket.fd;
+	arrival->listener = arrival->relay->setup->socket.fd;
 	arrival->open_ns = UTIL_NEVER;
 	return poller_watch(
 	    arrival->poller, arrival->listener, POLLER_LISTENER, EPOLLIN);

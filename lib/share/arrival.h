@@ -7,10 +7,7 @@
 #ifndef ARRIVAL_H
 #define ARRIVAL_H
 
-#include "events.h"
 #include "greeting.h"
-#include "setup.h"
-#include "viewers.h"
 
 #define ARRIVAL_MAX 64 /* connections without a message */
 
@@ -21,10 +18,8 @@ struct arrival_pending {
 
 struct arrival {
 	/* the channel's */
-	const struct channel_setup *setup;
 	int poller;
-	const struct events *events;
-	struct viewers *viewers;
+	const struct relay *relay;
 	struct greeting *greeting;
 	bool streams;    /* viewers get what the ring has, and do not wait */
 	bool ended;      /* the stream has ended, with an event "end" */

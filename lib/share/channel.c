@@ -40,7 +40,6 @@ struct channel {
 	int signals;
 
 	struct producer producer;
-	struct events events;
 	struct viewers viewers;
 	struct greeting greeting;
 	struct relay relay;
@@ -102,7 +101,7 @@ end_program(struct channel *channel)
 	int status = 500;
 
 	producer_stop(&channel->producer);
-	if (channel->state == STREAM && channel->events.end) {
+	if (channel->state == STREAM && channel->relay.end) {
 		channel->state = ENDED;
 		channel->arrival.ended = true;
 		channel->ended_ns = util_now_ns();
@@ -172,8 +171,8 @@ static void
 take_program(struct channel *channel)
 {
 	struct producer *producer = &channel->producer;
-	uint64_t head = channel->events.ring.head;
-	uint64_t count = channel->events.count;
+	uint64_t head = channel->relay.ring.head;
+	uint64_t count = channel->relay.count;
 	enum producer_result result;
 
 	/* if it could not be started, the first viewers are told so */
@@ -181,7 +180,7 @@ take_program(struct channel *channel)
 	    (!producer->started && channel->viewers.n == 0))
 		return;
 	result = relay_pass(&channel->relay);
-	if (channel->events.count > count &&
+	if (channel->relay.count > count &&
 	    channel->greeting.starts_ns < UTIL_NEVER)
 		greeting_forget_starts(&channel->greeting);
 	if (result == PRODUCER_FAILED) {
@@ -197,7 +196,7 @@ take_program(struct channel *channel)
 	if (result == PRODUCER_END)
 		end_program(channel);
 	else if (channel->setup->after != NULL && channel->home.fd == -1 &&
-		 channel->events.ring.head > head)
+		 channel->relay.ring.head > head)
 		ask(channel, true);
 }
 
@@ -404,40 +403,33 @@ raise_limit(void)
 	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL); /* else they are fewer */
 }
 
-/* How the rooms are joined: producer -> events -> viewers. */
+/* How the rooms are joined: producer -> relay -> viewers. */
 static void
 join(struct channel *channel)
 {
 	const struct channel_setup *setup = channel->setup;
 	int64_t now_ns = util_now_ns();
 
-	viewers_init(&channel->viewers, &channel->events.ring, channel->poller);
+	viewers_init(&channel->viewers, &channel->relay.ring, channel->poller);
 	channel->relay = (struct relay){
 	    .setup = setup,
 	    .producer = &channel->producer,
-	    .events = &channel->events,
 	    .viewers = &channel->viewers,
 	    .frame = &channel->frame,
 	    .sent_ns = now_ns,
 	};
 	channel->greeting = (struct greeting){
-	    .setup = setup,
-	    .response = &channel->producer.response,
-	    .events = &channel->events,
-	    .viewers = &channel->viewers,
-	    .frame = &channel->frame,
+	    .relay = &channel->relay,
 	    .starts_ns = UTIL_NEVER,
 	};
 	channel->arrival = (struct arrival){
-	    .setup = setup,
-	    .poller = channel->poller,
-	    .events = &channel->events,
-	    .viewers = &channel->viewers,
+	    .relay = &channel->relay,
 	    .greeting = &channel->greeting,
+	    .poller = channel->poller,
 	    .born_ns = now_ns,
 	    .expected_ns = now_ns + FIRST_NS,
 	};
-	home_init(&channel->home, setup, &channel->events, channel->poller);
+	home_init(&channel->home, &channel->relay, channel->poller);
 	if (setup->after != NULL)
 		home_wait(&channel->home);
 	channel->empty_ns = now_ns;
@@ -451,16 +443,13 @@ begin(struct channel *channel)
 
 	if (channel->poller == -1 || detach(channel) == -1)
 		return -1;
-	signals = open_signals();
-	if (signals == -1 ||
-	    events_init(&channel->events, setup->ring_size, setup->after,
-		&channel->frame) == -1 ||
-	    poller_watch(channel->poller, signals, POLLER_SIGNALS, EPOLLIN) ==
-		-1)
-		return -1;
 	join(channel);
+	signals = open_signals();
 	/* the program starts where the request was; the rest is in / */
-	if (arrival_open(&channel->arrival) == -1 ||
+	if (signals == -1 || relay_init(&channel->relay) == -1 ||
+	    poller_watch(channel->poller, signals, POLLER_SIGNALS, EPOLLIN) ==
+		-1 ||
+	    arrival_open(&channel->arrival) == -1 ||
 	    producer_start(&channel->producer, setup->command,
 		setup->environment, setup->after, setup->keep_stderr) == -1 ||
 	    chdir("/") == -1)

@@ -1,6 +1,6 @@
 /*
  * channel: the process that runs a program once and shares its stream: what
- * the producer says goes into the ring of events, and from there to the
+ * the producer says goes into the ring, and from there to the
  * viewers. It takes viewers at its socket for as long as it lasts. It prints
  * nothing; its log is a function of its maker.
  */

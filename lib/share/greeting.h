@@ -6,20 +6,12 @@
 #ifndef GREETING_H
 #define GREETING_H
 
-#include "events.h"
-#include "response.h"
-#include "setup.h"
-#include "viewers.h"
+#include "relay.h"
 
 #define GREETING_RETRY_MS 3000 /* what browsers take by themselves */
 
-/* All of it is the channel's; frame may be used between the calls. */
 struct greeting {
-	const struct channel_setup *setup;
-	const struct response *response;
-	const struct events *events;
-	struct viewers *viewers;
-	struct frame *frame;
+	const struct relay *relay; /* its frame is used here too */
 	int64_t starts_ns; /* when greeting_send_starts is due, or UTIL_NEVER */
 };
 

@@ -5,9 +5,7 @@
 #ifndef HOME_H
 #define HOME_H
 
-#include "events.h"
-#include "setup.h"
-#include "viewers.h"
+#include "relay.h"
 
 enum home_answer {
 	HOME_NONE, /* no answer yet, or it does not have the event */
@@ -20,15 +18,13 @@ struct home {
 	int64_t due_ns; /* of home_ask, or with fd of home_stop; UTIL_NEVER */
 
 	/* the rest is home's own */
-	const struct channel_setup *setup;
-	const struct events *events;
+	const struct relay *relay;
 	int poller;
 	int64_t again_ns; /* from one question to the next */
 };
 
-/* Connects to nobody yet; events are those of this channel. */
-void home_init(struct home *home, const struct channel_setup *setup,
-    const struct events *events, int poller);
+/* Connects to nobody yet; relay is this channel's. */
+void home_init(struct home *home, const struct relay *relay, int poller);
 
 /* Nothing is asked for a moment; then due_ns comes. */
 void home_wait(struct home *home);
