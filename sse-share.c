@@ -1,10 +1,10 @@
 /*
  * sse-share: one process for all viewers. Each request hands its stdout over
  * to the channel, a process that runs PROGRAM once, and is done; the first
- * request starts the channel. What the channel does is in lib/share/channel; its
- * socket is in the directory of lib/share/sockdir.
+ * request starts the channel. What the channel does is in lib/share/channel;
+ * its socket is in the directory of lib/share/sockdir.
  */
-#define _GNU_SOURCE /* NSIG, _PATH_LOG */
+#define _GNU_SOURCE /* pipe2, _PATH_LOG */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -91,8 +91,7 @@ log_to_syslog(void *stream, const char *text)
 	/* if there is no log, or it is full, there is nobody to tell */
 	(void)sendto(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL,
 	    (struct sockaddr *)&to, sizeof(to));
-	if (fd != -1)
-		(void)close(fd);
+	proc_close(&fd);
 }
 
 /*
@@ -197,8 +196,8 @@ complete_setup(struct share *share)
 }
 
 /*
- * Whatever is wrong with the socket directory, somebody may mend it while
- * viewers come back: it may be a stranger's doing (/tmp is everybody's).
+ * Viewers are told to come back: what is wrong with the socket directory may be
+ * mended, and it may be another user's doing (/tmp is everybody's).
  */
 static _Noreturn void
 refuse_sockdir(struct share *share)
@@ -226,12 +225,10 @@ list_channel(const struct sockdir *sockdir, const char *key, void *to)
 	char line[HANDOVER_LINE_MAX];
 	int fd = sockdir_connect(sockdir, key, LIST_MS);
 
-	if (fd == -1)
-		return;
-	if (handover_send(fd, &message, -1) == 0 &&
+	if (fd != -1 && handover_send(fd, &message, -1) == 0 &&
 	    handover_wait_line(fd, line) == 0)
-		frame_raw(&share->stream.frame, line, strlen(line));
-	(void)close(fd);
+		frame_text(&share->stream.frame, line);
+	proc_close(&fd);
 }
 
 static int
@@ -249,19 +246,19 @@ quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 	struct share *share = to;
 	struct handover_message message = {.flags = HANDOVER_QUIT};
 	int fd = sockdir_connect(sockdir, key, BROKER_MS);
+	bool ended = false;
 
 	/* what the directory has may be dead; what was named must be there */
 	if (fd == -1 && errno == ENOENT && *share->setup.command == NULL)
 		return;
-	if (fd == -1 || handover_send(fd, &message, -1) == -1) {
-		share->stream.failed = true;
+	if (fd == -1 || handover_send(fd, &message, -1) == -1)
 		program_warn(&share->stream, "channel %s:", key);
-	} else if (handover_wait(fd) != HANDOVER_LOST) {
-		share->stream.failed = true;
+	else if (handover_wait(fd) != HANDOVER_LOST)
 		program_warn(&share->stream, "channel %s: no answer", key);
-	}
-	if (fd != -1)
-		(void)close(fd);
+	else
+		ended = true;
+	share->stream.failed |= !ended;
+	proc_close(&fd);
 }
 
 static int
@@ -282,8 +279,8 @@ quit_channels(struct share *share)
 }
 
 /*
- * Where a web server waits for the end of a pipe or a socket, that is handed
- * over. In a shell, or where the process is the connection, this one stays:
+ * A web server's pipe or socket is handed over: it waits for the end of that.
+ * In a shell, or if the server waits for the process (nph), this process stays:
  * it hands over a pipe and passes on what comes out.
  */
 static int
@@ -300,15 +297,14 @@ open_viewer(struct share *share)
 	if (request->served && !request->nph &&
 	    (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
 		return 0;
-	if (pipe(ends) == -1 || fcntl(ends[0], F_SETFD, FD_CLOEXEC) == -1 ||
-	    fcntl(ends[1], F_SETFD, FD_CLOEXEC) == -1)
+	if (pipe2(ends, O_CLOEXEC) == -1)
 		return -1;
 	share->pump = ends[0];
 	share->broker.viewer = ends[1];
 	return 0;
 }
 
-/* Passes on what the channel sends, as long as somebody wants it. */
+/* Passes on what the channel sends, until the reader leaves. */
 static int
 pump(struct share *share)
 {
@@ -345,7 +341,7 @@ visit(struct share *share)
 	    << HANDOVER_ORIGIN_SHIFT;
 	if (stream->request.nph)
 		broker->message.flags |= HANDOVER_NPH;
-	/* until then there is nothing that a signal could spoil */
+	/* until pump, a signal ends this process at once */
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGHUP, SIG_DFL);

@@ -13,14 +13,12 @@
 
 #include "../proc.h"
 #include "../util.h"
+#include "greeting.h"
 #include "handover.h"
 
 #define MESSAGE_NS (5000 * POLLER_MS) /* for a connection's message */
 #define FULL_NS (1000 * POLLER_MS)    /* if no descriptor is left */
-#define FIRST_NS (5000 * POLLER_MS)   /* for a viewer that is to come */
-#define EARLY_NS                                                     \
-	(500 * POLLER_MS) /* for the first event, if an id is sought \
-			   */
+#define EARLY_NS (500 * POLLER_MS) /* for the first event, if one is sought */
 #define NO_VIEWER (HANDOVER_LIST | HANDOVER_ASK | HANDOVER_QUIT)
 
 struct request {
@@ -47,8 +45,7 @@ find_unknown(const struct arrival *arrival, struct viewer *viewer)
 		return FINISHED;
 	/* the program cannot know ids that are made here */
 	if (viewer->flags & HANDOVER_FURTHER && relay->number == 0)
-		return relay->count == 0 &&
-			       arrival->relay->setup->after == NULL &&
+		return relay->count == 0 && relay->setup->after == NULL &&
 			       util_now_ns() < arrival->born_ns + EARLY_NS
 			   ? EARLY
 			   : NOT_HERE;
@@ -90,7 +87,7 @@ expect(struct arrival *arrival)
 	if (arrival->relay->setup->after != NULL)
 		return;
 	arrival->had_viewer = true;
-	arrival->expected_ns = util_now_ns() + FIRST_NS;
+	arrival->expected_ns = util_now_ns() + ARRIVAL_FIRST_NS;
 }
 
 static void
@@ -125,9 +122,9 @@ take_viewer(struct arrival *arrival, const struct request *request)
 	if (handover_answer(request->fd, HANDOVER_TAKEN) == -1 && !greeted)
 		viewers_remove(viewers, viewer);
 	else if (place == FINISHED)
-		greeting_answer(arrival->greeting, viewer, 204);
+		greeting_answer(arrival->relay, viewer, 204);
 	else if (arrival->streams)
-		greeting_send(arrival->greeting, viewer);
+		greeting_send(arrival->relay, viewer);
 }
 
 /* Whether a viewer with this id could go on here. */
@@ -148,8 +145,9 @@ answer_question(struct arrival *arrival, const struct request *request)
 static void
 answer_list(const struct arrival *arrival, int fd)
 {
+	const struct relay *relay = arrival->relay;
 	char line[HANDOVER_LINE_MAX], command[256] = "";
-	char *const *word = arrival->relay->setup->command;
+	char *const *word = relay->setup->command;
 	size_t n = 0;
 
 	for (; *word != NULL && n < sizeof(command) - 1; word++) {
@@ -160,9 +158,8 @@ answer_list(const struct arrival *arrival, int fd)
 	}
 	util_no_controls(command);
 	(void)snprintf(line, sizeof(line), "%s\t%s\t%zu\t%ju\t%ju\t%jd\n",
-	    arrival->relay->setup->key, command, arrival->relay->viewers->n,
-	    (uintmax_t)arrival->relay->count,
-	    (uintmax_t)arrival->relay->ring.head,
+	    relay->setup->key, command, relay->viewers->n,
+	    (uintmax_t)relay->count, (uintmax_t)relay->ring.head,
 	    (intmax_t)((util_now_ns() - arrival->born_ns) / UTIL_SECOND_NS));
 	(void)handover_answer_line(fd, line); /* or nobody asks any more */
 }

@@ -7,9 +7,10 @@
 #ifndef ARRIVAL_H
 #define ARRIVAL_H
 
-#include "greeting.h"
+#include "relay.h"
 
-#define ARRIVAL_MAX 64 /* connections without a message */
+#define ARRIVAL_MAX 64                      /* connections without a message */
+#define ARRIVAL_FIRST_NS (5000 * POLLER_MS) /* for a viewer that is to come */
 
 struct arrival_pending {
 	int fd;
@@ -19,8 +20,7 @@ struct arrival_pending {
 struct arrival {
 	/* the channel's */
 	int poller;
-	const struct relay *relay;
-	struct greeting *greeting;
+	struct relay *relay;
 	bool streams;    /* viewers get what the ring has, and do not wait */
 	bool ended;      /* the stream has ended, with an event "end" */
 	int64_t born_ns; /* when the channel began */

@@ -16,15 +16,13 @@
 
 #include "../util.h"
 #include "arrival.h"
+#include "greeting.h"
 #include "home.h"
 #include "relay.h"
 
-#define POLLED_MAX 256              /* descriptors in a turn */
-#define DESCRIPTORS 1024            /* that may be open at the start */
-#define FIRST_NS (5000 * POLLER_MS) /* for a viewer that is to come */
-#define DRAIN_NS                                                     \
-	(10000 * POLLER_MS) /* for one of the last to take something \
-			     */
+#define POLLED_MAX 256               /* descriptors in a turn */
+#define DESCRIPTORS 1024             /* that may be open at the start */
+#define DRAIN_NS (10000 * POLLER_MS) /* for one of the last to take a byte */
 
 enum state {
 	HEADER, /* the program has not written its header yet */
@@ -41,7 +39,6 @@ struct channel {
 
 	struct producer producer;
 	struct viewers viewers;
-	struct greeting greeting;
 	struct relay relay;
 	struct arrival arrival;
 	struct home home;
@@ -76,7 +73,7 @@ leave(struct channel *channel)
 static void
 send_away(struct channel *channel)
 {
-	int64_t base_ms = greeting_retry_ms(&channel->greeting);
+	int64_t base_ms = greeting_retry_ms(&channel->relay);
 
 	viewers_finish(
 	    &channel->viewers, base_ms > 0 ? base_ms : GREETING_RETRY_MS);
@@ -87,7 +84,7 @@ static void
 end_channel(struct channel *channel, int status)
 {
 	producer_stop(&channel->producer);
-	greeting_answer_all(&channel->greeting, status);
+	greeting_answer_all(&channel->relay, status);
 	send_away(channel);
 	leave(channel);
 }
@@ -159,7 +156,7 @@ go_home(struct channel *channel)
 		if (home_pass(&channel->home, viewer))
 			viewers_remove(viewers, viewer);
 		else
-			greeting_answer(&channel->greeting, viewer, 200);
+			greeting_answer(&channel->relay, viewer, 200);
 	}
 	producer_stop(&channel->producer);
 	leave(channel);
@@ -181,8 +178,8 @@ take_program(struct channel *channel)
 		return;
 	result = relay_pass(&channel->relay);
 	if (channel->relay.count > count &&
-	    channel->greeting.starts_ns < UTIL_NEVER)
-		greeting_forget_starts(&channel->greeting);
+	    channel->relay.starts_ns < UTIL_NEVER)
+		greeting_forget_starts(&channel->relay);
 	if (result == PRODUCER_FAILED) {
 		fail(channel, producer->why);
 		return;
@@ -191,7 +188,7 @@ take_program(struct channel *channel)
 		channel->state = STREAM;
 		channel->arrival.streams = true;
 		channel->relay.sent_ns = util_now_ns();
-		greeting_send_all(&channel->greeting);
+		greeting_send_all(&channel->relay);
 	}
 	if (result == PRODUCER_END)
 		end_program(channel);
@@ -244,7 +241,7 @@ next_due(const struct channel *channel)
 	    poller_earlier(end_due(channel), arrival_due(&channel->arrival));
 
 	due_ns = poller_earlier(due_ns, channel->viewers.next_over_ns);
-	due_ns = poller_earlier(due_ns, channel->greeting.starts_ns);
+	due_ns = poller_earlier(due_ns, channel->relay.starts_ns);
 	if (channel->state != LEAVING)
 		due_ns = poller_earlier(due_ns, channel->home.due_ns);
 	if (channel->state > STREAM)
@@ -262,8 +259,8 @@ keep_times(struct channel *channel, int64_t now_ns)
 	if (viewers->next_over_ns <= now_ns)
 		viewers_expire(viewers, now_ns);
 	arrival_expire(&channel->arrival, now_ns);
-	if (channel->greeting.starts_ns <= now_ns)
-		greeting_send_starts(&channel->greeting);
+	if (channel->relay.starts_ns <= now_ns)
+		greeting_send_starts(&channel->relay);
 	if (channel->state != LEAVING && channel->home.due_ns <= now_ns) {
 		if (channel->home.fd != -1)
 			home_stop(&channel->home);
@@ -417,17 +414,13 @@ join(struct channel *channel)
 	    .viewers = &channel->viewers,
 	    .frame = &channel->frame,
 	    .sent_ns = now_ns,
-	};
-	channel->greeting = (struct greeting){
-	    .relay = &channel->relay,
 	    .starts_ns = UTIL_NEVER,
 	};
 	channel->arrival = (struct arrival){
 	    .relay = &channel->relay,
-	    .greeting = &channel->greeting,
 	    .poller = channel->poller,
 	    .born_ns = now_ns,
-	    .expected_ns = now_ns + FIRST_NS,
+	    .expected_ns = now_ns + ARRIVAL_FIRST_NS,
 	};
 	home_init(&channel->home, &channel->relay, channel->poller);
 	if (setup->after != NULL)

@@ -18,7 +18,8 @@ struct relay {
 	struct producer *producer;
 	struct viewers *viewers;
 	struct frame *frame;
-	int64_t sent_ns; /* when something was last sent to all */
+	int64_t sent_ns;   /* when something was last sent to all */
+	int64_t starts_ns; /* of greeting_send_starts, or UTIL_NEVER */
 
 	/* the stream so far, for the others to read */
 	struct ring ring;

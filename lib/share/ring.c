@@ -20,13 +20,6 @@ ring_init(struct ring *ring, size_t size)
 	return ring->bytes != NULL && ring->frames != NULL ? 0 : -1;
 }
 
-void
-ring_free(struct ring *ring)
-{
-	free(ring->bytes);
-	free(ring->frames);
-}
-
 /* FNV-1a. */
 uint64_t
 ring_digest(struct bytes id)

@@ -41,12 +41,10 @@ struct ring_chunk {
 };
 
 /*
- * A ring of size bytes. Returns 0, or -1 with errno ENOMEM. ring_free is due
- * either way.
+ * A ring of size bytes, for as long as the process lasts. Returns 0, or -1 with
+ * errno ENOMEM.
  */
 int ring_init(struct ring *ring, size_t size);
-
-void ring_free(struct ring *ring);
 
 /* A digest of id, even and not 0; of an empty id, 0. */
 uint64_t ring_digest(struct bytes id);

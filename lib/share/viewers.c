@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../proc.h"
 #include "../util.h"
 
 /* What a pipe did not take of a viewer's greeting. */
@@ -87,14 +88,12 @@ more_room(struct viewers *viewers, int fd)
 int
 viewers_add(struct viewers *viewers, const struct viewer *viewer)
 {
-	int fd = viewer->fd, error;
+	int fd = viewer->fd;
 
 	if (poller_set_nonblocking(fd) == -1 || more_room(viewers, fd) == -1 ||
 	    poller_watch(
 		viewers->poller, fd, POLLER_VIEWER, leave_events(fd)) == -1) {
-		error = errno;
-		(void)close(fd); /* nothing was written there */
-		errno = error;
+		proc_close(&fd); /* nothing was written there */
 		return -1;
 	}
 	viewers->index[fd] = viewers->n;
