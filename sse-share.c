@@ -40,7 +40,7 @@ struct share {
 	struct broker broker;
 	bool list; /* -L */
 	bool quit; /* -Q */
-	int pump;  /* what is handed over comes out here, if we stay; or -1 */
+	int pump;  /* to read from what was handed over, or -1 */
 };
 
 static const struct program program = {
@@ -88,15 +88,15 @@ log_to_syslog(void *stream, const char *text)
 	(void)snprintf(line, sizeof(line), "<%d>sse-share[%ju]: %s",
 	    LOG_DAEMON | LOG_WARNING, (uintmax_t)getpid(), text);
 	util_no_controls(line);
-	/* if there is no log, or it is full, there is nobody to tell */
+	/* if there is no log, or it is full, the line is lost */
 	(void)sendto(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL,
 	    (struct sockaddr *)&to, sizeof(to));
 	proc_close(&fd);
 }
 
 /*
- * Makes PROGRAM's environment, and of that the key: PROGRAM's name, and a
- * digest of all that it gets, so that no two that could differ share one.
+ * Makes PROGRAM's environment, and the key: PROGRAM's name, and a digest of all
+ * that it gets, so that different programs have different channels.
  */
 static int
 make_key(struct share *share)
@@ -187,7 +187,7 @@ complete_setup(struct share *share)
 	setup->extra = stream->header;
 	setup->extras = stream->headers;
 	setup->origins = &stream->origins;
-	/* a web server reads other kinds to their end, and that of CGI */
+	/* a web server would read any other kind to its end */
 	setup->keep_stderr =
 	    isatty(STDERR_FILENO) ||
 	    (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode));
@@ -216,7 +216,7 @@ refuse_sockdir(struct share *share)
 	program_send_back(stream, PROGRAM_FAILURE, format, path, why);
 }
 
-/* -L: a line of each channel that answers. */
+/* -L: prints the line of a channel, if it answers. */
 static void
 list_channel(const struct sockdir *sockdir, const char *key, void *to)
 {
@@ -239,7 +239,7 @@ list_channels(struct share *share)
 	return program_end(&share->stream);
 }
 
-/* -Q: returns when the channel has ended, or does not answer. */
+/* -Q: ends a channel; waits until it has ended. */
 static void
 quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 {
@@ -248,7 +248,10 @@ quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 	int fd = sockdir_connect(sockdir, key, BROKER_MS);
 	bool ended = false;
 
-	/* what the directory has may be dead; what was named must be there */
+	/*
+	 * a socket in the directory may be dead; a channel that was named must
+	 * be there
+	 */
 	if (fd == -1 && errno == ENOENT && *share->setup.command == NULL)
 		return;
 	if (fd == -1 || handover_send(fd, &message, -1) == -1)

@@ -44,7 +44,7 @@ warn_list(const struct stream *stream, const char *format, va_list list)
 	    text, add ? " " : "", add ? error : "");
 	util_no_controls(line);
 	(void)strcat(line, "\n");
-	/* if stderr does not work, there is nobody to tell */
+	/* if stderr does not work, the line is lost */
 	if (write(STDERR_FILENO, line, strlen(line)) == -1)
 		return;
 }
@@ -131,14 +131,14 @@ program_end(struct stream *stream)
 	if (stream_close(stream) == 0)
 		return stream->failed ? PROGRAM_FAILURE : EXIT_SUCCESS;
 	if (errno == EPIPE || errno == ECONNRESET || errno == EINTR)
-		return EXIT_SUCCESS; /* the client has left, or we were told */
+		return EXIT_SUCCESS; /* the client left, or a signal came */
 	program_warn(stream, "write to stdout:");
 	return PROGRAM_FAILURE;
 }
 
 /*
- * A query's words can only stand among our own options and operands: after an
- * operand the arguments are a command's, and the operator's.
+ * A query's words are arguments only among the program's own options and
+ * operands: after an operand the arguments are a command's.
  */
 static int
 own_args(const struct program *program, int argc, char *argv[])

@@ -321,9 +321,9 @@ back(const char *at, unsigned int more)
 }
 
 /*
- * The beginning of a character up to which all is UTF-8. What is wrong, or
- * the end, is sixteen bytes and a character away at the most. Where one
- * character is not ASCII, others follow: nothing else is tried for a while.
+ * The beginning of a character up to which all is UTF-8. What is wrong, or the
+ * end, is at most sixteen bytes and a character further. If one character is
+ * not ASCII, others follow: nothing else is tried for a while.
  */
 static const char *
 skip_utf8(const char *at, const char *end)

@@ -31,7 +31,7 @@ struct request {
 enum place {
 	REPLAY,   /* it is served here */
 	NOT_HERE, /* the program is run for it (-f) */
-	EARLY,    /* it asks again: that may change at once */
+	EARLY,    /* it is to ask again: the first event may come now */
 	FINISHED, /* it has had the end: 204 */
 };
 
@@ -43,7 +43,7 @@ find_unknown(const struct arrival *arrival, struct viewer *viewer)
 
 	if (arrival->ended && viewer->place == relay->ring.head)
 		return FINISHED;
-	/* the program cannot know ids that are made here */
+	/* the program does not know ids that are made here */
 	if (viewer->flags & HANDOVER_FURTHER && relay->number == 0)
 		return relay->count == 0 && relay->setup->after == NULL &&
 			       util_now_ns() < arrival->born_ns + EARLY_NS
@@ -78,8 +78,8 @@ find_place(const struct arrival *arrival,
 }
 
 /*
- * A viewer goes to a channel of -f first, which brings it here when it has
- * caught up.
+ * With -f the viewer goes to another channel first, which brings it here once
+ * it has caught up.
  */
 static void
 expect(struct arrival *arrival)
@@ -107,7 +107,7 @@ take_viewer(struct arrival *arrival, const struct request *request)
 	if (place == NOT_HERE || place == EARLY ||
 	    (greeted && (place == FINISHED || !arrival->streams))) {
 		expect(arrival);
-		(void)close(new.fd); /* nothing was written there by us */
+		(void)close(new.fd); /* nothing was written to it here */
 		if (place == NOT_HERE)
 			(void)handover_answer(request->fd, HANDOVER_UNKNOWN);
 		return;
@@ -161,10 +161,10 @@ answer_list(const struct arrival *arrival, int fd)
 	    relay->setup->key, command, relay->viewers->n,
 	    (uintmax_t)relay->count, (uintmax_t)relay->ring.head,
 	    (intmax_t)((util_now_ns() - arrival->born_ns) / UTIL_SECOND_NS));
-	(void)handover_answer_line(fd, line); /* or nobody asks any more */
+	(void)handover_answer_line(fd, line); /* it may have left */
 }
 
-/* Answers a request, and takes its viewer, or closes that. */
+/* Answers a request, and takes or closes its viewer. */
 static void
 take_request(struct arrival *arrival, const struct request *request)
 {
@@ -187,7 +187,7 @@ take_request(struct arrival *arrival, const struct request *request)
 	(void)close(request->fd); /* it has its answer */
 }
 
-/* Not pending any more; the descriptor stays. */
+/* The connection is pending no more; its descriptor stays open. */
 static void
 take_out(struct arrival *arrival, size_t i)
 {
@@ -222,7 +222,10 @@ take_message(struct arrival *arrival, size_t i)
 	take_request(arrival, &request);
 }
 
-/* It waits for its message, in the place of the oldest of too many. */
+/*
+ * A connection is pending until its message comes; if there are too many, the
+ * oldest one is closed.
+ */
 static void
 add(struct arrival *arrival, int fd)
 {

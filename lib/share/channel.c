@@ -118,7 +118,7 @@ end_program(struct channel *channel)
 	end_channel(channel, status);
 }
 
-/* It cannot go on: what the program says is no use, or memory is out. */
+/* The program is no use, or memory is out: the channel ends. */
 static void
 fail(struct channel *channel, const char *why)
 {
@@ -129,7 +129,7 @@ fail(struct channel *channel, const char *why)
 
 /* --- what the home channel has --- */
 
-/* fresh: of another event than before. */
+/* Asks home about the last event; fresh: for the first time. */
 static void
 ask(struct channel *channel, bool fresh)
 {
@@ -206,7 +206,7 @@ pace(struct channel *channel)
 	channel->viewers.moved = false;
 	if (moved && channel->state == LEAVING)
 		channel->ended_ns = util_now_ns();
-	/* home's answer is about the head of the ring */
+	/* an answer of home is about the head of the ring: it must stay */
 	if (channel->state <= STREAM &&
 	    relay_pace(&channel->relay, moved, !channel->arrival.had_viewer,
 		channel->home.fd != -1) == -1)
@@ -215,7 +215,7 @@ pace(struct channel *channel)
 
 /* --- times --- */
 
-/* When the channel ends for want of viewers; or UTIL_NEVER. */
+/* When the channel ends for want of viewers, or UTIL_NEVER. */
 static int64_t
 end_due(const struct channel *channel)
 {
@@ -250,7 +250,7 @@ next_due(const struct channel *channel)
 	return poller_earlier(due_ns, relay_due(&channel->relay));
 }
 
-/* What is due in the other rooms. */
+/* Does what is due in the other modules. */
 static void
 keep_times(struct channel *channel, int64_t now_ns)
 {
@@ -324,13 +324,13 @@ share(struct channel *channel)
 	struct epoll_event events[POLLED_MAX];
 	int n;
 
-	pace(channel); /* nothing is read before somebody has come */
+	pace(channel); /* nothing is read before a viewer has come */
 	while (keep_alive(channel, util_now_ns())) {
 		n = poller_wait(
 		    channel->poller, events, POLLED_MAX, next_due(channel));
 		if (n == -1)
 			return -1;
-		/* they are closed before new ones can have their numbers */
+		/* before new viewers can have their descriptors */
 		for (int i = 0; i < n; i++)
 			if (poller_kind(events + i) == POLLER_VIEWER)
 				viewers_ready(&channel->viewers,
@@ -350,8 +350,8 @@ share(struct channel *channel)
 /* --- the start --- */
 
 /*
- * A session of its own, without the descriptors of whatever started it. Returns
- * 0, or -1 with errno.
+ * Begins a session, without the descriptors of the process that started the
+ * channel. Returns 0, or -1 with errno.
  */
 static int
 detach(const struct channel *channel)
@@ -373,7 +373,7 @@ detach(const struct channel *channel)
 	return 0;
 }
 
-/* A signal that asks for the end comes by a descriptor, non-blocking. */
+/* Signals that ask for the end come by a descriptor, which is returned. */
 static int
 open_signals(void)
 {
@@ -388,7 +388,7 @@ open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* As many descriptors as the hard limit allows. */
+/* Raises the limit of descriptors to the hard limit. */
 static void
 raise_limit(void)
 {
@@ -397,10 +397,10 @@ raise_limit(void)
 	if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) == -1)
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL); /* else they are fewer */
+	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL); /* or there are fewer */
 }
 
-/* How the rooms are joined: producer -> relay -> viewers. */
+/* Joins the modules: producer -> relay -> viewers. */
 static void
 join(struct channel *channel)
 {
@@ -438,7 +438,7 @@ begin(struct channel *channel)
 		return -1;
 	join(channel);
 	signals = open_signals();
-	/* the program starts where the request was; the rest is in / */
+	/* the program starts in the working directory of the request */
 	if (signals == -1 || relay_init(&channel->relay) == -1 ||
 	    poller_watch(channel->poller, signals, POLLER_SIGNALS, EPOLLIN) ==
 		-1 ||

@@ -12,7 +12,7 @@
 
 #define START_NS (200 * POLLER_MS) /* for an event, before a start is sent */
 
-/* Of a response with status, or with 0 of the program's. */
+/* Encodes the header of a response with status; with 0 the program's. */
 static void
 put_header(const struct relay *relay, const struct viewer *viewer, int status)
 {
@@ -93,10 +93,7 @@ greeting_send_all(struct relay *relay)
 			greeting_send(relay, relay->viewers->all + i);
 }
 
-/*
- * With -f the program knows only ids of its own, so a viewer gets none that
- * was made here.
- */
+/* Not with -f if the id was made here: the program would not know it. */
 static void
 send_start(struct relay *relay, struct viewer *viewer)
 {

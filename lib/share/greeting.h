@@ -10,7 +10,7 @@
 
 #define GREETING_RETRY_MS 3000 /* what browsers take by themselves */
 
-/* The operator's, else the last one of the program, else -1. */
+/* The retry of the operator, else the last one of the program, else -1. */
 int64_t greeting_retry_ms(const struct relay *relay);
 
 /*
@@ -23,12 +23,12 @@ void greeting_send(struct relay *relay, struct viewer *viewer);
 void greeting_send_all(struct relay *relay);
 
 /*
- * Sends those that had no event yet the id of their place: if one is cut off
+ * Sends viewers that had no event yet the id of their place: if one is cut off
  * before the next event, it misses nothing.
  */
 void greeting_send_starts(struct relay *relay);
 
-/* All have had an event. */
+/* There was an event for all: none needs a start any more. */
 void greeting_forget_starts(struct relay *relay);
 
 /*

@@ -59,7 +59,7 @@ home_ask(struct home *home, bool fresh)
 
 	home->due_ns = UTIL_NEVER;
 	if (relay->no_id || relay->end || relay->last_id_n == 0)
-		return HOME_NONE; /* there is no place to go on from */
+		return HOME_NONE; /* no id says where to go on */
 	if (fresh)
 		home->again_ns = AGAIN_MIN_NS;
 	handover_set_id(&message, relay->last_id, relay->last_id_n);

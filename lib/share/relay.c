@@ -112,8 +112,8 @@ find_id(struct bytes frame)
 }
 
 /*
- * Encodes an event, or an id field alone. With -f no id is made, which the
- * program would not know; nor for a gap, after which nobody could go on.
+ * Encodes an event, or an id field alone. No id is made with -f, as the program
+ * would not know it, nor for a gap, after which no client can go on.
  */
 static int
 encode_event(

@@ -1,6 +1,6 @@
 /*
- * ring: bytes in a circle, and an index of frames by number. Nothing is
- * encoded here, and nobody is told what was dropped.
+ * ring: bytes in a circle, and an index of frames by number. Nothing is encoded
+ * here.
  */
 #include "ring.h"
 

@@ -1,7 +1,7 @@
 /*
- * sockdir: finds, checks and makes the socket directory, and connects to what
- * is in it. A socket's path has 108 bytes at most, so the directory is the
- * working directory for as long as one call takes.
+ * sockdir: finds, checks and makes the socket directory, and connects to its
+ * sockets. A socket's path has 108 bytes at most, so the directory is the
+ * working directory for as long as a call takes.
  */
 #define _GNU_SOURCE /* struct ucred, O_PATH */
 #include "sockdir.h"
@@ -27,8 +27,9 @@
 #define BACKLOG 4096
 
 /*
- * Sticky, sockets and the lock are spared by what cleans /tmp (tmpfiles.d(5)):
- * it does not find out that somebody listens at a relative name.
+ * With the sticky bit, sockets and the lock are spared by programs that clean
+ * /tmp (tmpfiles.d(5)), which cannot see that a process listens at a relative
+ * name.
  */
 #define FILE_MODE (0600 | S_ISVTX)
 
@@ -56,7 +57,7 @@ find_path(char path[PATH_MAX])
 	return 0;
 }
 
-/* A server's umask (0177) could make it a directory that nobody can use. */
+/* Not with the server's umask, which could make it unusable (0177). */
 static int
 make_directory(const char *path)
 {
@@ -83,7 +84,7 @@ sockdir_open(struct sockdir *sockdir)
 	if (sockdir->fd != -1 && fstat(sockdir->fd, &st) == 0 &&
 	    st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
 	    ((st.st_mode & 0700) == 0700 || fchmod(sockdir->fd, 0700) == 0)) {
-		/* if it fails, tmpfiles is at work and finds sticky files */
+		/* if it fails, tmpfiles is at work: it spares sticky files */
 		(void)flock(sockdir->fd, LOCK_SH | LOCK_NB);
 		return 0;
 	}
@@ -192,7 +193,7 @@ sockdir_connect(const struct sockdir *sockdir, const char *key, int ms)
 	return -1;
 }
 
-/* A socket that nobody listens on is removed; the lock is ours. */
+/* Removes a socket on which no process listens; the caller has the lock. */
 static void
 sweep(const struct sockdir *sockdir, const char *key, void *to)
 {
@@ -246,8 +247,8 @@ sockdir_leave(const struct sockdir *sockdir, const char *key,
 	struct stat st;
 
 	/*
-	 * Nobody replaces a socket that listens, so what is found here
-	 * cannot change between the look and the unlink.
+	 * While a process listens at a socket, no other one replaces it: what
+	 * is found cannot change between the look and the unlink.
 	 */
 	if (fstatat(sockdir->fd, address.sun_path, &st, AT_SYMLINK_NOFOLLOW) ==
 		0 &&

@@ -109,10 +109,7 @@ viewers_remove(struct viewers *viewers, struct viewer *viewer)
 	if (viewer->flags & VIEWER_LAGS)
 		viewers->lagging--;
 	free(viewer->rest);
-	/*
-	 * Asked for, as close alone forgets a descriptor only if nobody
-	 * else has it. What could not be written is the reader's loss.
-	 */
+	/* close would not do if another process had the descriptor too */
 	poller_forget(viewers->poller, viewer->fd);
 	(void)close(viewer->fd);
 	if (viewer == last)

@@ -22,7 +22,7 @@ enum viewer_flags {
 	VIEWER_LAGS = 0x200,   /* the poller is asked for room */
 	VIEWER_LEAVES = 0x400, /* it is closed at the end of this frame */
 	VIEWER_GAP = 0x800,    /* the caller's: it is owed a gap event */
-	VIEWER_NEW = 0x1000,   /* the caller's: it has no id of a place yet */
+	VIEWER_NEW = 0x1000,   /* the caller's: it has no id of its place yet */
 };
 
 struct rest; /* what a pipe did not take of a greeting */
@@ -80,8 +80,8 @@ void viewers_remove(struct viewers *viewers, struct viewer *viewer);
 int viewers_write(void *viewer, const char *bytes, size_t n);
 
 /*
- * A viewer has had its header: it gets what the ring has from its place on. It
- * may be removed by that.
+ * A viewer has had its header: writes what the ring has from its place on. The
+ * viewer may be removed.
  */
 void viewers_greeted(struct viewers *viewers, struct viewer *viewer);
 
@@ -94,7 +94,10 @@ void viewers_ready(struct viewers *viewers, int fd, uint32_t events);
 /* n bytes, at most PIPE_BUF, to each viewer that has had all of the ring. */
 void viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n);
 
-/* Closes those whose time is over. */
+/*
+ * Closes viewers whose time is over, between two events; inside one it has a
+ * second more.
+ */
 void viewers_expire(struct viewers *viewers, int64_t now_ns);
 
 /*
