@@ -153,29 +153,27 @@ hand_over(struct broker *broker, int fd)
 	else if (errno == EAGAIN)
 		answer = HANDOVER_LATE;
 	(void)close(fd);
+	errno = EBUSY;
 	return answer;
 }
 
 /*
- * Brings the viewer to the channel of setup. HANDOVER_LOST: it is to be tried
- * again, unless broker->error is set.
+ * Brings the viewer to the channel of setup. Returns HANDOVER_LOST with errno:
+ * EBUSY if it is to be tried again.
  */
 static enum handover_answer
 bring(struct broker *broker, struct channel_setup *setup, bool only_old)
 {
 	int fd = find_channel(broker, setup, only_old);
 
-	if (fd == -1 && errno == EAGAIN)
-		return HANDOVER_LATE;
-	if (fd == -1 && errno != EBUSY)
-		broker->error = errno;
-	return fd == -1 ? HANDOVER_LOST : hand_over(broker, fd);
+	if (fd == -1)
+		return errno == EAGAIN ? HANDOVER_LATE : HANDOVER_LOST;
+	return hand_over(broker, fd);
 }
 
 /*
  * With -f, if the channel does not know the id: brings the viewer to a channel
- * whose program goes on after the id. HANDOVER_LOST: the first channel is to be
- * asked again, unless broker->error is set.
+ * whose program goes on after the id. Returns as bring does.
  */
 static enum handover_answer
 go_further(struct broker *broker)
@@ -190,14 +188,13 @@ go_further(struct broker *broker)
 	setup.linger_ns = 0;
 	if (setup.limit_ns == 0 || setup.limit_ns > FURTHER_NS)
 		setup.limit_ns = FURTHER_NS;
-	if (make_further_key(broker, key) == -1) {
-		broker->error = errno;
+	if (make_further_key(broker, key) == -1)
 		return HANDOVER_LOST;
-	}
 	answer = bring(broker, &setup, false);
 	if (answer != HANDOVER_UNKNOWN)
 		return answer;
 	broker->further_n++;
+	errno = EBUSY;
 	return HANDOVER_LOST;
 }
 
@@ -213,19 +210,20 @@ broker_bring(struct broker *broker)
 		answer = bring(broker, broker->setup, ended);
 		if (answer == HANDOVER_UNKNOWN)
 			answer = go_further(broker);
-		if (answer != HANDOVER_LOST || broker->error != 0 ||
+		if (answer != HANDOVER_LOST || errno != EBUSY ||
 		    util_now_ns() >= until_ns)
 			break;
 		(void)poll(NULL, 0, wait_ms);
 		if (wait_ms < 64)
 			wait_ms *= 2;
 	}
-	if (broker->error == ENOENT && ended)
-		return BROKER_ENDED;
-	errno = broker->error;
-	if (broker->error != 0)
-		return BROKER_FAILED;
-	if (answer == HANDOVER_TAKEN)
-		return BROKER_TAKEN;
-	return answer == HANDOVER_FULL ? BROKER_FULL : BROKER_LATE;
+	switch (answer) {
+	case HANDOVER_TAKEN: return BROKER_TAKEN;
+	case HANDOVER_FULL: return BROKER_FULL;
+	case HANDOVER_LOST:
+		if (errno == ENOENT && ended)
+			return BROKER_ENDED;
+		return errno == EBUSY ? BROKER_LATE : BROKER_FAILED;
+	default: return BROKER_LATE;
+	}
 }

@@ -28,7 +28,6 @@ struct broker {
 	int starts;    /* channels that were started for it */
 	int tries;     /* to find one */
 	int further_n; /* channels of -f that were past the id already */
-	int error;
 };
 
 /*

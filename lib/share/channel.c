@@ -35,7 +35,6 @@ struct channel {
 	const struct channel_setup *setup;
 	enum state state;
 	int poller;
-	int signals;
 
 	struct producer producer;
 	struct viewers viewers;
@@ -49,8 +48,6 @@ struct channel {
 
 	struct frame frame;
 };
-
-/* --- the end --- */
 
 /*
  * Removes the socket. Clients that have connected and were not accepted see the
@@ -127,8 +124,6 @@ fail(struct channel *channel, const char *why)
 	end_channel(channel, 500);
 }
 
-/* --- what the home channel has --- */
-
 /* Asks home about the last event; fresh: for the first time. */
 static void
 ask(struct channel *channel, bool fresh)
@@ -161,8 +156,6 @@ go_home(struct channel *channel)
 	producer_stop(&channel->producer);
 	leave(channel);
 }
-
-/* --- what comes from the program --- */
 
 static void
 take_program(struct channel *channel)
@@ -212,8 +205,6 @@ pace(struct channel *channel)
 		channel->home.fd != -1) == -1)
 		fail(channel, strerror(errno));
 }
-
-/* --- times --- */
 
 /* When the channel ends for want of viewers, or UTIL_NEVER. */
 static int64_t
@@ -290,8 +281,6 @@ keep_alive(struct channel *channel, int64_t now_ns)
 	return viewers->n > 0;
 }
 
-/* --- the loop --- */
-
 static void
 take_event(struct channel *channel, const struct epoll_event *event)
 {
@@ -346,8 +335,6 @@ share(struct channel *channel)
 	}
 	return 0;
 }
-
-/* --- the start --- */
 
 /*
  * Begins a session, without the descriptors of the process that started the

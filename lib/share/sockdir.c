@@ -57,25 +57,19 @@ find_path(char path[PATH_MAX])
 	return 0;
 }
 
-/* Not with the server's umask, which could make it unusable (0177). */
-static int
-make_directory(const char *path)
-{
-	mode_t mask = umask(0);
-	int result = mkdir(path, 0700);
-
-	(void)umask(mask); /* cannot fail */
-	return result == -1 && errno != EEXIST ? -1 : 0;
-}
-
 int
 sockdir_open(struct sockdir *sockdir)
 {
+	mode_t mask = umask(0); /* the server's could make it unusable */
+	int made;
 	struct stat st;
 
 	sockdir->fd = -1;
-	if (find_path(sockdir->path) == -1 ||
-	    make_directory(sockdir->path) == -1)
+	made = find_path(sockdir->path);
+	if (made == 0 && mkdir(sockdir->path, 0700) == -1 && errno != EEXIST)
+		made = -1;
+	(void)umask(mask); /* cannot fail */
+	if (made == -1)
 		return -1;
 	sockdir->fd = open(
 	    sockdir->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -214,29 +208,22 @@ int
 sockdir_listen(const struct sockdir *sockdir, const char *key,
     struct sockdir_socket *socket_)
 {
-	struct stat st;
-	mode_t mask;
-	int bound, fd = socket(AF_UNIX,
-		       SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st = {0};
+	mode_t mask = umask(0177); /* a connection needs the write bit */
+	int fd =
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd == -1)
-		return -1;
-	mask = umask(0177); /* a connection needs the write bit */
-	bound = sockdir_each(sockdir, sweep, NULL) == -1
-		    ? -1
-		    : in_directory(sockdir, bind, fd, key);
-	(void)umask(mask); /* cannot fail */
-	if (bound == -1 ||
+	if (fd == -1 || sockdir_each(sockdir, sweep, NULL) == -1 ||
+	    in_directory(sockdir, bind, fd, key) == -1 ||
 	    fchmodat(sockdir->fd, address_of(key).sun_path, FILE_MODE, 0) ==
 		-1 ||
 	    listen(fd, BACKLOG) == -1 ||
 	    fstatat(sockdir->fd, address_of(key).sun_path, &st,
-		AT_SYMLINK_NOFOLLOW) == -1) {
+		AT_SYMLINK_NOFOLLOW) == -1)
 		proc_close(&fd);
-		return -1;
-	}
+	(void)umask(mask); /* cannot fail */
 	*socket_ = (struct sockdir_socket){fd, st.st_dev, st.st_ino};
-	return 0;
+	return fd == -1 ? -1 : 0;
 }
 
 void

@@ -22,7 +22,6 @@
 
 /* What a pipe did not take of a viewer's greeting. */
 struct rest {
-	size_t had;
 	size_t n;
 	char bytes[];
 };
@@ -63,25 +62,20 @@ leave_events(int fd)
 static int
 more_room(struct viewers *viewers, int fd)
 {
-	size_t room = viewers->room * 2 + 16;
-	size_t indexes = ((size_t)fd + 1) * 2;
-	void *new;
+	size_t room = ((size_t)fd + 1) * 2; /* of both: n is at most fd */
+	void *all, *index;
 
-	if (viewers->n == viewers->room) {
-		new = realloc(viewers->all, room * sizeof(*viewers->all));
-		if (new == NULL)
-			return -1;
-		viewers->all = new;
-		viewers->room = room;
-	}
-	if ((size_t)fd >= viewers->indexes) {
-		new =
-		    realloc(viewers->index, indexes * sizeof(*viewers->index));
-		if (new == NULL)
-			return -1;
-		viewers->index = new;
-		viewers->indexes = indexes;
-	}
+	if ((size_t)fd < viewers->room)
+		return 0;
+	all = realloc(viewers->all, room * sizeof(*viewers->all));
+	if (all != NULL)
+		viewers->all = all;
+	index = realloc(viewers->index, room * sizeof(*viewers->index));
+	if (index != NULL)
+		viewers->index = index;
+	if (all == NULL || index == NULL)
+		return -1;
+	viewers->room = room;
 	return 0;
 }
 
@@ -143,14 +137,14 @@ static enum outcome
 write_rest(struct viewers *viewers, struct viewer *viewer)
 {
 	struct rest *rest = viewer->rest;
-	size_t left = rest->n - rest->had;
-	ssize_t n = taken(write(viewer->fd, rest->bytes + rest->had, left));
+	ssize_t n = taken(write(viewer->fd, rest->bytes, rest->n));
 
 	if (n == -1)
 		return LEAVE;
-	rest->had += (size_t)n;
+	rest->n -= (size_t)n;
+	memmove(rest->bytes, rest->bytes + n, rest->n);
 	viewers->moved |= n > 0;
-	if ((size_t)n < left)
+	if (rest->n > 0)
 		return FULL;
 	free(rest);
 	viewer->rest = NULL;
@@ -286,7 +280,6 @@ viewers_write(void *to, const char *bytes, size_t n)
 	viewer->rest = malloc(sizeof(*viewer->rest) + n);
 	if (viewer->rest == NULL)
 		return -1;
-	viewer->rest->had = 0;
 	viewer->rest->n = n;
 	memcpy(viewer->rest->bytes, bytes + done, n);
 	return 0;
@@ -305,20 +298,16 @@ viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n)
 }
 
 /*
- * Its time is over. True: it is gone; else it leaves at the frame's end, for
- * which it has a second.
+ * A viewer's time has come. False: it has had a part of an event, and gets a
+ * second more for the rest.
  */
 static bool
-expire(struct viewers *viewers, struct viewer *viewer)
+is_over(const struct ring *ring, struct viewer *viewer)
 {
-	const struct ring *ring = viewers->ring;
-
 	if (viewer->flags & VIEWER_LEAVES || viewer->place < ring->tail ||
 	    viewer->place == ring->head ||
-	    ring_frame_start(ring, viewer->place) == viewer->place) {
-		viewers_remove(viewers, viewer);
+	    ring_frame_start(ring, viewer->place) == viewer->place)
 		return true;
-	}
 	viewer->flags |= VIEWER_LEAVES;
 	viewer->over_ns += UTIL_SECOND_NS;
 	return false;
@@ -331,7 +320,9 @@ viewers_expire(struct viewers *viewers, int64_t now_ns)
 	for (size_t i = viewers->n; i-- > 0;) {
 		struct viewer *viewer = viewers->all + i;
 
-		if (viewer->over_ns > now_ns || !expire(viewers, viewer))
+		if (viewer->over_ns <= now_ns && is_over(viewers->ring, viewer))
+			viewers_remove(viewers, viewer);
+		else
 			viewers->next_over_ns = poller_earlier(
 			    viewers->next_over_ns, viewer->over_ns);
 	}

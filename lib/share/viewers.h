@@ -56,9 +56,8 @@ struct viewers {
 	const struct ring *ring;
 	int poller;
 	int64_t spread_ms; /* base of the last retry field; 0: none */
-	size_t room;
-	size_t *index; /* of a descriptor, in all */
-	size_t indexes;
+	size_t *index;     /* of a descriptor, in all */
+	size_t room;       /* of all and of index */
 };
 
 void viewers_init(struct viewers *viewers, const struct ring *ring, int poller);
