@@ -248,10 +248,7 @@ quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 	int fd = sockdir_connect(sockdir, key, BROKER_MS);
 	bool ended = false;
 
-	/*
-	 * a socket in the directory may be dead; a channel that was named must
-	 * be there
-	 */
+	/* one in the directory may be dead; one that was named must be there */
 	if (fd == -1 && errno == ENOENT && *share->setup.command == NULL)
 		return;
 	if (fd == -1 || handover_send(fd, &message, -1) == -1)
@@ -313,20 +310,16 @@ pump(struct share *share)
 {
 	struct stream *stream = &share->stream;
 	char bytes[PUMP_SIZE];
-	ssize_t n = 1;
+	ssize_t n;
 
 	(void)close(share->broker.viewer);
 	if (loop_catch(SIGTERM) == -1 || loop_catch(SIGINT) == -1 ||
 	    loop_catch(SIGHUP) == -1 ||
 	    loop_watch(&stream->loop, share->pump, POLLIN) == -1)
 		return PROGRAM_FAILURE;
-	while (n != 0 && stream_wait(stream) == LOOP_INPUT) {
-		n = read(share->pump, bytes, sizeof(bytes));
-		if (n > 0)
-			frame_raw(&stream->frame, bytes, (size_t)n);
-		else if (n == -1 && errno != EINTR)
-			break;
-	}
+	while (stream_wait(stream) == LOOP_INPUT &&
+	       (n = read(share->pump, bytes, sizeof(bytes))) > 0)
+		frame_raw(&stream->frame, bytes, (size_t)n);
 	return program_end(stream);
 }
 

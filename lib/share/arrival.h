@@ -27,7 +27,7 @@ struct arrival {
 
 	bool had_viewer;     /* a viewer has come */
 	int64_t expected_ns; /* until then a viewer may still come */
-	bool quit;           /* the channel is asked to end */
+	bool quit;           /* the channel is to end */
 
 	/* the rest is the arrival's own */
 	int listener;    /* -1 once it is closed */

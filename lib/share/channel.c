@@ -42,7 +42,6 @@ struct channel {
 	struct arrival arrival;
 	struct home home;
 
-	bool quits;       /* it was told to end, or has no viewer to serve */
 	int64_t empty_ns; /* since when there is no viewer, or UTIL_NEVER */
 	int64_t ended_ns; /* with ENDED and LEAVING */
 
@@ -128,10 +127,15 @@ fail(struct channel *channel, const char *why)
 static void
 ask(struct channel *channel, bool fresh)
 {
-	if (!channel->arrival.had_viewer)
-		home_wait(&channel->home);
-	else if (home_ask(&channel->home, fresh) == HOME_GONE)
-		channel->quits = true;
+	if (home_ask(&channel->home, fresh) == HOME_GONE)
+		channel->arrival.quit = true;
+}
+
+/* Whether home is to be asked, when it is due. */
+static bool
+asks(const struct channel *channel)
+{
+	return channel->state != LEAVING && channel->arrival.had_viewer;
 }
 
 /* Home has what comes after the head of the ring: the viewers go there. */
@@ -233,7 +237,7 @@ next_due(const struct channel *channel)
 
 	due_ns = poller_earlier(due_ns, channel->viewers.next_over_ns);
 	due_ns = poller_earlier(due_ns, channel->relay.starts_ns);
-	if (channel->state != LEAVING)
+	if (asks(channel))
 		due_ns = poller_earlier(due_ns, channel->home.due_ns);
 	if (channel->state > STREAM)
 		return due_ns;
@@ -252,7 +256,7 @@ keep_times(struct channel *channel, int64_t now_ns)
 	arrival_expire(&channel->arrival, now_ns);
 	if (channel->relay.starts_ns <= now_ns)
 		greeting_send_starts(&channel->relay);
-	if (channel->state != LEAVING && channel->home.due_ns <= now_ns) {
+	if (asks(channel) && channel->home.due_ns <= now_ns) {
 		if (channel->home.fd != -1)
 			home_stop(&channel->home);
 		else
@@ -291,7 +295,7 @@ take_event(struct channel *channel, const struct epoll_event *event)
 	switch (kind) {
 	case POLLER_SIGNALS:
 		while (read(fd, &signal, sizeof(signal)) > 0)
-			channel->quits = true;
+			channel->arrival.quit = true;
 		break;
 	case POLLER_OUTPUT:
 	case POLLER_ERRORS:
@@ -327,8 +331,7 @@ share(struct channel *channel)
 		for (int i = 0; i < n; i++)
 			take_event(channel, events + i);
 		take_program(channel);
-		if ((channel->quits || channel->arrival.quit) &&
-		    channel->state != LEAVING)
+		if (channel->arrival.quit && channel->state != LEAVING)
 			end_channel(channel, 200);
 		keep_times(channel, util_now_ns());
 		pace(channel);
@@ -410,8 +413,6 @@ join(struct channel *channel)
 	    .expected_ns = now_ns + ARRIVAL_FIRST_NS,
 	};
 	home_init(&channel->home, &channel->relay, channel->poller);
-	if (setup->after != NULL)
-		home_wait(&channel->home);
 	channel->empty_ns = now_ns;
 }
 

@@ -20,17 +20,11 @@ home_init(struct home *home, const struct relay *relay, int poller)
 {
 	*home = (struct home){
 	    .fd = -1,
-	    .due_ns = UTIL_NEVER,
+	    .due_ns = relay->setup->after != NULL ? 0 : UTIL_NEVER,
 	    .relay = relay,
 	    .poller = poller,
 	    .again_ns = AGAIN_MIN_NS,
 	};
-}
-
-void
-home_wait(struct home *home)
-{
-	home->due_ns = util_now_ns() + AGAIN_MIN_NS;
 }
 
 void

@@ -23,11 +23,9 @@ struct home {
 	int64_t again_ns; /* from one question to the next */
 };
 
-/* Does not connect yet. relay is this channel's. */
+/* Does not connect yet. relay is this channel's; its setup has a home, or not.
+ */
 void home_init(struct home *home, const struct relay *relay, int poller);
-
-/* Makes home_ask due in a moment. */
-void home_wait(struct home *home);
 
 /*
  * Asks whether home has the last event, if that has an id; fresh: for the first

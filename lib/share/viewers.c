@@ -26,6 +26,8 @@ struct rest {
 	char bytes[];
 };
 
+static const struct ring_chunk no_chunk;
+
 enum outcome {
 	DONE,  /* all was taken */
 	FULL,  /* its pipe has no more room */
@@ -200,13 +202,13 @@ send_last_retry(struct viewers *viewers, const struct viewer *viewer)
 
 /* Writes what there is. The viewer may be removed. */
 static void
-serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
+serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk chunk)
 {
 	enum outcome outcome =
 	    viewer->rest != NULL ? write_rest(viewers, viewer) : DONE;
 
 	if (outcome == DONE)
-		outcome = write_news(viewers, viewer, chunk);
+		outcome = write_news(viewers, viewer, &chunk);
 	if (outcome == DONE && viewers->over) {
 		if (viewers->pass == NULL ||
 		    !viewers->pass(viewers->to, viewer))
@@ -222,19 +224,17 @@ serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
 void
 viewers_greeted(struct viewers *viewers, struct viewer *viewer)
 {
-	struct ring_chunk chunk = {.parts = 0};
-
 	viewer->flags &= ~(unsigned int)VIEWER_WAITS;
 	viewers->next_over_ns =
 	    poller_earlier(viewers->next_over_ns, viewer->over_ns);
-	serve(viewers, viewer, &chunk);
+	serve(viewers, viewer, no_chunk);
 }
 
 void
 viewers_push(struct viewers *viewers)
 {
 	const struct ring *ring = viewers->ring;
-	struct ring_chunk first = {.parts = 0}, chunk;
+	struct ring_chunk first = no_chunk;
 
 	if (ring->head > viewers->pushed)
 		ring_chunk(ring, viewers->pushed, PIPE_BUF, &first);
@@ -244,11 +244,10 @@ viewers_push(struct viewers *viewers)
 
 		if (viewer->flags & VIEWER_WAITS)
 			continue;
-		chunk = first;
 		if (viewer->place < ring->tail)
 			viewers_remove(viewers, viewer);
 		else if (!(viewer->flags & VIEWER_LAGS))
-			serve(viewers, viewer, &chunk);
+			serve(viewers, viewer, first);
 	}
 }
 
@@ -256,12 +255,10 @@ void
 viewers_ready(struct viewers *viewers, int fd, uint32_t events)
 {
 	struct viewer *viewer = viewers->all + viewers->index[fd];
-	struct ring_chunk chunk = {.parts = 0};
-
 	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
 		viewers_remove(viewers, viewer);
 	else if (events & EPOLLOUT)
-		serve(viewers, viewer, &chunk);
+		serve(viewers, viewer, no_chunk);
 }
 
 int
