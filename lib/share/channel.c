@@ -323,7 +323,7 @@ share(struct channel *channel)
 		    channel->poller, events, POLLED_MAX, next_due(channel));
 		if (n == -1)
 			return -1;
-		/* before new viewers can have their descriptors */
+		/* first: a new one may get the descriptor of one that left */
 		for (int i = 0; i < n; i++)
 			if (poller_kind(events + i) == POLLER_VIEWER)
 				viewers_ready(&channel->viewers,
