@@ -231,14 +231,6 @@ list_channel(const struct sockdir *sockdir, const char *key, void *to)
 	proc_close(&fd);
 }
 
-static int
-list_channels(struct share *share)
-{
-	if (sockdir_each(&share->sockdir, list_channel, share) == -1)
-		refuse_sockdir(share);
-	return program_end(&share->stream);
-}
-
 /* -Q: ends a channel; waits until it has ended. */
 static void
 quit_channel(const struct sockdir *sockdir, const char *key, void *to)
@@ -261,13 +253,15 @@ quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 	proc_close(&fd);
 }
 
+/* -L and -Q: all channels, or with -Q those that are named. */
 static int
-quit_channels(struct share *share)
+ask_channels(struct share *share)
 {
 	char *const *key = share->setup.command;
 
 	if (*key == NULL &&
-	    sockdir_each(&share->sockdir, quit_channel, share) == -1)
+	    sockdir_each(&share->sockdir,
+		share->list ? list_channel : quit_channel, share) == -1)
 		refuse_sockdir(share);
 	for (; *key != NULL; key++)
 		if (sockdir_key_ok(*key))
@@ -361,29 +355,24 @@ main(int argc, char *argv[])
 	static struct share share; /* zero: its buffer is not in the file */
 	struct stream *stream = &share.stream;
 
-	/* Options. */
 	share.setup.ring_size = RING_DEFAULT;
 	share.setup.linger_ns = LINGER_DEFAULT_NS;
 	argc = program_init(stream, &program, argc, argv);
 	parse_options(&share, argc, argv);
 
-	/* Request: HEAD needs no channel. */
 	program_request(stream);
+	/* HEAD needs no channel */
 	if (!share.list && !share.quit && stream->request.method == CGI_HEAD) {
 		(void)stream_open(stream);
 		return program_end(stream);
 	}
 
-	/* Socket directory. */
 	if (sockdir_open(&share.sockdir) == -1)
 		refuse_sockdir(&share);
-	if (share.list)
-		return list_channels(&share);
-	if (share.quit)
-		return quit_channels(&share);
+	if (share.list || share.quit)
+		return ask_channels(&share);
 	complete_setup(&share);
 
-	/* Viewer: handed over, or passed on to. */
 	if (open_viewer(&share) == -1)
 		program_fail(stream, PROGRAM_FAILURE, "start");
 	return visit(&share);

@@ -15,22 +15,6 @@
 #include "proc.h"
 #include "util.h"
 
-/* To stdout; the exit status is 1 if it could not be written. */
-static _Noreturn void
-print_help(struct stream *stream)
-{
-	options_help(&stream->frame, stream->name, stream->program);
-	exit(program_end(stream));
-}
-
-static _Noreturn void
-print_version(struct stream *stream)
-{
-	frame_text(&stream->frame, stream->name);
-	frame_text(&stream->frame, " " VERSION "\n");
-	exit(program_end(stream));
-}
-
 static void
 warn_list(const struct stream *stream, const char *format, va_list list)
 {
@@ -293,8 +277,14 @@ program_option(struct stream *stream, int argc, char *argv[])
 			break;
 		case 'H': add_header(stream); break;
 		case 'O': add_origin(stream); break;
-		case 'h': print_help(stream);
-		case 'V': print_version(stream);
+		case 'h':
+			options_help(
+			    &stream->frame, stream->name, stream->program);
+			exit(program_end(stream));
+		case 'V':
+			frame_text(&stream->frame, stream->name);
+			frame_text(&stream->frame, " " VERSION "\n");
+			exit(program_end(stream));
 		case ':':
 		case '?': refuse_option(stream, option, argv);
 		default: return option;
