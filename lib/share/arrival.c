@@ -125,6 +125,7 @@ take_viewer(struct arrival *arrival, const struct request *request)
 		greeting_answer(arrival->relay, viewer, 204);
 	else if (arrival->streams)
 		greeting_send(arrival->relay, viewer);
+	arrival->newcomer |= message->id_n == 0;
 }
 
 /* Whether a viewer with this id could go on here. */

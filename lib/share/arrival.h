@@ -28,6 +28,7 @@ struct arrival {
 	bool had_viewer;     /* a viewer has come */
 	int64_t expected_ns; /* until then a viewer may still come */
 	bool quit;           /* the channel is to end */
+	bool newcomer;       /* a viewer without an id has come */
 
 	/* the rest is the arrival's own */
 	int listener;    /* -1 once it is closed */

@@ -306,7 +306,12 @@ take_event(struct channel *channel, const struct epoll_event *event)
 			go_home(channel);
 		break;
 	case POLLER_LISTENER:
-	case POLLER_PENDING: arrival_ready(&channel->arrival, fd); break;
+	case POLLER_PENDING:
+		arrival_ready(&channel->arrival, fd);
+		if (channel->arrival.newcomer)
+			child_redraw(&channel->producer.child);
+		channel->arrival.newcomer = false;
+		break;
 	case POLLER_VIEWER: break;
 	}
 }
