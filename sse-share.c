@@ -5,7 +5,7 @@
  * its socket is in the directory of lib/share/sockdir. Requests without a
  * process come by lib/share/door.
  */
-#define _GNU_SOURCE /* NSIG, _PATH_LOG */
+#define _GNU_SOURCE /* pipe2, _PATH_LOG */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -96,16 +96,15 @@ log_to_syslog(void *stream, const char *text)
 	(void)snprintf(line, sizeof(line), "<%d>sse-share[%ju]: %s",
 	    LOG_DAEMON | LOG_WARNING, (uintmax_t)getpid(), text);
 	util_no_controls(line);
-	/* if there is no log, or it is full, there is nobody to tell */
+	/* if there is no log, or it is full, the line is lost */
 	(void)sendto(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL,
 	    (struct sockaddr *)&to, sizeof(to));
-	if (fd != -1)
-		(void)close(fd);
+	proc_close(&fd);
 }
 
 /*
- * Makes PROGRAM's environment, and of that the key: PROGRAM's name, and a
- * digest of all that it gets, so that no two that could differ share one.
+ * Makes PROGRAM's environment, and the key: PROGRAM's name, and a digest of all
+ * that it gets, so that different programs have different channels.
  */
 static int
 make_key(struct share *share)
@@ -200,7 +199,7 @@ complete_setup(struct share *share)
 	setup->extra = stream->header;
 	setup->extras = stream->headers;
 	setup->origins = &stream->origins;
-	/* a web server reads other kinds to their end, and that of CGI */
+	/* a web server would read any other kind to its end */
 	setup->keep_stderr =
 	    isatty(STDERR_FILENO) ||
 	    (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode));
@@ -209,8 +208,8 @@ complete_setup(struct share *share)
 }
 
 /*
- * Whatever is wrong with the socket directory, somebody may mend it while
- * viewers come back: it may be a stranger's doing (/tmp is everybody's).
+ * Viewers are told to come back: what is wrong with the socket directory may be
+ * mended, and it may be another user's doing (/tmp is everybody's).
  */
 static _Noreturn void
 refuse_sockdir(struct share *share)
@@ -229,7 +228,7 @@ refuse_sockdir(struct share *share)
 	program_send_back(stream, PROGRAM_FAILURE, format, path, why);
 }
 
-/* -L: a line of each channel that answers. */
+/* -L: prints the line of a channel, if it answers. */
 static void
 list_channel(const struct sockdir *sockdir, const char *key, void *to)
 {
@@ -238,51 +237,43 @@ list_channel(const struct sockdir *sockdir, const char *key, void *to)
 	char line[HANDOVER_LINE_MAX];
 	int fd = sockdir_connect(sockdir, key, LIST_MS);
 
-	if (fd == -1)
-		return;
-	if (handover_send(fd, &message, -1) == 0 &&
+	if (fd != -1 && handover_send(fd, &message, -1) == 0 &&
 	    handover_wait_line(fd, line) == 0)
-		frame_raw(&share->stream.frame, line, strlen(line));
-	(void)close(fd);
+		frame_text(&share->stream.frame, line);
+	proc_close(&fd);
 }
 
-static int
-list_channels(struct share *share)
-{
-	if (sockdir_each(&share->sockdir, list_channel, share) == -1)
-		refuse_sockdir(share);
-	return program_end(&share->stream);
-}
-
-/* -Q: returns when the channel has ended, or does not answer. */
+/* -Q: ends a channel; waits until it has ended. */
 static void
 quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 {
 	struct share *share = to;
 	struct handover_message message = {.flags = HANDOVER_QUIT};
 	int fd = sockdir_connect(sockdir, key, BROKER_MS);
+	bool ended = false;
 
-	/* what the directory has may be dead; what was named must be there */
+	/* one in the directory may be dead; one that was named must be there */
 	if (fd == -1 && errno == ENOENT && *share->setup.command == NULL)
 		return;
-	if (fd == -1 || handover_send(fd, &message, -1) == -1) {
-		share->stream.failed = true;
+	if (fd == -1 || handover_send(fd, &message, -1) == -1)
 		program_warn(&share->stream, "channel %s:", key);
-	} else if (handover_wait(fd) != HANDOVER_LOST) {
-		share->stream.failed = true;
+	else if (handover_wait(fd) != HANDOVER_LOST)
 		program_warn(&share->stream, "channel %s: no answer", key);
-	}
-	if (fd != -1)
-		(void)close(fd);
+	else
+		ended = true;
+	share->stream.failed |= !ended;
+	proc_close(&fd);
 }
 
+/* -L and -Q: all channels, or with -Q those that are named. */
 static int
-quit_channels(struct share *share)
+ask_channels(struct share *share)
 {
 	char *const *key = share->setup.command;
 
 	if (*key == NULL &&
-	    sockdir_each(&share->sockdir, quit_channel, share) == -1)
+	    sockdir_each(&share->sockdir,
+		share->list ? list_channel : quit_channel, share) == -1)
 		refuse_sockdir(share);
 	for (; *key != NULL; key++)
 		if (sockdir_key_ok(*key))
@@ -304,10 +295,10 @@ is_network(int fd)
 }
 
 /*
- * Where a web server waits for the end of a pipe or a socket, that is handed
- * over, and so is the client's own connection. In a shell, or where the server
- * passes on what an nph- program writes, this one stays: it hands over a pipe
- * and passes on what comes out.
+ * A web server's pipe or socket is handed over: it waits for the end of that;
+ * and so is a client's own connection. In a shell, or if the server passes on
+ * what an nph- program writes, this process stays: it hands over a pipe and
+ * passes on what comes out.
  */
 static int
 open_viewer(struct share *share)
@@ -324,34 +315,29 @@ open_viewer(struct share *share)
 			 : request->served &&
 			       (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
 		return 0;
-	if (pipe(ends) == -1 || fcntl(ends[0], F_SETFD, FD_CLOEXEC) == -1 ||
-	    fcntl(ends[1], F_SETFD, FD_CLOEXEC) == -1)
+	if (pipe2(ends, O_CLOEXEC) == -1)
 		return -1;
 	share->pump = ends[0];
 	share->broker.viewer = ends[1];
 	return 0;
 }
 
-/* Passes on what the channel sends, as long as somebody wants it. */
+/* Passes on what the channel sends, until the reader leaves. */
 static int
 pump(struct share *share)
 {
 	struct stream *stream = &share->stream;
 	char bytes[PUMP_SIZE];
-	ssize_t n = 1;
+	ssize_t n;
 
 	(void)close(share->broker.viewer);
 	if (loop_catch(SIGTERM) == -1 || loop_catch(SIGINT) == -1 ||
 	    loop_catch(SIGHUP) == -1 ||
 	    loop_watch(&stream->loop, share->pump, POLLIN) == -1)
 		return PROGRAM_FAILURE;
-	while (n != 0 && stream_wait(stream) == LOOP_INPUT) {
-		n = read(share->pump, bytes, sizeof(bytes));
-		if (n > 0)
-			frame_raw(&stream->frame, bytes, (size_t)n);
-		else if (n == -1 && errno != EINTR)
-			break;
-	}
+	while (stream_wait(stream) == LOOP_INPUT &&
+	       (n = read(share->pump, bytes, sizeof(bytes))) > 0)
+		frame_raw(&stream->frame, bytes, (size_t)n);
 	return program_end(stream);
 }
 
@@ -365,7 +351,7 @@ visit(struct share *share)
 	broker->setup = &share->setup;
 	broker->last_event_id = stream->request.last_event_id;
 	broker->message.flags |= door_flags(stream);
-	/* until then there is nothing that a signal could spoil */
+	/* until pump, a signal ends this process at once */
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGHUP, SIG_DFL);
@@ -419,7 +405,6 @@ main(int argc, char *argv[])
 	struct stream *stream = &share.stream;
 	int error;
 
-	/* Options. */
 	share.setup.ring_size = RING_DEFAULT;
 	share.setup.linger_ns = LINGER_DEFAULT_NS;
 	share.script = script_arguments(&argc, &argv);
@@ -431,27 +416,23 @@ main(int argc, char *argv[])
 				      : strerror(error));
 	parse_options(&share, argc, argv);
 
-	/* Requests: one, or those that come to a door; HEAD needs no channel.
-	 */
+	/* Requests: one, or those that come to a door. */
 	if (!share.list && !share.quit && !stream->request.served &&
 	    door_listens(STDIN_FILENO))
 		keep_door(&share);
 	program_request(stream);
+	/* HEAD needs no channel */
 	if (!share.list && !share.quit && stream->request.method == CGI_HEAD) {
 		(void)stream_open(stream);
 		return program_end(stream);
 	}
 
-	/* Socket directory. */
 	if (sockdir_open(&share.sockdir) == -1)
 		refuse_sockdir(&share);
-	if (share.list)
-		return list_channels(&share);
-	if (share.quit)
-		return quit_channels(&share);
+	if (share.list || share.quit)
+		return ask_channels(&share);
 	complete_setup(&share);
 
-	/* Viewer: handed over, or passed on to. */
 	if (open_viewer(&share) == -1)
 		program_fail(stream, PROGRAM_FAILURE, "start");
 	return visit(&share);

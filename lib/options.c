@@ -33,10 +33,8 @@ list_rows(const struct program *program, const struct option_row *rows[ROWS])
 {
 	size_t n = 0;
 
-	while (n < OPTIONS_MAX && program->options[n].letter != '\0') {
+	for (; n < OPTIONS_MAX && program->options[n].letter != '\0'; n++)
 		rows[n] = program->options + n;
-		n++;
-	}
 	for (size_t i = 0; i < COMMON; i++)
 		if (program->without == NULL ||
 		    strchr(program->without, common[i].letter) == NULL)
@@ -74,11 +72,11 @@ options_usage(const struct program *program, char text[OPTIONS_USAGE_MAX])
 	for (size_t i = 0; i < n && used < OPTIONS_USAGE_MAX; i++) {
 		const char *value = rows[i]->value;
 
-		if (strchr("hV", rows[i]->letter) != NULL)
-			continue;
-		used += (size_t)snprintf(text + used, OPTIONS_USAGE_MAX - used,
-		    "[-%c%s%s] ", rows[i]->letter, value != NULL ? " " : "",
-		    value != NULL ? value : "");
+		if (strchr("hV", rows[i]->letter) == NULL)
+			used += (size_t)snprintf(text + used,
+			    OPTIONS_USAGE_MAX - used, "[-%c%s%s] ",
+			    rows[i]->letter, value != NULL ? " " : "",
+			    value != NULL ? value : "");
 	}
 	if (used < OPTIONS_USAGE_MAX)
 		(void)snprintf(text + used, OPTIONS_USAGE_MAX - used, "%s",
@@ -89,25 +87,20 @@ options_usage(const struct program *program, char text[OPTIONS_USAGE_MAX])
 static void
 put_row(struct frame *frame, const struct option_row *row)
 {
-	const char *value = row->value != NULL ? row->value : "", *at, *lf;
-	char line[64];
+	char left[64], line[64 + OPTIONS_USAGE_MAX];
+	const char *at = row->help;
 
-	(void)snprintf(line, sizeof(line), "  -%c, --%s %s", row->letter,
-	    row->name, value);
-	for (at = row->help;; at = lf + 1) {
-		char column[sizeof(line)];
+	(void)snprintf(left, sizeof(left), "  -%c, --%s %s", row->letter,
+	    row->name, row->value != NULL ? row->value : "");
+	while (*at != '\0') {
+		int n = (int)strcspn(at, "\n");
 
 		(void)snprintf(
-		    column, sizeof(column), "%-*s", HELP_COLUMN, line);
-		frame_text(frame, column);
-		*line = '\0';
-		lf = strchr(at, '\n');
-		if (lf == NULL)
-			break;
-		frame_raw(frame, at, (size_t)(lf + 1 - at));
+		    line, sizeof(line), "%-*s%.*s\n", HELP_COLUMN, left, n, at);
+		frame_text(frame, line);
+		at += n + (at[n] == '\n');
+		*left = '\0';
 	}
-	frame_text(frame, at);
-	frame_text(frame, "\n");
 }
 
 void
@@ -116,16 +109,12 @@ options_help(
 {
 	const struct option_row *rows[ROWS];
 	size_t n = list_rows(program, rows);
-	char usage[OPTIONS_USAGE_MAX];
+	char usage[OPTIONS_USAGE_MAX], text[3 * OPTIONS_USAGE_MAX];
 
 	options_usage(program, usage);
-	frame_text(frame, "usage: ");
-	frame_text(frame, name);
-	frame_text(frame, " ");
-	frame_text(frame, usage);
-	frame_text(frame, "\n");
-	frame_text(frame, program->about);
-	frame_text(frame, "\n");
+	(void)snprintf(text, sizeof(text), "usage: %.64s %s\n%s\n", name, usage,
+	    program->about);
+	frame_text(frame, text);
 	for (size_t i = 0; i < n; i++)
 		put_row(frame, rows[i]);
 	if (!program->shell_only)

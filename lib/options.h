@@ -18,7 +18,7 @@ struct option_row {
 	char letter;
 	const char *name;
 	const char *value; /* what the usage calls it; NULL: it takes none */
-	const char *help;  /* with an LF for each further line */
+	const char *help;  /* further lines after an LF */
 };
 
 /* What a program is: getopt's options, usage and --help are made of it. */
@@ -30,8 +30,8 @@ struct program {
 	struct option_row options[OPTIONS_MAX];
 	const char *without;  /* letters of common options that it lacks */
 	unsigned int methods; /* those of enum cgi_method that it answers */
-	bool shell_only;      /* no CGI program: it obeys no request */
-	bool inherits;        /* what a script opened is for its command */
+	bool shell_only; /* no CGI program: it takes nothing from a request */
+	bool inherits;   /* its command gets what a script opened */
 };
 
 /*

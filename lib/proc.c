@@ -62,8 +62,9 @@ proc_open_standard(void)
 }
 
 /*
- * Whether fd may be what a script opened. The other end of a pipe that is our
- * stdin, stdout or stderr is the server's, and we would never see its end.
+ * Whether a script may have opened fd. If fd is the other end of a pipe that is
+ * our stdin, stdout or stderr, it is the server's, and while it is open we
+ * never see the end.
  */
 static bool
 may_be_scripts(int fd)
@@ -92,7 +93,7 @@ proc_close_inherited(bool keep_files)
 	     from += INHERITED_EACH) {
 		for (int i = 0; i < INHERITED_EACH; i++)
 			some[i] = (struct pollfd){.fd = from + i};
-		/* it says which are not open; else each is looked at */
+		/* poll says which are not open */
 		(void)poll(some, INHERITED_EACH, 0);
 		for (int i = 0; i < INHERITED_EACH; i++)
 			if (!(some[i].revents & POLLNVAL) &&

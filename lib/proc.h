@@ -8,9 +8,8 @@
 #include <stdbool.h>
 
 /*
- * Closes *fd, unless it is -1, and makes it -1. Only a write can fail so late
- * that close(2) tells of it, and no descriptor here is written to by this
- * process and closed by it. errno stays.
+ * Closes *fd, unless it is -1, and makes it -1. errno stays: what close(2) says
+ * would be of a write, and nothing is written to what is closed so.
  */
 void proc_close(int *fd);
 
@@ -18,9 +17,9 @@ void proc_close(int *fd);
 void proc_close_from(int first);
 
 /*
- * Opens those of the descriptors 0 to 2 that are closed, so that none of ours
- * takes their place. A stdout that was closed becomes a pipe that nobody
- * reads: the client has left. Returns 0, or -1 with errno.
+ * Opens those of the descriptors 0 to 2 that are closed, so that no other file
+ * gets their numbers. A stdout that was closed becomes a pipe without a reader,
+ * as if the client had left. Returns 0, or -1 with errno.
  */
 int proc_open_standard(void);
 

@@ -15,22 +15,6 @@
 #include "proc.h"
 #include "util.h"
 
-/* To stdout; the exit status is 1 if it could not be written. */
-static _Noreturn void
-print_help(struct stream *stream)
-{
-	options_help(&stream->frame, stream->name, stream->program);
-	exit(program_end(stream));
-}
-
-static _Noreturn void
-print_version(struct stream *stream)
-{
-	frame_text(&stream->frame, stream->name);
-	frame_text(&stream->frame, " " VERSION "\n");
-	exit(program_end(stream));
-}
-
 static void
 warn_list(const struct stream *stream, const char *format, va_list list)
 {
@@ -44,7 +28,7 @@ warn_list(const struct stream *stream, const char *format, va_list list)
 	    text, add ? " " : "", add ? error : "");
 	util_no_controls(line);
 	(void)strcat(line, "\n");
-	/* if stderr does not work, there is nobody to tell */
+	/* if stderr does not work, the line is lost */
 	if (write(STDERR_FILENO, line, strlen(line)) == -1)
 		return;
 }
@@ -131,14 +115,14 @@ program_end(struct stream *stream)
 	if (stream_close(stream) == 0)
 		return stream->failed ? PROGRAM_FAILURE : EXIT_SUCCESS;
 	if (errno == EPIPE || errno == ECONNRESET || errno == EINTR)
-		return EXIT_SUCCESS; /* the client has left, or we were told */
+		return EXIT_SUCCESS; /* the client left, or a signal came */
 	program_warn(stream, "write to stdout:");
 	return PROGRAM_FAILURE;
 }
 
 /*
- * A query's words can only stand among our own options and operands: after an
- * operand the arguments are a command's, and the operator's.
+ * A query's words are arguments only among the program's own options and
+ * operands: after an operand the arguments are a command's.
  */
 static int
 own_args(const struct program *program, int argc, char *argv[])
@@ -168,14 +152,9 @@ program_init(struct stream *stream, const struct program *program, int argc,
 	stream->program = program;
 	stream->methods = program->methods;
 	stream->name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "sse";
-	stream->event = NULL;
 	stream->retry_ms = -1;
 	stream->keepalive_ns = 15 * UTIL_SECOND_NS;
 	stream->keepalive = (struct event){.data = BYTES("15")};
-	stream->limit_ns = 0;
-	stream->headers = stream->origins.n = 0;
-	stream->failed = false;
-	stream->loop_error = 0;
 	frame_init(&stream->frame, loop_write, &stream->loop);
 	stream->request = (struct cgi_request){.method = CGI_GET, .origin = ""};
 	if (!program->shell_only && getenv("REQUEST_METHOD") != NULL)
@@ -298,8 +277,14 @@ program_option(struct stream *stream, int argc, char *argv[])
 			break;
 		case 'H': add_header(stream); break;
 		case 'O': add_origin(stream); break;
-		case 'h': print_help(stream);
-		case 'V': print_version(stream);
+		case 'h':
+			options_help(
+			    &stream->frame, stream->name, stream->program);
+			exit(program_end(stream));
+		case 'V':
+			frame_text(&stream->frame, stream->name);
+			frame_text(&stream->frame, " " VERSION "\n");
+			exit(program_end(stream));
 		case ':':
 		case '?': refuse_option(stream, option, argv);
 		default: return option;

@@ -19,13 +19,14 @@
 #define PROGRAM_INTERVAL_MIN_NS INT64_C(1000000) /* shorter would only spin */
 #define PROGRAM_RETRY_MAX INT32_MAX   /* what timers in browsers can hold */
 #define PROGRAM_ALIVE_MAX 200         /* bytes of -A */
-#define PROGRAM_COME_BACK_MIN_MS 5000 /* if we cannot serve now */
+#define PROGRAM_COME_BACK_MIN_MS 5000 /* if the program cannot serve now */
 #define PROGRAM_COME_BACK_MAX_MS 15000
 
 /*
- * Makes descriptors and signals what a program expects and reads the
- * request's environment, unless the program is for a shell only. Returns argc
- * without arguments that came from the query. Exits on failure.
+ * The first call, with a stream that is all zero. Makes descriptors and signals
+ * what a program expects and reads the request's environment, unless the
+ * program is for a shell only. Returns argc without arguments that came from
+ * the query. Exits on failure.
  */
 int program_init(struct stream *stream, const struct program *program, int argc,
     char *argv[]);
@@ -37,7 +38,7 @@ int program_init(struct stream *stream, const struct program *program, int argc,
  */
 int program_option(struct stream *stream, int argc, char *argv[]);
 
-/* optarg, of the option that letter names, as a number. Exits if it is none. */
+/* The value of the option with this letter, a number. Exits if it is none. */
 uint64_t program_number(
     struct stream *stream, int letter, uint64_t min, uint64_t max);
 
@@ -69,17 +70,17 @@ _Noreturn void program_refuse(struct stream *stream, int exit_status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /*
- * Before the header, for what waiting may mend (no process, no descriptor, no
- * permission just now): warns as program_warn, answers with a stream that
- * ends at once, with a retry of PROGRAM_COME_BACK_MIN_MS to _MAX_MS, and
- * exits with exit_status. An error status would stop an EventSource for good.
+ * Before the header, if waiting may help (no process, no descriptor, no
+ * permission just now): warns as program_warn, answers with a stream that ends
+ * at once, with a retry of PROGRAM_COME_BACK_MIN_MS to _MAX_MS, and exits with
+ * exit_status. An error status would stop an EventSource for good.
  */
 _Noreturn void program_send_back(struct stream *stream, int exit_status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /*
  * Before the header, if errno says what failed: as program_send_back to a web
- * server if waiting may mend that, else as program_refuse.
+ * server if waiting may help, else as program_refuse.
  */
 _Noreturn void program_fail(
     struct stream *stream, int exit_status, const char *what);

@@ -15,7 +15,7 @@
 #include "origin.h"
 
 #define STREAM_HEADERS_MAX 32
-#define STREAM_DRAIN_MAX 16777216 /* bytes of a body that nobody reads */
+#define STREAM_DRAIN_MAX 16777216 /* bytes of a body that is not used */
 #define STREAM_DRAIN_MS 5000
 
 struct program;
@@ -24,7 +24,7 @@ struct stream {
 	/* set by program_init and by the options; the strings belong to argv */
 	const struct program *program;
 	const char *name;       /* argv[0] without its directory */
-	unsigned int methods;   /* those of enum cgi_method that are answered */
+	unsigned int methods;   /* an OR of enum cgi_method: what is answered */
 	const char *event;      /* -e, or NULL */
 	int64_t retry_ms;       /* -r, or -1 */
 	int64_t keepalive_ns;   /* -k, 0 for never */
@@ -37,7 +37,7 @@ struct stream {
 	struct cgi_request request;
 	struct loop loop;
 	struct frame frame;
-	bool failed;    /* something else than the client ended the stream */
+	bool failed;    /* the stream ended by a failure, not by the client */
 	int loop_error; /* errno, if the loop has failed */
 };
 

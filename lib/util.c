@@ -18,25 +18,20 @@
 int
 util_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
 {
-	uint64_t n = 0;
+	uint64_t n = 0, digit;
 
-	if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') {
-		errno = EINVAL;
+	errno = EINVAL;
+	if (*text == '\0' || text[strspn(text, "0123456789")] != '\0')
 		return -1;
-	}
+	errno = ERANGE;
 	for (; *text != '\0'; text++) {
-		uint64_t digit = (uint64_t)(*text - '0');
-
-		if (n > (UINT64_MAX - digit) / 10) {
-			errno = ERANGE;
+		digit = (uint64_t)(*text - '0');
+		if (n > (UINT64_MAX - digit) / 10)
 			return -1;
-		}
 		n = n * 10 + digit;
 	}
-	if (n < min || n > max) {
-		errno = ERANGE;
+	if (n < min || n > max)
 		return -1;
-	}
 	*number = n;
 	return 0;
 }
@@ -44,31 +39,26 @@ util_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
 int
 util_seconds(const char *text, int64_t min_ns, int64_t max_ns, int64_t *ns)
 {
-	int64_t n = 0, unit = UTIL_SECOND_NS;
+	int64_t n = 0, digit;
 	size_t whole = strspn(text, "0123456789");
 	size_t point = text[whole] == '.';
 	size_t part = point ? strspn(text + whole + 1, "0123456789") : 0;
 
-	if (whole + part == 0 || text[whole + point + part] != '\0') {
-		errno = EINVAL;
+	errno = EINVAL;
+	if (whole + part == 0 || text[whole + point + part] != '\0')
 		return -1;
-	}
-	for (size_t i = 0; i < whole; i++) {
-		n = n * 10 + (text[i] - '0');
-		if (n > max_ns / UTIL_SECOND_NS) {
-			errno = ERANGE;
+	errno = ERANGE;
+	/* nine digits after the point: they may be missing */
+	for (size_t i = 0; i < whole + 9; i++) {
+		digit = i < whole          ? text[i] - '0'
+			: i < whole + part ? text[i + 1] - '0'
+					   : 0;
+		if (n > (max_ns - digit) / 10)
 			return -1;
-		}
+		n = n * 10 + digit;
 	}
-	n *= UTIL_SECOND_NS;
-	for (size_t i = 0; i < part; i++) {
-		unit /= 10;
-		n += unit * (text[whole + 1 + i] - '0');
-	}
-	if (n < min_ns || n > max_ns) {
-		errno = ERANGE;
+	if (n < min_ns)
 		return -1;
-	}
 	*ns = n;
 	return 0;
 }
@@ -321,9 +311,9 @@ back(const char *at, unsigned int more)
 }
 
 /*
- * The beginning of a character up to which all is UTF-8. What is wrong, or
- * the end, is sixteen bytes and a character away at the most. Where one
- * character is not ASCII, others follow: nothing else is tried for a while.
+ * The beginning of a character up to which all is UTF-8. What is wrong, or the
+ * end, is at most sixteen bytes and a character further. If one character is
+ * not ASCII, others follow: nothing else is tried for a while.
  */
 static const char *
 skip_utf8(const char *at, const char *end)

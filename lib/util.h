@@ -36,18 +36,21 @@ void util_no_controls(char *text);
 /* The byte that an escape, %XX, at the start of text stands for; or -1. */
 int util_percent(const char *text);
 
-/* Whether errno says that something has run out, which passes. */
+/*
+ * Whether error, an errno, says that something has run out that may be there
+ * again.
+ */
 bool util_scarce(int error);
 
-/* A number from min to max for times that shall differ; nothing secret. */
+/* A random number from min to max; nothing secret. */
 int64_t util_random(int64_t min, int64_t max);
 
 /* Nanoseconds of CLOCK_MONOTONIC: for intervals, never for dates. */
 int64_t util_now_ns(void);
 
 /*
- * The first CR or LF from at up to end, or end itself where there is none:
- * the line ends of the event stream format (WHATWG HTML, section 9.2.5).
+ * The first CR or LF from at up to end, or end itself if there is none: the
+ * line ends of the event stream format (WHATWG HTML, section 9.2.5).
  */
 const char *util_line_end(const char *at, const char *end);
 

@@ -13,14 +13,12 @@
 
 #include "../proc.h"
 #include "../util.h"
+#include "greeting.h"
 #include "handover.h"
 
 #define MESSAGE_NS (5000 * POLLER_MS) /* for a connection's message */
 #define FULL_NS (1000 * POLLER_MS)    /* if no descriptor is left */
-#define FIRST_NS (5000 * POLLER_MS)   /* for a viewer that is to come */
-#define EARLY_NS                                                     \
-	(500 * POLLER_MS) /* for the first event, if an id is sought \
-			   */
+#define EARLY_NS (500 * POLLER_MS) /* for the first event, if one is sought */
 #define NO_VIEWER (HANDOVER_LIST | HANDOVER_ASK | HANDOVER_QUIT)
 
 struct request {
@@ -33,7 +31,7 @@ struct request {
 enum place {
 	REPLAY,   /* it is served here */
 	NOT_HERE, /* the program is run for it (-f) */
-	EARLY,    /* it asks again: that may change at once */
+	EARLY,    /* it is to ask again: the first event may come now */
 	FINISHED, /* it has had the end: 204 */
 };
 
@@ -41,17 +39,17 @@ enum place {
 static enum place
 find_unknown(const struct arrival *arrival, struct viewer *viewer)
 {
-	const struct events *events = arrival->events;
+	const struct relay *relay = arrival->relay;
 
-	if (arrival->ended && viewer->place == events->ring.head)
+	if (arrival->ended && viewer->place == relay->ring.head)
 		return FINISHED;
-	/* the program cannot know ids that are made here */
-	if (viewer->flags & HANDOVER_FURTHER && events->number == 0)
-		return events->count == 0 && arrival->setup->after == NULL &&
+	/* the program does not know ids that are made here */
+	if (viewer->flags & HANDOVER_FURTHER && relay->number == 0)
+		return relay->count == 0 && relay->setup->after == NULL &&
 			       util_now_ns() < arrival->born_ns + EARLY_NS
 			   ? EARLY
 			   : NOT_HERE;
-	viewer->place = events->ring.tail;
+	viewer->place = relay->ring.tail;
 	viewer->flags |= VIEWER_GAP;
 	return REPLAY;
 }
@@ -60,7 +58,7 @@ static enum place
 find_place(const struct arrival *arrival,
     const struct handover_message *message, struct viewer *viewer)
 {
-	const struct ring *ring = &arrival->events->ring;
+	const struct ring *ring = &arrival->relay->ring;
 	struct bytes id = {message->id, message->id_n};
 	uint64_t replay = message->replay;
 
@@ -80,23 +78,23 @@ find_place(const struct arrival *arrival,
 }
 
 /*
- * A viewer goes to a channel of -f first, which brings it here when it has
- * caught up.
+ * With -f the viewer goes to another channel first, which brings it here once
+ * it has caught up.
  */
 static void
 expect(struct arrival *arrival)
 {
-	if (arrival->setup->after != NULL)
+	if (arrival->relay->setup->after != NULL)
 		return;
 	arrival->had_viewer = true;
-	arrival->expected_ns = util_now_ns() + FIRST_NS;
+	arrival->expected_ns = util_now_ns() + ARRIVAL_FIRST_NS;
 }
 
 static void
 take_viewer(struct arrival *arrival, const struct request *request)
 {
 	const struct handover_message *message = &request->message;
-	struct viewers *viewers = arrival->viewers;
+	struct viewers *viewers = arrival->relay->viewers;
 	struct viewer new = {
 	    .fd = request->viewer,
 	    .flags = (message->flags & HANDOVER_VIEWER) | VIEWER_WAITS,
@@ -109,7 +107,7 @@ take_viewer(struct arrival *arrival, const struct request *request)
 	if (place == NOT_HERE || place == EARLY ||
 	    (greeted && (place == FINISHED || !arrival->streams))) {
 		expect(arrival);
-		(void)close(new.fd); /* nothing was written there by us */
+		(void)close(new.fd); /* nothing was written to it here */
 		if (place == NOT_HERE)
 			(void)handover_answer(request->fd, HANDOVER_UNKNOWN);
 		return;
@@ -124,9 +122,9 @@ take_viewer(struct arrival *arrival, const struct request *request)
 	if (handover_answer(request->fd, HANDOVER_TAKEN) == -1 && !greeted)
 		viewers_remove(viewers, viewer);
 	else if (place == FINISHED)
-		greeting_answer(arrival->greeting, viewer, 204);
+		greeting_answer(arrival->relay, viewer, 204);
 	else if (arrival->streams)
-		greeting_send(arrival->greeting, viewer);
+		greeting_send(arrival->relay, viewer);
 	arrival->newcomer |= message->id_n == 0;
 }
 
@@ -139,7 +137,7 @@ answer_question(struct arrival *arrival, const struct request *request)
 
 	expect(arrival);
 	(void)handover_answer(request->fd,
-	    ring_after(&arrival->events->ring, ring_digest(id), &place)
+	    ring_after(&arrival->relay->ring, ring_digest(id), &place)
 		? HANDOVER_TAKEN
 		: HANDOVER_UNKNOWN);
 }
@@ -148,8 +146,9 @@ answer_question(struct arrival *arrival, const struct request *request)
 static void
 answer_list(const struct arrival *arrival, int fd)
 {
+	const struct relay *relay = arrival->relay;
 	char line[HANDOVER_LINE_MAX], command[256] = "";
-	char *const *word = arrival->setup->command;
+	char *const *word = relay->setup->command;
 	size_t n = 0;
 
 	for (; *word != NULL && n < sizeof(command) - 1; word++) {
@@ -160,14 +159,13 @@ answer_list(const struct arrival *arrival, int fd)
 	}
 	util_no_controls(command);
 	(void)snprintf(line, sizeof(line), "%s\t%s\t%zu\t%ju\t%ju\t%jd\n",
-	    arrival->setup->key, command, arrival->viewers->n,
-	    (uintmax_t)arrival->events->count,
-	    (uintmax_t)arrival->events->ring.head,
+	    relay->setup->key, command, relay->viewers->n,
+	    (uintmax_t)relay->count, (uintmax_t)relay->ring.head,
 	    (intmax_t)((util_now_ns() - arrival->born_ns) / UTIL_SECOND_NS));
-	(void)handover_answer_line(fd, line); /* or nobody asks any more */
+	(void)handover_answer_line(fd, line); /* it may have left */
 }
 
-/* Answers a request, and takes its viewer, or closes that. */
+/* Answers a request, and takes or closes its viewer. */
 static void
 take_request(struct arrival *arrival, const struct request *request)
 {
@@ -190,7 +188,7 @@ take_request(struct arrival *arrival, const struct request *request)
 	(void)close(request->fd); /* it has its answer */
 }
 
-/* Not pending any more; the descriptor stays. */
+/* The connection is pending no more; its descriptor stays open. */
 static void
 take_out(struct arrival *arrival, size_t i)
 {
@@ -225,7 +223,10 @@ take_message(struct arrival *arrival, size_t i)
 	take_request(arrival, &request);
 }
 
-/* It waits for its message, in the place of the oldest of too many. */
+/*
+ * A connection is pending until its message comes; if there are too many, the
+ * oldest one is closed.
+ */
 static void
 add(struct arrival *arrival, int fd)
 {
@@ -251,7 +252,7 @@ stop_listening(struct arrival *arrival, int64_t open_ns)
 int
 arrival_open(struct arrival *arrival)
 {
-	arrival->listener = arrival->setup->socket.fd;
+	arrival->listener = arrival->relay->setup->socket.fd;
 	arrival->open_ns = UTIL_NEVER;
 	return poller_watch(
 	    arrival->poller, arrival->listener, POLLER_LISTENER, EPOLLIN);

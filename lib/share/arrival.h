@@ -7,12 +7,10 @@
 #ifndef ARRIVAL_H
 #define ARRIVAL_H
 
-#include "events.h"
-#include "greeting.h"
-#include "setup.h"
-#include "viewers.h"
+#include "relay.h"
 
-#define ARRIVAL_MAX 64 /* connections without a message */
+#define ARRIVAL_MAX 64                      /* connections without a message */
+#define ARRIVAL_FIRST_NS (5000 * POLLER_MS) /* for a viewer that is to come */
 
 struct arrival_pending {
 	int fd;
@@ -21,18 +19,15 @@ struct arrival_pending {
 
 struct arrival {
 	/* the channel's */
-	const struct channel_setup *setup;
 	int poller;
-	const struct events *events;
-	struct viewers *viewers;
-	struct greeting *greeting;
+	struct relay *relay;
 	bool streams;    /* viewers get what the ring has, and do not wait */
 	bool ended;      /* the stream has ended, with an event "end" */
 	int64_t born_ns; /* when the channel began */
 
 	bool had_viewer;     /* a viewer has come */
-	int64_t expected_ns; /* until then another one may still come */
-	bool quit;           /* the channel is asked to end */
+	int64_t expected_ns; /* until then a viewer may still come */
+	bool quit;           /* the channel is to end */
 	bool newcomer;       /* a viewer without an id has come */
 
 	/* the rest is the arrival's own */
@@ -49,11 +44,10 @@ struct arrival {
 int arrival_open(struct arrival *arrival);
 
 /*
- * The poller had an event for fd, the listener or a connection: answers the
- * requests that have come, ARRIVAL_MAX at the most, so that a crowd stops
- * nothing else. A connection without a message has 5 seconds, and is closed
- * before if there are too many. If no descriptor is left, others wait outside
- * for a second.
+ * The poller had an event for fd, the listener or a connection. Answers the
+ * requests that have come, at most ARRIVAL_MAX in one call. A connection
+ * without a message is closed after 5 seconds, or when there are too many. If
+ * no descriptor is left, nothing is accepted for a second.
  */
 void arrival_ready(struct arrival *arrival, int fd);
 
@@ -66,7 +60,7 @@ void arrival_expire(struct arrival *arrival, int64_t now_ns);
 /*
  * Closes the listener, once its socket has no name any more, and all
  * connections, also those that were not accepted: their clients see it, and try
- * again. To those that asked the channel to end this is the answer.
+ * again. A client that asked the channel to end takes this as the answer.
  */
 void arrival_close(struct arrival *arrival);
 

@@ -17,7 +17,7 @@
 #include "logger.h"
 #include "sockdir.h"
 
-#define VISIT_MS 20000 /* for one channel after the other that ends */
+#define VISIT_MS 20000 /* as long as one channel after the other ends */
 #define STARTS_MAX 3   /* of channels by one viewer */
 #define FURTHER_MAX 32 /* channels of -f beside one */
 #define FURTHER_NS (60 * UTIL_SECOND_NS) /* a viewer's time there */
@@ -33,7 +33,7 @@ make_further_key(const struct broker *broker, char key[SOCKDIR_KEY_MAX + 1])
 	char *words[] = {(char *)broker->setup->key, /* it is only read */
 	    (char *)broker->last_event_id, tries, NULL};
 
-	/* an earlier one of it may be past the id already */
+	/* an earlier channel for this id may be past it already */
 	(void)util_digits(tries, (uint64_t)broker->further_n);
 	if (environment_digest(words, words + 3, digest) == -1)
 		return -1;
@@ -58,7 +58,7 @@ count_further(const struct sockdir *sockdir, const char *key, void *to)
 		    strncmp(key, count->key, n - ENVIRONMENT_DIGEST_N) == 0;
 }
 
-/* Whether there are more than max channels of -f, dead ones too. */
+/* Whether home has more than max channels of -f, dead ones included. */
 static bool
 too_many(
     const struct broker *broker, const struct channel_setup *setup, int max)
@@ -71,8 +71,8 @@ too_many(
 }
 
 /*
- * The lock is ours and there is no channel: makes one, but not too many of
- * those for -f. Returns 0, or -1 with errno: EBUSY if there are as many.
+ * Starts the channel: this process has the lock, and there is no such channel.
+ * Returns 0, or -1 with errno: EBUSY if there are too many channels of -f.
  */
 static int
 start_channel(struct broker *broker, struct channel_setup *setup)
@@ -107,8 +107,8 @@ start_channel(struct broker *broker, struct channel_setup *setup)
 }
 
 /*
- * A connection to the channel, which is started if there is none, unless
- * only_old. Returns -1 with errno: EBUSY if that is to be tried again.
+ * Connects to the channel, and starts it if there is none, unless only_old.
+ * Returns a descriptor, or -1 with errno: EBUSY if it is to be tried again.
  */
 static int
 find_channel(struct broker *broker, struct channel_setup *setup, bool only_old)
@@ -118,7 +118,7 @@ find_channel(struct broker *broker, struct channel_setup *setup, bool only_old)
 
 	if (fd != -1 || errno != ENOENT || only_old)
 		return fd;
-	/* of many that wait each takes the lock seldom */
+	/* of many processes that wait, each takes the lock seldom */
 	if (broker->tries++ % 16 > 0 &&
 	    too_many(broker, setup, FURTHER_MAX - 1)) {
 		errno = EBUSY;
@@ -137,7 +137,10 @@ find_channel(struct broker *broker, struct channel_setup *setup, bool only_old)
 	return fd;
 }
 
-/* Brings the viewer to the channel. The answer, or HANDOVER_LOST. */
+/*
+ * Hands the viewer over at a connection, and closes that. Returns the answer;
+ * HANDOVER_LOST if there was none.
+ */
 static enum handover_answer
 hand_over(struct broker *broker, int fd)
 {
@@ -150,26 +153,27 @@ hand_over(struct broker *broker, int fd)
 	else if (errno == EAGAIN)
 		answer = HANDOVER_LATE;
 	(void)close(fd);
+	errno = EBUSY;
 	return answer;
 }
 
-/* To setup's channel. HANDOVER_LOST: try again, unless broker->error is set. */
+/*
+ * Brings the viewer to the channel of setup. Returns HANDOVER_LOST with errno:
+ * EBUSY if it is to be tried again.
+ */
 static enum handover_answer
 bring(struct broker *broker, struct channel_setup *setup, bool only_old)
 {
 	int fd = find_channel(broker, setup, only_old);
 
-	if (fd == -1 && errno == EAGAIN)
-		return HANDOVER_LATE;
-	if (fd == -1 && errno != EBUSY)
-		broker->error = errno;
-	return fd == -1 ? HANDOVER_LOST : hand_over(broker, fd);
+	if (fd == -1)
+		return errno == EAGAIN ? HANDOVER_LATE : HANDOVER_LOST;
+	return hand_over(broker, fd);
 }
 
 /*
- * -f, and the channel does not know the id: to one that goes on after it, until
- * it has come to what the other has. HANDOVER_LOST if the first is asked again,
- * or with broker->error.
+ * With -f, if the channel does not know the id: brings the viewer to a channel
+ * whose program goes on after the id. Returns as bring does.
  */
 static enum handover_answer
 go_further(struct broker *broker)
@@ -184,14 +188,13 @@ go_further(struct broker *broker)
 	setup.linger_ns = 0;
 	if (setup.limit_ns == 0 || setup.limit_ns > FURTHER_NS)
 		setup.limit_ns = FURTHER_NS;
-	if (make_further_key(broker, key) == -1) {
-		broker->error = errno;
+	if (make_further_key(broker, key) == -1)
 		return HANDOVER_LOST;
-	}
 	answer = bring(broker, &setup, false);
 	if (answer != HANDOVER_UNKNOWN)
 		return answer;
 	broker->further_n++;
+	errno = EBUSY;
 	return HANDOVER_LOST;
 }
 
@@ -207,19 +210,20 @@ broker_bring(struct broker *broker)
 		answer = bring(broker, broker->setup, ended);
 		if (answer == HANDOVER_UNKNOWN)
 			answer = go_further(broker);
-		if (answer != HANDOVER_LOST || broker->error != 0 ||
+		if (answer != HANDOVER_LOST || errno != EBUSY ||
 		    util_now_ns() >= until_ns)
 			break;
 		(void)poll(NULL, 0, wait_ms);
 		if (wait_ms < 64)
 			wait_ms *= 2;
 	}
-	if (broker->error == ENOENT && ended)
-		return BROKER_ENDED;
-	errno = broker->error;
-	if (broker->error != 0)
-		return BROKER_FAILED;
-	if (answer == HANDOVER_TAKEN)
-		return BROKER_TAKEN;
-	return answer == HANDOVER_FULL ? BROKER_FULL : BROKER_LATE;
+	switch (answer) {
+	case HANDOVER_TAKEN: return BROKER_TAKEN;
+	case HANDOVER_FULL: return BROKER_FULL;
+	case HANDOVER_LOST:
+		if (errno == ENOENT && ended)
+			return BROKER_ENDED;
+		return errno == EBUSY ? BROKER_LATE : BROKER_FAILED;
+	default: return BROKER_LATE;
+	}
 }

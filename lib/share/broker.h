@@ -1,6 +1,6 @@
 /*
- * broker: brings a viewer to the channel that it belongs to, which is started
- * if there is none, in a process of its own.
+ * broker: brings a viewer to the channel that it belongs to. If there is none,
+ * it is started, in a process of its own.
  */
 #ifndef BROKER_H
 #define BROKER_H
@@ -27,13 +27,12 @@ struct broker {
 	/* the rest is the broker's own, 0 at first */
 	int starts;    /* channels that were started for it */
 	int tries;     /* to find one */
-	int further_n; /* channels of -f that were past its id already */
-	int error;
+	int further_n; /* channels of -f that were past the id already */
 };
 
 /*
- * Finds a channel that takes the viewer: one that ends in this moment turns it
- * away, and the next one is tried, for 20 seconds. Blocks.
+ * Finds a channel that takes the viewer. A channel that is about to end turns
+ * it away; then the next one is tried, for 20 seconds. Blocks.
  */
 enum broker_result broker_bring(struct broker *broker);
 

@@ -16,15 +16,13 @@
 
 #include "../util.h"
 #include "arrival.h"
+#include "greeting.h"
 #include "home.h"
 #include "relay.h"
 
-#define POLLED_MAX 256              /* descriptors in a turn */
-#define DESCRIPTORS 1024            /* that may be open at the start */
-#define FIRST_NS (5000 * POLLER_MS) /* for a viewer that is to come */
-#define DRAIN_NS                                                     \
-	(10000 * POLLER_MS) /* for one of the last to take something \
-			     */
+#define POLLED_MAX 256               /* descriptors in a turn */
+#define DESCRIPTORS 1024             /* that may be open at the start */
+#define DRAIN_NS (10000 * POLLER_MS) /* for one of the last to take a byte */
 
 enum state {
 	HEADER, /* the program has not written its header yet */
@@ -37,25 +35,19 @@ struct channel {
 	const struct channel_setup *setup;
 	enum state state;
 	int poller;
-	int signals;
 
 	struct producer producer;
-	struct events events;
 	struct viewers viewers;
-	struct greeting greeting;
 	struct relay relay;
 	struct arrival arrival;
 	struct home home;
 
 	uint64_t told;    /* events that viewers have had */
-	bool quits;       /* it was told to end, or has no viewer to serve */
 	int64_t empty_ns; /* since when there is no viewer, or UTIL_NEVER */
 	int64_t ended_ns; /* with ENDED and LEAVING */
 
 	struct frame frame;
 };
-
-/* --- the end --- */
 
 /*
  * Removes the socket. Clients that have connected and were not accepted see the
@@ -78,7 +70,7 @@ leave(struct channel *channel)
 static void
 send_away(struct channel *channel)
 {
-	int64_t base_ms = greeting_retry_ms(&channel->greeting);
+	int64_t base_ms = greeting_retry_ms(&channel->relay);
 
 	viewers_finish(
 	    &channel->viewers, base_ms > 0 ? base_ms : GREETING_RETRY_MS);
@@ -89,7 +81,7 @@ static void
 end_channel(struct channel *channel, int status)
 {
 	producer_stop(&channel->producer);
-	greeting_answer_all(&channel->greeting, status);
+	greeting_answer_all(&channel->relay, status);
 	send_away(channel);
 	leave(channel);
 }
@@ -103,7 +95,7 @@ end_program(struct channel *channel)
 	int status = 500;
 
 	producer_stop(&channel->producer);
-	if (channel->state == STREAM && channel->events.end) {
+	if (channel->state == STREAM && channel->relay.end) {
 		channel->state = ENDED;
 		channel->arrival.ended = true;
 		channel->ended_ns = util_now_ns();
@@ -123,7 +115,7 @@ end_program(struct channel *channel)
 	end_channel(channel, status);
 }
 
-/* It cannot go on: what the program says is no use, or memory is out. */
+/* The program is no use, or memory is out: the channel ends. */
 static void
 fail(struct channel *channel, const char *why)
 {
@@ -132,16 +124,19 @@ fail(struct channel *channel, const char *why)
 	end_channel(channel, 500);
 }
 
-/* --- what the home channel has --- */
-
-/* fresh: of another event than before. */
+/* Asks home about the last event; fresh: for the first time. */
 static void
 ask(struct channel *channel, bool fresh)
 {
-	if (!channel->arrival.had_viewer)
-		home_wait(&channel->home);
-	else if (home_ask(&channel->home, fresh) == HOME_GONE)
-		channel->quits = true;
+	if (home_ask(&channel->home, fresh) == HOME_GONE)
+		channel->arrival.quit = true;
+}
+
+/* Whether home is to be asked, when it is due. */
+static bool
+asks(const struct channel *channel)
+{
+	return channel->state != LEAVING && channel->arrival.had_viewer;
 }
 
 /* Home has what comes after the head of the ring: the viewers go there. */
@@ -161,19 +156,17 @@ go_home(struct channel *channel)
 		if (home_pass(&channel->home, viewer))
 			viewers_remove(viewers, viewer);
 		else
-			greeting_answer(&channel->greeting, viewer, 200);
+			greeting_answer(&channel->relay, viewer, 200);
 	}
 	producer_stop(&channel->producer);
 	leave(channel);
 }
 
-/* --- what comes from the program --- */
-
 static void
 take_program(struct channel *channel)
 {
 	struct producer *producer = &channel->producer;
-	uint64_t head = channel->events.ring.head;
+	uint64_t head = channel->relay.ring.head;
 	enum producer_result result;
 
 	/* if it could not be started, the first viewers are told so */
@@ -181,11 +174,11 @@ take_program(struct channel *channel)
 	    (!producer->started && channel->viewers.n == 0))
 		return;
 	result = relay_pass(&channel->relay);
-	if (channel->events.count > channel->told &&
-	    channel->viewers.pushed == channel->events.ring.head) {
-		channel->told = channel->events.count;
-		if (channel->greeting.starts_ns < UTIL_NEVER)
-			greeting_forget_starts(&channel->greeting);
+	if (channel->relay.count > channel->told &&
+	    channel->viewers.pushed == channel->relay.ring.head) {
+		channel->told = channel->relay.count;
+		if (channel->relay.starts_ns < UTIL_NEVER)
+			greeting_forget_starts(&channel->relay);
 	}
 	if (result == PRODUCER_FAILED) {
 		fail(channel, producer->why);
@@ -195,12 +188,12 @@ take_program(struct channel *channel)
 		channel->state = STREAM;
 		channel->arrival.streams = true;
 		channel->relay.sent_ns = util_now_ns();
-		greeting_send_all(&channel->greeting);
+		greeting_send_all(&channel->relay);
 	}
 	if (result == PRODUCER_END)
 		end_program(channel);
 	else if (channel->setup->after != NULL && channel->home.fd == -1 &&
-		 channel->events.ring.head > head)
+		 channel->relay.ring.head > head)
 		ask(channel, true);
 }
 
@@ -213,16 +206,14 @@ pace(struct channel *channel)
 	channel->viewers.moved = false;
 	if (moved && channel->state == LEAVING)
 		channel->ended_ns = util_now_ns();
-	/* home's answer is about the head of the ring */
+	/* an answer of home is about the head of the ring: it must stay */
 	if (channel->state <= STREAM &&
 	    relay_pace(&channel->relay, moved, !channel->arrival.had_viewer,
 		channel->home.fd != -1) == -1)
 		fail(channel, strerror(errno));
 }
 
-/* --- times --- */
-
-/* When the channel ends for want of viewers; or UTIL_NEVER. */
+/* When the channel ends for want of viewers, or UTIL_NEVER. */
 static int64_t
 end_due(const struct channel *channel)
 {
@@ -248,8 +239,8 @@ next_due(const struct channel *channel)
 	    poller_earlier(end_due(channel), arrival_due(&channel->arrival));
 
 	due_ns = poller_earlier(due_ns, channel->viewers.next_over_ns);
-	due_ns = poller_earlier(due_ns, channel->greeting.starts_ns);
-	if (channel->state != LEAVING)
+	due_ns = poller_earlier(due_ns, channel->relay.starts_ns);
+	if (asks(channel))
 		due_ns = poller_earlier(due_ns, channel->home.due_ns);
 	if (channel->state > STREAM)
 		return due_ns;
@@ -257,7 +248,7 @@ next_due(const struct channel *channel)
 	return poller_earlier(due_ns, relay_due(&channel->relay));
 }
 
-/* What is due in the other rooms. */
+/* Does what is due in the other modules. */
 static void
 keep_times(struct channel *channel, int64_t now_ns)
 {
@@ -266,9 +257,9 @@ keep_times(struct channel *channel, int64_t now_ns)
 	if (viewers->next_over_ns <= now_ns)
 		viewers_expire(viewers, now_ns);
 	arrival_expire(&channel->arrival, now_ns);
-	if (channel->greeting.starts_ns <= now_ns)
-		greeting_send_starts(&channel->greeting);
-	if (channel->state != LEAVING && channel->home.due_ns <= now_ns) {
+	if (channel->relay.starts_ns <= now_ns)
+		greeting_send_starts(&channel->relay);
+	if (asks(channel) && channel->home.due_ns <= now_ns) {
 		if (channel->home.fd != -1)
 			home_stop(&channel->home);
 		else
@@ -297,8 +288,6 @@ keep_alive(struct channel *channel, int64_t now_ns)
 	return viewers->n > 0;
 }
 
-/* --- the loop --- */
-
 static void
 take_event(struct channel *channel, const struct epoll_event *event)
 {
@@ -309,7 +298,7 @@ take_event(struct channel *channel, const struct epoll_event *event)
 	switch (kind) {
 	case POLLER_SIGNALS:
 		while (read(fd, &signal, sizeof(signal)) > 0)
-			channel->quits = true;
+			channel->arrival.quit = true;
 		break;
 	case POLLER_OUTPUT:
 	case POLLER_ERRORS:
@@ -336,13 +325,13 @@ share(struct channel *channel)
 	struct epoll_event events[POLLED_MAX];
 	int n;
 
-	pace(channel); /* nothing is read before somebody has come */
+	pace(channel); /* nothing is read before a viewer has come */
 	while (keep_alive(channel, util_now_ns())) {
 		n = poller_wait(
 		    channel->poller, events, POLLED_MAX, next_due(channel));
 		if (n == -1)
 			return -1;
-		/* they are closed before new ones can have their numbers */
+		/* first: a new one may get the descriptor of one that left */
 		for (int i = 0; i < n; i++)
 			if (poller_kind(events + i) == POLLER_VIEWER)
 				viewers_ready(&channel->viewers,
@@ -350,8 +339,7 @@ share(struct channel *channel)
 		for (int i = 0; i < n; i++)
 			take_event(channel, events + i);
 		take_program(channel);
-		if ((channel->quits || channel->arrival.quit) &&
-		    channel->state != LEAVING)
+		if (channel->arrival.quit && channel->state != LEAVING)
 			end_channel(channel, 200);
 		keep_times(channel, util_now_ns());
 		pace(channel);
@@ -359,15 +347,14 @@ share(struct channel *channel)
 	return 0;
 }
 
-/* --- the start --- */
-
 /*
- * A session of its own, without the descriptors of whatever started it. Returns
- * 0, or -1 with errno.
+ * Begins a session, without the descriptors of the process that started the
+ * channel. Returns 0, or -1 with errno.
  */
 static int
-detach(const struct channel_setup *setup)
+detach(const struct channel *channel)
 {
+	const struct channel_setup *setup = channel->setup;
 	int null;
 
 	if (setsid() == -1)
@@ -378,12 +365,13 @@ detach(const struct channel_setup *setup)
 	    (!setup->keep_stderr && dup2(null, STDERR_FILENO) == -1))
 		return -1;
 	for (int fd = 3; fd < DESCRIPTORS; fd++)
-		if (fd != setup->socket.fd && fd != setup->sockdir->fd)
+		if (fd != setup->socket.fd && fd != setup->sockdir->fd &&
+		    fd != channel->poller)
 			(void)close(fd); /* most are not open */
 	return 0;
 }
 
-/* A signal that asks for the end comes by a descriptor, non-blocking. */
+/* Signals that ask for the end come by a descriptor, which is returned. */
 static int
 open_signals(void)
 {
@@ -398,7 +386,7 @@ open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* As many descriptors as the hard limit allows. */
+/* Raises the limit of descriptors to the hard limit. */
 static void
 raise_limit(void)
 {
@@ -407,45 +395,32 @@ raise_limit(void)
 	if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) == -1)
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL); /* else they are fewer */
+	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL); /* or there are fewer */
 }
 
-/* How the rooms are joined: producer -> events -> viewers. */
+/* Joins the modules: producer -> relay -> viewers. */
 static void
 join(struct channel *channel)
 {
 	const struct channel_setup *setup = channel->setup;
 	int64_t now_ns = util_now_ns();
 
-	viewers_init(&channel->viewers, &channel->events.ring, channel->poller);
+	viewers_init(&channel->viewers, &channel->relay.ring, channel->poller);
 	channel->relay = (struct relay){
 	    .setup = setup,
 	    .producer = &channel->producer,
-	    .events = &channel->events,
 	    .viewers = &channel->viewers,
 	    .frame = &channel->frame,
 	    .sent_ns = now_ns,
-	};
-	channel->greeting = (struct greeting){
-	    .setup = setup,
-	    .response = &channel->producer.response,
-	    .events = &channel->events,
-	    .viewers = &channel->viewers,
-	    .frame = &channel->frame,
 	    .starts_ns = UTIL_NEVER,
 	};
 	channel->arrival = (struct arrival){
-	    .setup = setup,
+	    .relay = &channel->relay,
 	    .poller = channel->poller,
-	    .events = &channel->events,
-	    .viewers = &channel->viewers,
-	    .greeting = &channel->greeting,
 	    .born_ns = now_ns,
-	    .expected_ns = now_ns + FIRST_NS,
+	    .expected_ns = now_ns + ARRIVAL_FIRST_NS,
 	};
-	home_init(&channel->home, setup, &channel->events, channel->poller);
-	if (setup->after != NULL)
-		home_wait(&channel->home);
+	home_init(&channel->home, &channel->relay, channel->poller);
 	channel->empty_ns = now_ns;
 }
 
@@ -455,21 +430,15 @@ begin(struct channel *channel)
 	const struct channel_setup *setup = channel->setup;
 	int signals;
 
-	if (detach(setup) == -1)
-		return -1;
-	signals = open_signals();
-	channel->poller = epoll_create1(EPOLL_CLOEXEC);
-	if (signals == -1 || channel->poller == -1 ||
-	    events_init(&channel->events, setup->ring_size, setup->after,
-		&channel->frame) == -1 ||
-	    poller_watch(channel->poller, signals, POLLER_SIGNALS, EPOLLIN) ==
-		-1)
+	if (channel->poller == -1 || detach(channel) == -1)
 		return -1;
 	join(channel);
-	producer_init(
-	    &channel->producer, &setup->log, channel->poller, setup->ring_size);
-	/* the program starts where the request was; the rest is in / */
-	if (arrival_open(&channel->arrival) == -1 ||
+	signals = open_signals();
+	/* the program starts in the working directory of the request */
+	if (signals == -1 || relay_init(&channel->relay) == -1 ||
+	    poller_watch(channel->poller, signals, POLLER_SIGNALS, EPOLLIN) ==
+		-1 ||
+	    arrival_open(&channel->arrival) == -1 ||
 	    producer_start(&channel->producer, setup->command,
 		setup->environment, setup->after, setup->keep_stderr) == -1 ||
 	    chdir("/") == -1)
@@ -482,21 +451,18 @@ int
 channel_run(const struct channel_setup *setup)
 {
 	static struct channel channel; /* zero: not in the program's file */
-	int result = -1, error;
+	int error;
 
 	channel.setup = setup;
 	channel.arrival.listener = -1;
-	producer_init(&channel.producer, &setup->log, -1, 0);
-	if (begin(&channel) == 0)
-		result = share(&channel);
+	channel.poller = epoll_create1(EPOLL_CLOEXEC);
+	producer_init(
+	    &channel.producer, &setup->log, channel.poller, setup->ring_size);
+	if (begin(&channel) == 0 && share(&channel) == 0)
+		return 0;
 	error = errno;
-	if (result == -1) {
-		producer_stop(&channel.producer);
-		leave(&channel);
-	}
-	viewers_free(&channel.viewers);
-	events_free(&channel.events);
-	producer_free(&channel.producer);
+	producer_stop(&channel.producer);
+	leave(&channel);
 	errno = error;
-	return result;
+	return -1;
 }

@@ -1,8 +1,7 @@
 /*
- * environment: the variables without what a request says, and a digest of it
- * that no stranger can aim at: servers may set more variables from a request
- * than are known here, and those are in the digest. Starts nothing: that is
- * the business of producer and child.
+ * environment: leaves out the variables that a request sets, and makes a digest
+ * of the rest. If servers set more of them than are known here, those are in
+ * the digest: SHA-256, so no client can aim at another one's channel.
  */
 #include "environment.h"
 
@@ -17,11 +16,11 @@
 extern char **environ;
 
 /*
- * What a request or its connection says: whole names end with "=". Those of
- * RFC 3875 section 4.1 come first, then those that the servers of
- * docs/servers.md add. Host and path are the client's to choose, and what is
- * made of them with them. Operators' names that look alike stay
- * (SSL_CERT_FILE, AUTH_TOKEN).
+ * Variables that a request or its connection sets: whole names end with "=".
+ * Those of RFC 3875 section 4.1 come first, then those that the servers of
+ * docs/servers.md add. Host and path are chosen by the client, and so is what
+ * is made of them. Operators' names that look alike stay (SSL_CERT_FILE,
+ * AUTH_TOKEN).
  */
 static const char of_request[] =
     "AUTH_TYPE= CONTENT_LENGTH= CONTENT_TYPE= HTTP_ PATH_INFO= "
@@ -51,10 +50,10 @@ static const char of_request[] =
     /* systemd, for each service that a connection starts */
     "INVOCATION_ID= JOURNAL_STREAM= LISTEN_PID= LISTEN_PIDFDID= "
     "MEMORY_PRESSURE_WATCH= SO_COOKIE= SYSTEMD_EXEC_PID= "
-    /* bash: how it called this program, not what for */
+    /* bash sets these anew in each process */
     "SHLVL= _= ";
 
-/* In their place; libraries of CGI programs insist on some of these. */
+/* What is set instead; libraries of CGI programs insist on some of these. */
 static char *const plain[] = {"QUERY_STRING=", "REQUEST_METHOD=GET",
     "SERVER_NAME=localhost", "SERVER_PORT=80", "SERVER_PROTOCOL=HTTP/1.1"};
 
@@ -72,7 +71,9 @@ is_of_request(const char *variable)
 			if (strncmp(variable, name, n) == 0)
 				return true;
 		}
-		/* Apache's, of the request before an internal redirection */
+		/*
+		 * Apache's prefix for those of the request that it redirected
+		 */
 		if (strncmp(variable, "REDIRECT_", 9) != 0)
 			return false;
 	}
@@ -178,7 +179,7 @@ take_byte(struct sha256 *sha, unsigned char byte)
 		take_block(sha);
 }
 
-/* With its NUL, so that no two lists of words are the same bytes. */
+/* The NUL counts: no two lists of words are the same bytes. */
 static void
 take_text(struct sha256 *sha, const char *text)
 {

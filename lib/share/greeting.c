@@ -12,27 +12,11 @@
 
 #define START_NS (200 * POLLER_MS) /* for an event, before a start is sent */
 
-/* Where to, for a frame. */
-struct target {
-	struct viewers *viewers;
-	struct viewer *viewer;
-};
-
-/* A frame's sink. */
-static int
-write_greeting(void *to, const char *bytes, size_t n)
-{
-	const struct target *target = to;
-
-	return viewers_write(target->viewers, target->viewer, bytes, n);
-}
-
-/* Of a response with status, or with 0 of the program's. */
+/* Encodes the header of a response with status; with 0 the program's. */
 static void
-put_header(
-    const struct greeting *greeting, const struct viewer *viewer, int status)
+put_header(const struct relay *relay, const struct viewer *viewer, int status)
 {
-	const struct channel_setup *setup = greeting->setup;
+	const struct channel_setup *setup = relay->setup;
 	const char *extra[CHANNEL_EXTRA_MAX + ORIGIN_FIELDS];
 	const struct cgi_request request = {
 	    .served = true,
@@ -45,14 +29,14 @@ put_header(
 	response.extras = origin_fields(setup->origins,
 	    viewer->flags >> HANDOVER_ORIGIN_SHIFT, extra, setup->extras);
 	if (status == 0)
-		response_write(greeting->response, greeting->frame, request.nph,
-		    extra, response.extras);
+		response_write(&relay->producer->response, relay->frame,
+		    request.nph, extra, response.extras);
 	else
-		cgi_respond(greeting->frame, &request, &response);
+		cgi_respond(relay->frame, &request, &response);
 }
 
 static void
-put_gap(const struct greeting *greeting)
+put_gap(const struct relay *relay)
 {
 	struct event gap = {
 	    .type = BYTES("gap"),
@@ -60,129 +44,120 @@ put_gap(const struct greeting *greeting)
 	};
 
 	/* nothing was dropped: it is a viewer of an earlier channel */
-	if (greeting->events->ring.tail == 0)
+	if (relay->ring.tail == 0)
 		gap.data = bytes_of("restart");
-	frame_event(greeting->frame, &gap);
+	frame_event(relay->frame, &gap);
 }
 
 int64_t
-greeting_retry_ms(const struct greeting *greeting)
+greeting_retry_ms(const struct relay *relay)
 {
-	return greeting->setup->retry_ms >= 0 ? greeting->setup->retry_ms
-					      : greeting->events->retry_ms;
+	return relay->setup->retry_ms >= 0 ? relay->setup->retry_ms
+					   : relay->retry_ms;
 }
 
 void
-greeting_send(struct greeting *greeting, struct viewer *viewer)
+greeting_send(struct relay *relay, struct viewer *viewer)
 {
-	struct frame *frame = greeting->frame;
-	struct target target = {greeting->viewers, viewer};
-	int64_t retry_ms = greeting_retry_ms(greeting);
+	struct frame *frame = relay->frame;
+	int64_t retry_ms = greeting_retry_ms(relay);
 
-	frame_init(frame, write_greeting, &target);
+	frame_init(frame, viewers_write, viewer);
 	if (!(viewer->flags & HANDOVER_GREETED)) {
-		put_header(greeting, viewer, 0);
+		put_header(relay, viewer, 0);
 		if (retry_ms >= 0)
 			frame_retry(frame, (uint64_t)retry_ms);
 		else
 			frame_comment(frame);
 	}
 	if (viewer->flags & VIEWER_GAP)
-		put_gap(greeting);
-	if (viewer->place < greeting->events->ring.head)
+		put_gap(relay);
+	if (viewer->place < relay->ring.head)
 		viewer->flags &= ~(unsigned int)VIEWER_NEW;
 	else if (viewer->flags & VIEWER_NEW)
-		greeting->starts_ns = poller_earlier(
-		    greeting->starts_ns, util_now_ns() + START_NS);
-	if (greeting->setup->limit_ns > 0)
-		viewer->over_ns = util_now_ns() + greeting->setup->limit_ns;
+		relay->starts_ns =
+		    poller_earlier(relay->starts_ns, util_now_ns() + START_NS);
+	if (relay->setup->limit_ns > 0)
+		viewer->over_ns = util_now_ns() + relay->setup->limit_ns;
 	if (frame_flush(frame) == -1)
-		viewers_remove(greeting->viewers, viewer);
+		viewers_remove(relay->viewers, viewer);
 	else
-		viewers_greeted(greeting->viewers, viewer);
+		viewers_greeted(relay->viewers, viewer);
 }
 
 void
-greeting_send_all(struct greeting *greeting)
+greeting_send_all(struct relay *relay)
 {
-	for (size_t i = greeting->viewers->n; i-- > 0;)
-		if (greeting->viewers->all[i].flags & VIEWER_WAITS)
-			greeting_send(greeting, greeting->viewers->all + i);
+	for (size_t i = relay->viewers->n; i-- > 0;)
+		if (relay->viewers->all[i].flags & VIEWER_WAITS)
+			greeting_send(relay, relay->viewers->all + i);
 }
 
-/*
- * With -f the program knows only ids of its own, so a viewer gets none that
- * was made here.
- */
+/* Not with -f if the id was made here: the program would not know it. */
 static void
-send_start(struct greeting *greeting, struct viewer *viewer)
+send_start(struct relay *relay, struct viewer *viewer)
 {
-	const struct events *events = greeting->events;
-	struct target target = {greeting->viewers, viewer};
 	struct event start = {
-	    .id = {events->last_id, events->last_id_n},
+	    .id = {relay->last_id, relay->last_id_n},
 	    .type = BYTES("start"),
 	};
 
 	viewer->flags &= ~(unsigned int)VIEWER_NEW;
 	if (viewer->flags & VIEWER_LAGS)
 		return;
-	if (viewer->place < events->ring.head) {
+	if (viewer->place < relay->ring.head) {
 		/* with -g: the events that it waits for have ids, too */
-		viewers_greeted(greeting->viewers, viewer);
+		viewers_greeted(relay->viewers, viewer);
 		return;
 	}
-	if (events->end || (events->made && viewer->flags & HANDOVER_FURTHER))
+	if (relay->end || (relay->made && viewer->flags & HANDOVER_FURTHER))
 		return;
-	frame_init(greeting->frame, write_greeting, &target);
-	frame_event(greeting->frame, &start);
-	if (frame_flush(greeting->frame) == -1 || viewer->rest != NULL)
-		viewers_remove(greeting->viewers, viewer);
+	frame_init(relay->frame, viewers_write, viewer);
+	frame_event(relay->frame, &start);
+	if (frame_flush(relay->frame) == -1 || viewer->rest != NULL)
+		viewers_remove(relay->viewers, viewer);
 }
 
 void
-greeting_send_starts(struct greeting *greeting)
+greeting_send_starts(struct relay *relay)
 {
 	const unsigned int new = VIEWER_NEW, waits = VIEWER_WAITS;
-	struct viewers *viewers = greeting->viewers;
+	struct viewers *viewers = relay->viewers;
 
-	greeting->starts_ns = UTIL_NEVER;
+	relay->starts_ns = UTIL_NEVER;
 	for (size_t i = viewers->n; i-- > 0;)
 		if ((viewers->all[i].flags & (new | waits)) == new)
-			send_start(greeting, viewers->all + i);
+			send_start(relay, viewers->all + i);
 }
 
 void
-greeting_forget_starts(struct greeting *greeting)
+greeting_forget_starts(struct relay *relay)
 {
-	struct viewers *viewers = greeting->viewers;
+	struct viewers *viewers = relay->viewers;
 
-	greeting->starts_ns = UTIL_NEVER;
+	relay->starts_ns = UTIL_NEVER;
 	for (size_t i = 0; i < viewers->n; i++)
 		if (!(viewers->all[i].flags & VIEWER_WAITS))
 			viewers->all[i].flags &= ~(unsigned int)VIEWER_NEW;
 }
 
 void
-greeting_answer(struct greeting *greeting, struct viewer *viewer, int status)
+greeting_answer(struct relay *relay, struct viewer *viewer, int status)
 {
-	struct target target = {greeting->viewers, viewer};
-
-	frame_init(greeting->frame, write_greeting, &target);
-	put_header(greeting, viewer, status);
+	frame_init(relay->frame, viewers_write, viewer);
+	put_header(relay, viewer, status);
 	if (status == 200)
 		frame_retry(
-		    greeting->frame, (uint64_t)util_random(GREETING_RETRY_MS,
-					 3 * GREETING_RETRY_MS - 1));
-	(void)frame_flush(greeting->frame); /* it is over either way */
-	viewers_remove(greeting->viewers, viewer);
+		    relay->frame, (uint64_t)util_random(GREETING_RETRY_MS,
+				      3 * GREETING_RETRY_MS - 1));
+	(void)frame_flush(relay->frame); /* it is over either way */
+	viewers_remove(relay->viewers, viewer);
 }
 
 void
-greeting_answer_all(struct greeting *greeting, int status)
+greeting_answer_all(struct relay *relay, int status)
 {
-	for (size_t i = greeting->viewers->n; i-- > 0;)
-		if (greeting->viewers->all[i].flags & VIEWER_WAITS)
-			greeting_answer(
-			    greeting, greeting->viewers->all + i, status);
+	for (size_t i = relay->viewers->n; i-- > 0;)
+		if (relay->viewers->all[i].flags & VIEWER_WAITS)
+			greeting_answer(relay, relay->viewers->all + i, status);
 }

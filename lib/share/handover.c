@@ -28,7 +28,7 @@ message_size(const struct handover_message *message)
 void
 handover_set_id(struct handover_message *message, const char *id, size_t n)
 {
-	/* too long for an id that is known, but an id all the same */
+	/* one that is cut is not known, but it is an id */
 	message->id_n = (uint32_t)(n < HANDOVER_ID_MAX ? n : HANDOVER_ID_MAX);
 	memcpy(message->id, id, message->id_n);
 }

@@ -11,17 +11,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HANDOVER_ID_MAX 1024  /* a longer id is none that a channel knows */
+#define HANDOVER_ID_MAX 1024  /* no channel knows a longer id */
 #define HANDOVER_LINE_MAX 512 /* of a list, with its NUL */
 
 enum handover_flags {
-	HANDOVER_LIST = 1,    /* no viewer: the answer is a line of the list */
+	HANDOVER_LIST = 1,    /* no viewer; the answer is a line of the list */
 	HANDOVER_NPH = 2,     /* the header shall have a status line */
-	HANDOVER_FURTHER = 4, /* an unknown id is answered, not served */
-	HANDOVER_GREETED = 8, /* the viewer has had its header, nobody waits */
-	HANDOVER_ASK = 16,    /* no viewer: HANDOVER_TAKEN: the id is known */
-	HANDOVER_QUIT = 32,   /* no viewer: the channel ends: the answer */
-	HANDOVER_HALF = 64,   /* half-closed, the viewer has left */
+	HANDOVER_FURTHER = 4, /* an unknown id is answered HANDOVER_UNKNOWN */
+	HANDOVER_GREETED =
+	    8, /* the viewer has had its header; no answer is read */
+	HANDOVER_ASK = 16, /* no viewer; HANDOVER_TAKEN: the id is known */
+	HANDOVER_QUIT =
+	    32, /* no viewer; the channel ends: that is the answer */
+	HANDOVER_HALF = 64, /* half-closed, the viewer has left */
 };
 
 /* In these bits, the number that origin_find gave to the viewer's origin. */
@@ -72,7 +74,7 @@ int handover_answer(int fd, enum handover_answer answer);
 /* Waits for the answer, for the time-out of fd. */
 enum handover_answer handover_wait(int fd);
 
-/* With HANDOVER_LIST: the line, and how to wait for it. Returns 0, or -1. */
+/* The answer to HANDOVER_LIST, and how to wait for it. They return 0, or -1. */
 int handover_answer_line(int fd, const char *line);
 int handover_wait_line(int fd, char line[HANDOVER_LINE_MAX]);
 

@@ -16,23 +16,15 @@
 #define CONNECT_MS 1
 
 void
-home_init(struct home *home, const struct channel_setup *setup,
-    const struct events *events, int poller)
+home_init(struct home *home, const struct relay *relay, int poller)
 {
 	*home = (struct home){
 	    .fd = -1,
-	    .due_ns = UTIL_NEVER,
-	    .setup = setup,
-	    .events = events,
+	    .due_ns = relay->setup->after != NULL ? 0 : UTIL_NEVER,
+	    .relay = relay,
 	    .poller = poller,
 	    .again_ns = AGAIN_MIN_NS,
 	};
-}
-
-void
-home_wait(struct home *home)
-{
-	home->due_ns = util_now_ns() + AGAIN_MIN_NS;
 }
 
 void
@@ -48,22 +40,23 @@ home_stop(struct home *home)
 static int
 connect_home(const struct home *home)
 {
-	return sockdir_connect(
-	    home->setup->sockdir, home->setup->home, CONNECT_MS);
+	const struct channel_setup *setup = home->relay->setup;
+
+	return sockdir_connect(setup->sockdir, setup->home, CONNECT_MS);
 }
 
 enum home_answer
 home_ask(struct home *home, bool fresh)
 {
-	const struct events *events = home->events;
+	const struct relay *relay = home->relay;
 	struct handover_message message = {.flags = HANDOVER_ASK};
 
 	home->due_ns = UTIL_NEVER;
-	if (events->no_id || events->end || events->last_id_n == 0)
-		return HOME_NONE; /* there is no place to go on from */
+	if (relay->no_id || relay->end || relay->last_id_n == 0)
+		return HOME_NONE; /* no id says where to go on */
 	if (fresh)
 		home->again_ns = AGAIN_MIN_NS;
-	handover_set_id(&message, events->last_id, events->last_id_n);
+	handover_set_id(&message, relay->last_id, relay->last_id_n);
 	home->due_ns = util_now_ns() + ANSWER_NS;
 	home->fd = connect_home(home);
 	if (home->fd == -1)
@@ -90,7 +83,7 @@ bool
 home_pass(void *to, const struct viewer *viewer)
 {
 	const struct home *home = to;
-	const struct events *events = home->events;
+	const struct relay *relay = home->relay;
 	struct handover_message message = {
 	    .flags = (viewer->flags &
 			 (HANDOVER_NPH | HANDOVER_HALF | HANDOVER_ORIGIN)) |
@@ -101,7 +94,7 @@ home_pass(void *to, const struct viewer *viewer)
 
 	if (!(viewer->flags & VIEWER_WAITS))
 		message.flags |= HANDOVER_GREETED;
-	handover_set_id(&message, events->last_id, events->last_id_n);
+	handover_set_id(&message, relay->last_id, relay->last_id_n);
 	done = fd != -1 && handover_send(fd, &message, viewer->fd) == 0;
 	proc_close(&fd);
 	return done;

@@ -1,6 +1,6 @@
 /*
- * logger: formats a line for whoever writes it: stderr or the system's log,
- * which the program chooses.
+ * logger: formats a line, and has it written to stderr or to the system's log,
+ * as the program chose.
  */
 #include "logger.h"
 

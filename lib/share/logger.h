@@ -1,6 +1,4 @@
-/*
- * logger: where a channel's lines go. Adds nothing to them.
- */
+/* logger: a function that takes a channel's log, a line at a time. */
 #ifndef LOGGER_H
 #define LOGGER_H
 

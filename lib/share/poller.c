@@ -36,7 +36,7 @@ poller_change(int poller, int fd, enum poller_kind kind, uint32_t events)
 void
 poller_forget(int poller, int fd)
 {
-	/* fails if it is not watched: nothing is to be done then */
+	/* fails if it is not watched: then nothing is to be done */
 	(void)epoll_ctl(poller, EPOLL_CTL_DEL, fd, NULL);
 }
 
@@ -46,7 +46,7 @@ poller_wait(int poller, struct epoll_event *events, int max, int64_t due_ns)
 	int64_t left_ms = WAIT_MAX_MS;
 	int n;
 
-	/* rounded up, so that the time has come then */
+	/* rounded up: the time has come then */
 	if (due_ns < UTIL_NEVER)
 		left_ms = (due_ns - util_now_ns() + POLLER_MS - 1) / POLLER_MS;
 	if (left_ms < 0)

@@ -1,35 +1,167 @@
 /*
- * relay: puts events into the ring and has them written. What the end of a
+ * relay: encodes events into the ring and has them written. What the end of a
  * program or a failure means is the channel's business.
  */
 #include "relay.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../util.h"
 
+#define MADE_MAX 64                 /* bytes of an id that is made here */
 #define PAUSE_NS (5000 * POLLER_MS) /* for viewers that all lag */
 
-/* Encodes what the producer has. Returns the size, or 0 with errno. */
-static size_t
+static struct bytes
+make_id(const struct relay *relay, char made[MADE_MAX])
+{
+	int n = snprintf(made, MADE_MAX, "%jx-%ju", (uintmax_t)relay->start,
+	    (uintmax_t)relay->number);
+
+	return (struct bytes){made, (size_t)n};
+}
+
+static void
+set_last_id(struct relay *relay, struct bytes id)
+{
+	relay->last_id_n = id.n > sizeof(relay->last_id) ? 0 : id.n;
+	memcpy(relay->last_id, id.at, relay->last_id_n);
+}
+
+int
+relay_init(struct relay *relay)
+{
+	const char *after = relay->setup->after;
+	char made[MADE_MAX];
+	struct timespec now;
+	struct bytes id = bytes_of(after);
+
+	if (ring_init(&relay->ring, relay->setup->ring_size) == -1)
+		return -1;
+	/* to the microsecond: no two channels of a key share it */
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail */
+	relay->start =
+	    (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	relay->retry_ms = -1;
+	relay->made = after == NULL;
+	if (relay->made)
+		id = make_id(relay, made);
+	else if (id.n > HANDOVER_ID_MAX)
+		id.n = HANDOVER_ID_MAX; /* as in a message */
+	set_last_id(relay, id);
+	/* an empty frame: the ring knows this id before the first event */
+	return ring_put(&relay->ring, bytes_of(NULL), ring_digest(id), false);
+}
+
+/* A frame's sink: what its buffer does not hold. */
+static int
+collect(void *to, const char *bytes, size_t n)
+{
+	struct relay *relay = to;
+
+	errno = EMSGSIZE;
+	if (n > relay->ring.size - relay->n)
+		return -1;
+	if (relay->bytes == NULL)
+		relay->bytes = malloc(relay->ring.size);
+	if (relay->bytes == NULL)
+		return -1;
+	memcpy(relay->bytes + relay->n, bytes, n);
+	relay->n += n;
+	return 0;
+}
+
+static void
+begin(struct relay *relay, bool data, bool own)
+{
+	relay->n = 0;
+	relay->id = bytes_of(NULL);
+	relay->data = data;
+	relay->own = own;
+	relay->makes = false;
+	frame_init(relay->frame, collect, relay);
+}
+
+/* relay->frames is what was encoded. Returns 0; or -1 as collect does. */
+static int
+finish(struct relay *relay)
+{
+	struct frame *frame = relay->frame;
+
+	relay->frames = (struct bytes){frame->buffer, frame->used};
+	if (relay->n > 0 || frame->error != 0) {
+		if (frame_flush(frame) == -1)
+			return -1;
+		relay->frames = (struct bytes){relay->bytes, relay->n};
+	}
+	errno = EMSGSIZE;
+	return relay->frames.n > relay->ring.size ? -1 : 0;
+}
+
+/* The id as it is encoded: with U+FFFD for what is no UTF-8. */
+static struct bytes
+find_id(struct bytes frame)
+{
+	const char *at = frame.at + strlen("id: ");
+
+	return (struct bytes){
+	    at, (size_t)(util_line_end(at, frame.at + frame.n) - at)};
+}
+
+/*
+ * Encodes an event, or an id field alone. No id is made with -f, as the program
+ * would not know it, nor for a gap, after which no client can go on.
+ */
+static int
+encode_event(
+    struct relay *relay, const struct event *event, bool data, bool has_id)
+{
+	struct event copy = *event;
+	char made[MADE_MAX];
+
+	begin(relay, data,
+	    has_id || bytes_equal(event->type, (struct bytes)BYTES("gap")));
+	relay->makes = relay->setup->after == NULL && !relay->own;
+	relay->number += relay->makes;
+	if (!has_id)
+		copy.id = relay->makes ? make_id(relay, made) : bytes_of(NULL);
+	else if (copy.id.n == 0)
+		frame_text(relay->frame, "id: \n"); /* it takes the id away */
+	if (data) {
+		frame_event(relay->frame, &copy);
+	} else {
+		frame_fields(relay->frame, &copy);
+		frame_text(relay->frame, "\n");
+	}
+	if (finish(relay) == -1) {
+		relay->number -= relay->makes;
+		return -1;
+	}
+	if (copy.id.n > 0)
+		relay->id = find_id(relay->frames);
+	return 0;
+}
+
+/* Encodes what the producer has. Returns as finish does. */
+static int
 encode(struct relay *relay)
 {
 	const struct producer *producer = relay->producer;
-	unsigned int flags = producer->has_data ? EVENTS_DATA : 0;
 
-	if (producer->retry)
-		return events_encode_retry(relay->events, producer->retry_ms);
-	if (producer->has_id)
-		flags |= EVENTS_ID;
-	/* nobody could go on after a gap, least of all the program (-f) */
-	else if (bytes_equal(producer->event.type, (struct bytes)BYTES("gap")))
-		flags |= EVENTS_NO_ID;
-	return events_encode(relay->events, &producer->event, flags);
+	if (!producer->retry)
+		return encode_event(relay, &producer->event, producer->has_data,
+		    producer->has_id);
+	begin(relay, false, false);
+	relay->retry_ms = producer->retry_ms;
+	frame_retry(relay->frame, (uint64_t)producer->retry_ms);
+	return finish(relay);
 }
 
 /* In place of an event that is left out: a loss is never silent. */
-static size_t
+static int
 encode_gap(struct relay *relay)
 {
 	static const struct event gap = {
@@ -43,32 +175,52 @@ encode_gap(struct relay *relay)
 		    "out",
 		    relay->setup->command[0], relay->setup->ring_size);
 	relay->too_long_logged = true;
-	return events_encode(relay->events, &gap, EVENTS_DATA | EVENTS_NO_ID);
+	return encode_event(relay, &gap, true, false);
 }
 
 /* Viewers that would be lapped get one more write first. Returns 0, or -1. */
 static int
-put(struct relay *relay, enum producer_result result)
+put(struct relay *relay)
 {
-	size_t n = 0;
+	struct bytes id = relay->id;
+
+	if (ring_tail_for(&relay->ring, relay->frames.n) >
+	    relay->viewers->pushed)
+		viewers_push(relay->viewers);
+	if (ring_put(&relay->ring, relay->frames, ring_digest(id),
+		relay->data) == -1)
+		return -1;
+	relay->count += relay->data;
+	if (relay->data || relay->own)
+		relay->end = bytes_equal(id, (struct bytes)BYTES("end"));
+	if (id.n > 0) {
+		relay->made = relay->makes;
+		relay->no_id = false;
+		set_last_id(relay, id);
+	} else if (relay->data && !relay->own) {
+		relay->no_id = true;
+	}
+	return 0;
+}
+
+static int
+take(struct relay *relay, enum producer_result result)
+{
+	int encoded = -1;
 
 	errno = EMSGSIZE; /* PRODUCER_GAP */
 	if (result == PRODUCER_EVENT)
-		n = encode(relay);
-	if (n == 0 && errno == EMSGSIZE)
-		n = encode_gap(relay);
-	if (n == 0)
-		return -1;
-	if (ring_tail_for(&relay->events->ring, n) > relay->viewers->pushed)
-		viewers_push(relay->viewers);
-	return events_put(relay->events);
+		encoded = encode(relay);
+	if (encoded == -1 && errno == EMSGSIZE)
+		encoded = encode_gap(relay);
+	return encoded == -1 ? -1 : put(relay);
 }
 
 /* When what is new in the ring is written, or UTIL_NEVER. */
 static int64_t
 push_due(const struct relay *relay)
 {
-	return relay->events->ring.head == relay->viewers->pushed
+	return relay->ring.head == relay->viewers->pushed
 		   ? UTIL_NEVER
 		   : relay->pushed_ns + relay->setup->gather_ns;
 }
@@ -81,7 +233,7 @@ relay_pass(struct relay *relay)
 
 	do {
 		result = producer_next(producer);
-		if (result < PRODUCER_IDLE && put(relay, result) == -1) {
+		if (result < PRODUCER_IDLE && take(relay, result) == -1) {
 			producer->why = strerror(errno);
 			result = PRODUCER_FAILED;
 		}
@@ -98,7 +250,7 @@ static bool
 all_lag(const struct relay *relay)
 {
 	const struct viewers *viewers = relay->viewers;
-	const struct ring *ring = &relay->events->ring;
+	const struct ring *ring = &relay->ring;
 
 	return viewers->n > 0 && viewers->lagging == viewers->n &&
 	       ring->head - viewers_foremost(viewers) > ring->size / 4;
@@ -133,22 +285,15 @@ keepalive_due(const struct relay *relay)
 		   : relay->sent_ns + relay->setup->keepalive_ns;
 }
 
-/* A frame's sink. */
-static int
-write_keepalive(void *to, const char *bytes, size_t n)
-{
-	viewers_keepalive(to, bytes, n);
-	return 0;
-}
-
 void
 relay_keepalive(struct relay *relay, int64_t now_ns)
 {
 	if (keepalive_due(relay) > now_ns)
 		return;
-	frame_init(relay->frame, write_keepalive, relay->viewers);
+	frame_init(relay->frame, NULL, NULL); /* its buffer is enough */
 	frame_keepalive(relay->frame, &relay->setup->keepalive);
-	(void)frame_flush(relay->frame); /* it cannot fail */
+	viewers_keepalive(
+	    relay->viewers, relay->frame->buffer, relay->frame->used);
 	relay->sent_ns = now_ns;
 }
 

@@ -1,6 +1,6 @@
 /*
- * ring: bytes in a circle, and an index of frames by number. Nothing is
- * encoded here, and nobody is told what was dropped.
+ * ring: bytes in a circle, and an index of frames by number. Nothing is encoded
+ * here.
  */
 #include "ring.h"
 
@@ -18,13 +18,6 @@ ring_init(struct ring *ring, size_t size)
 	ring->bytes = malloc(size);
 	ring->frames = malloc(ring->room * sizeof(*ring->frames));
 	return ring->bytes != NULL && ring->frames != NULL ? 0 : -1;
-}
-
-void
-ring_free(struct ring *ring)
-{
-	free(ring->bytes);
-	free(ring->frames);
 }
 
 /* FNV-1a. */

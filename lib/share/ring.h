@@ -1,8 +1,8 @@
 /*
- * ring: the newest frames of a stream in a ring of bytes, with a digest of
- * each one's id. A place is a count of bytes since the stream began, so it
- * never wraps; a viewer is such a place. It does no I/O and knows nothing of
- * viewers: who is behind the tail has lost its place.
+ * ring: the newest frames of a stream in a ring of bytes, with a digest of each
+ * one's id. A place is a count of bytes since the stream began, so it never
+ * wraps. A viewer is such a place; behind the tail it has lost its place. It
+ * does no I/O.
  */
 #ifndef RING_H
 #define RING_H
@@ -41,12 +41,10 @@ struct ring_chunk {
 };
 
 /*
- * A ring of size bytes. Returns 0, or -1 with errno ENOMEM. ring_free is due
- * either way.
+ * A ring of size bytes, for as long as the process lasts. Returns 0, or -1 with
+ * errno ENOMEM.
  */
 int ring_init(struct ring *ring, size_t size);
-
-void ring_free(struct ring *ring);
 
 /* A digest of id, even and not 0; of an empty id, 0. */
 uint64_t ring_digest(struct bytes id);
@@ -67,7 +65,7 @@ bool ring_after(const struct ring *ring, uint64_t id, uint64_t *place);
 /* The place of the nth newest event, or the tail. */
 uint64_t ring_back(const struct ring *ring, uint64_t n);
 
-/* The place of the frame that the byte at a place below the head is of. */
+/* The place of the frame to which the byte at a place belongs. */
 uint64_t ring_frame_start(const struct ring *ring, uint64_t place);
 
 /*

@@ -1,6 +1,6 @@
 /*
- * setup: what a channel is made of. It belongs to who starts the channel, and
- * nobody changes it while that lasts.
+ * setup: what a channel is made of. It belongs to the process that starts the
+ * channel, and stays as it is while the channel lasts.
  */
 #ifndef SETUP_H
 #define SETUP_H

@@ -1,7 +1,7 @@
 /*
- * sockdir: finds, checks and makes the socket directory, and connects to what
- * is in it. A socket's path has 108 bytes at most, so the directory is the
- * working directory for as long as one call takes.
+ * sockdir: finds, checks and makes the socket directory, and connects to its
+ * sockets. A socket's path has 108 bytes at most, so the directory is the
+ * working directory for as long as a call takes.
  */
 #define _GNU_SOURCE /* struct ucred, O_PATH */
 #include "sockdir.h"
@@ -27,8 +27,9 @@
 #define BACKLOG 4096
 
 /*
- * Sticky, sockets and the lock are spared by what cleans /tmp (tmpfiles.d(5)):
- * it does not find out that somebody listens at a relative name.
+ * With the sticky bit, sockets and the lock are spared by programs that clean
+ * /tmp (tmpfiles.d(5)), which cannot see that a process listens at a relative
+ * name.
  */
 #define FILE_MODE (0600 | S_ISVTX)
 
@@ -56,25 +57,19 @@ find_path(char path[PATH_MAX])
 	return 0;
 }
 
-/* A server's umask (0177) could make it a directory that nobody can use. */
-static int
-make_directory(const char *path)
-{
-	mode_t mask = umask(0);
-	int result = mkdir(path, 0700);
-
-	(void)umask(mask); /* cannot fail */
-	return result == -1 && errno != EEXIST ? -1 : 0;
-}
-
 int
 sockdir_open(struct sockdir *sockdir)
 {
+	mode_t mask = umask(0); /* the server's could make it unusable */
+	int made;
 	struct stat st;
 
 	sockdir->fd = -1;
-	if (find_path(sockdir->path) == -1 ||
-	    make_directory(sockdir->path) == -1)
+	made = find_path(sockdir->path);
+	if (made == 0 && mkdir(sockdir->path, 0700) == -1 && errno != EEXIST)
+		made = -1;
+	(void)umask(mask); /* cannot fail */
+	if (made == -1)
 		return -1;
 	sockdir->fd = open(
 	    sockdir->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -83,7 +78,7 @@ sockdir_open(struct sockdir *sockdir)
 	if (sockdir->fd != -1 && fstat(sockdir->fd, &st) == 0 &&
 	    st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
 	    ((st.st_mode & 0700) == 0700 || fchmod(sockdir->fd, 0700) == 0)) {
-		/* if it fails, tmpfiles is at work and finds sticky files */
+		/* if it fails, tmpfiles is at work: it spares sticky files */
 		(void)flock(sockdir->fd, LOCK_SH | LOCK_NB);
 		return 0;
 	}
@@ -192,7 +187,7 @@ sockdir_connect(const struct sockdir *sockdir, const char *key, int ms)
 	return -1;
 }
 
-/* A socket that nobody listens on is removed; the lock is ours. */
+/* Removes a socket on which no process listens; the caller has the lock. */
 static void
 sweep(const struct sockdir *sockdir, const char *key, void *to)
 {
@@ -213,29 +208,22 @@ int
 sockdir_listen(const struct sockdir *sockdir, const char *key,
     struct sockdir_socket *socket_)
 {
-	struct stat st;
-	mode_t mask;
-	int bound, fd = socket(AF_UNIX,
-		       SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st = {0};
+	mode_t mask = umask(0177); /* a connection needs the write bit */
+	int fd =
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	if (fd == -1)
-		return -1;
-	mask = umask(0177); /* a connection needs the write bit */
-	bound = sockdir_each(sockdir, sweep, NULL) == -1
-		    ? -1
-		    : in_directory(sockdir, bind, fd, key);
-	(void)umask(mask); /* cannot fail */
-	if (bound == -1 ||
+	if (fd == -1 || sockdir_each(sockdir, sweep, NULL) == -1 ||
+	    in_directory(sockdir, bind, fd, key) == -1 ||
 	    fchmodat(sockdir->fd, address_of(key).sun_path, FILE_MODE, 0) ==
 		-1 ||
 	    listen(fd, BACKLOG) == -1 ||
 	    fstatat(sockdir->fd, address_of(key).sun_path, &st,
-		AT_SYMLINK_NOFOLLOW) == -1) {
+		AT_SYMLINK_NOFOLLOW) == -1)
 		proc_close(&fd);
-		return -1;
-	}
+	(void)umask(mask); /* cannot fail */
 	*socket_ = (struct sockdir_socket){fd, st.st_dev, st.st_ino};
-	return 0;
+	return fd == -1 ? -1 : 0;
 }
 
 void
@@ -246,8 +234,8 @@ sockdir_leave(const struct sockdir *sockdir, const char *key,
 	struct stat st;
 
 	/*
-	 * Nobody replaces a socket that listens, so what is found here
-	 * cannot change between the look and the unlink.
+	 * While a process listens at a socket, no other one replaces it: what
+	 * is found cannot change between the look and the unlink.
 	 */
 	if (fstatat(sockdir->fd, address.sun_path, &st, AT_SYMLINK_NOFOLLOW) ==
 		0 &&

@@ -1,8 +1,7 @@
 /*
- * sockdir: the socket directory, of mode 0700, where the channels of one user
- * have their sockets, KEY.sock, and where the lock is. No symbolic link is
- * followed into it, and who answers must be the same user. Names no more than
- * files and sockets; what is said there is in handover.
+ * sockdir: the socket directory, of mode 0700, with the sockets of one user's
+ * channels, KEY.sock, and the lock. A symbolic link is refused, and so is a
+ * peer of another user. What is said at a socket is in handover.
  */
 #ifndef SOCKDIR_H
 #define SOCKDIR_H
@@ -35,20 +34,18 @@ struct sockdir_socket {
 
 /*
  * Opens the directory: $SSE_CGI_DIR, else sse-cgi in $XDG_RUNTIME_DIR, else
- * /tmp/sse-cgi-UID; makes it if it is missing. As long as it is open, in this
- * process or one that was forked from it, systemd-tmpfiles leaves it alone.
- * Returns 0, or -1 with errno, SOCKDIR_UNFIT for one.
+ * /tmp/sse-cgi-UID; makes it if it is missing. As long as a process has it
+ * open, systemd-tmpfiles leaves it alone. Returns 0, or -1 with errno, or
+ * SOCKDIR_UNFIT.
  */
 int sockdir_open(struct sockdir *sockdir);
 
-/* Whether key can be one: up to SOCKDIR_KEY_MAX of SOCKDIR_KEY_BYTES, no dot
- * first.
- */
+/* Whether key has 1 to SOCKDIR_KEY_MAX of SOCKDIR_KEY_BYTES, no dot first. */
 bool sockdir_key_ok(const char *key);
 
 /*
- * Takes the lock, for ms milliseconds at the most. Returns a descriptor, to
- * be given to sockdir_unlock; or -1 with errno, EAGAIN if time is up.
+ * Takes the lock; waits ms milliseconds at the most. Returns a descriptor for
+ * sockdir_unlock, or -1 with errno, EAGAIN if time is up.
  */
 int sockdir_lock(const struct sockdir *sockdir, int ms);
 
@@ -56,9 +53,9 @@ int sockdir_lock(const struct sockdir *sockdir, int ms);
 void sockdir_unlock(int lock);
 
 /*
- * Connects to the channel of key. Its answers and ours have ms milliseconds
- * each. Returns a descriptor, or -1 with errno: ENOENT if there is no
- * channel, SOCKDIR_STRANGER for one.
+ * Connects to the channel of key; both directions time out after ms
+ * milliseconds. Returns a descriptor, or -1 with errno: ENOENT if there is no
+ * channel, or SOCKDIR_STRANGER.
  */
 int sockdir_connect(const struct sockdir *sockdir, const char *key, int ms);
 
@@ -66,24 +63,22 @@ int sockdir_connect(const struct sockdir *sockdir, const char *key, int ms);
 bool sockdir_same_user(int fd);
 
 /*
- * With the lock, and once sockdir_connect has found no channel: makes its
- * socket, in the place of a dead one. Removes all dead sockets. Its sticky bit
- * keeps it from systemd-tmpfiles, however old it is. Returns 0, or -1 with
- * errno.
+ * With the lock, once sockdir_connect has found no channel: makes its socket.
+ * Removes all dead sockets first. Returns 0, or -1 with errno.
  */
 int sockdir_listen(const struct sockdir *sockdir, const char *key,
     struct sockdir_socket *socket);
 
 /*
- * Removes the socket, if it is still this one: who comes now finds none,
- * who was before and waits is for the caller to turn away.
+ * Removes the socket, if it is still this one: then no client finds it. Those
+ * that have connected already are the caller's to turn away.
  */
 void sockdir_leave(const struct sockdir *sockdir, const char *key,
     const struct sockdir_socket *socket);
 
 /*
- * Calls each with the key of every socket, dead or not, in no order. Returns
- * 0, or -1 with errno.
+ * Calls each with the key of every socket, dead or not. Returns 0, or -1 with
+ * errno.
  */
 int sockdir_each(const struct sockdir *sockdir,
     void (*each)(const struct sockdir *sockdir, const char *key, void *to),

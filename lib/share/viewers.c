@@ -19,16 +19,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../proc.h"
 #include "../util.h"
 
 #define SEND_BUFFER 28672 /* twice that, for the kernel; and one write more */
 
 /* What a pipe did not take of a viewer's greeting. */
 struct rest {
-	size_t had;
 	size_t n;
 	char bytes[];
 };
+
+static const struct ring_chunk no_chunk;
 
 enum outcome {
 	DONE,  /* all was taken */
@@ -44,15 +46,6 @@ viewers_init(struct viewers *viewers, const struct ring *ring, int poller)
 	    .ring = ring,
 	    .poller = poller,
 	};
-}
-
-void
-viewers_free(struct viewers *viewers)
-{
-	while (viewers->n > 0)
-		viewers_remove(viewers, viewers->all);
-	free(viewers->all);
-	free(viewers->index);
 }
 
 /*
@@ -91,25 +84,20 @@ leave_events(const struct viewer *viewer)
 static int
 more_room(struct viewers *viewers, int fd)
 {
-	size_t room = viewers->room * 2 + 16;
-	size_t indexes = ((size_t)fd + 1) * 2;
-	void *new;
+	size_t room = ((size_t)fd + 1) * 2; /* of both: n is at most fd */
+	void *all, *index;
 
-	if (viewers->n == viewers->room) {
-		new = realloc(viewers->all, room * sizeof(*viewers->all));
-		if (new == NULL)
-			return -1;
-		viewers->all = new;
-		viewers->room = room;
-	}
-	if ((size_t)fd >= viewers->indexes) {
-		new =
-		    realloc(viewers->index, indexes * sizeof(*viewers->index));
-		if (new == NULL)
-			return -1;
-		viewers->index = new;
-		viewers->indexes = indexes;
-	}
+	if ((size_t)fd < viewers->room)
+		return 0;
+	all = realloc(viewers->all, room * sizeof(*viewers->all));
+	if (all != NULL)
+		viewers->all = all;
+	index = realloc(viewers->index, room * sizeof(*viewers->index));
+	if (index != NULL)
+		viewers->index = index;
+	if (all == NULL || index == NULL)
+		return -1;
+	viewers->room = room;
 	return 0;
 }
 
@@ -117,32 +105,19 @@ int
 viewers_add(struct viewers *viewers, const struct viewer *viewer)
 {
 	struct viewer new = *viewer;
-	int fd = new.fd, error;
+	int fd = new.fd;
 
 	if (prepare_socket(fd))
 		new.flags |= VIEWER_HALF;
 	if (poller_set_nonblocking(fd) == -1 || more_room(viewers, fd) == -1 ||
 	    poller_watch(
 		viewers->poller, fd, POLLER_VIEWER, leave_events(&new)) == -1) {
-		error = errno;
-		(void)close(fd); /* nothing was written there */
-		errno = error;
+		proc_close(&fd); /* nothing was written there */
 		return -1;
 	}
 	viewers->index[fd] = viewers->n;
 	viewers->all[viewers->n++] = new;
 	return 0;
-}
-
-static void
-free_rest(struct viewers *viewers, struct viewer *viewer)
-{
-	if (viewer->rest == NULL)
-		return;
-	/* in a loop the analyzer takes the next viewer here for this one */
-	viewers->rests -= viewer->rest->n; /* NOLINT(clang-analyzer-*) */
-	free(viewer->rest);
-	viewer->rest = NULL;
 }
 
 void
@@ -152,11 +127,8 @@ viewers_remove(struct viewers *viewers, struct viewer *viewer)
 
 	if (viewer->flags & VIEWER_LAGS)
 		viewers->lagging--;
-	free_rest(viewers, viewer);
-	/*
-	 * Asked for, as close alone forgets a descriptor only if nobody
-	 * else has it. What could not be written is the reader's loss.
-	 */
+	free(viewer->rest);
+	/* close would not do if another process had the descriptor too */
 	poller_forget(viewers->poller, viewer->fd);
 	(void)close(viewer->fd);
 	if (viewer == last)
@@ -190,17 +162,17 @@ static enum outcome
 write_rest(struct viewers *viewers, struct viewer *viewer)
 {
 	struct rest *rest = viewer->rest;
-	/* as in free_rest: NOLINTNEXTLINE(clang-analyzer-*) */
-	size_t left = rest->n - rest->had;
-	ssize_t n = taken(write(viewer->fd, rest->bytes + rest->had, left));
+	ssize_t n = taken(write(viewer->fd, rest->bytes, rest->n));
 
 	if (n == -1)
 		return LEAVE;
-	rest->had += (size_t)n;
+	rest->n -= (size_t)n;
+	memmove(rest->bytes, rest->bytes + n, rest->n);
 	viewers->moved |= n > 0;
-	if ((size_t)n < left)
+	if (rest->n > 0)
 		return FULL;
-	free_rest(viewers, viewer);
+	free(rest);
+	viewer->rest = NULL;
 	return DONE;
 }
 
@@ -253,13 +225,13 @@ send_last_retry(struct viewers *viewers, const struct viewer *viewer)
 
 /* Writes what there is. The viewer may be removed. */
 static void
-serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
+serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk chunk)
 {
 	enum outcome outcome =
 	    viewer->rest != NULL ? write_rest(viewers, viewer) : DONE;
 
 	if (outcome == DONE)
-		outcome = write_news(viewers, viewer, chunk);
+		outcome = write_news(viewers, viewer, &chunk);
 	if (outcome == DONE && viewers->over) {
 		if (viewers->pass == NULL ||
 		    !viewers->pass(viewers->to, viewer))
@@ -275,19 +247,17 @@ serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
 void
 viewers_greeted(struct viewers *viewers, struct viewer *viewer)
 {
-	struct ring_chunk chunk = {.parts = 0};
-
 	viewer->flags &= ~(unsigned int)VIEWER_WAITS;
 	viewers->next_over_ns =
 	    poller_earlier(viewers->next_over_ns, viewer->over_ns);
-	serve(viewers, viewer, &chunk);
+	serve(viewers, viewer, no_chunk);
 }
 
 void
 viewers_push(struct viewers *viewers)
 {
 	const struct ring *ring = viewers->ring;
-	struct ring_chunk first = {.parts = 0}, chunk;
+	struct ring_chunk first = no_chunk;
 
 	if (ring->head > viewers->pushed)
 		ring_chunk(ring, viewers->pushed, PIPE_BUF, &first);
@@ -297,11 +267,10 @@ viewers_push(struct viewers *viewers)
 
 		if (viewer->flags & VIEWER_WAITS)
 			continue;
-		chunk = first;
 		if (viewer->place < ring->tail)
 			viewers_remove(viewers, viewer);
 		else if (!(viewer->flags & VIEWER_LAGS))
-			serve(viewers, viewer, &chunk);
+			serve(viewers, viewer, first);
 	}
 }
 
@@ -309,19 +278,16 @@ void
 viewers_ready(struct viewers *viewers, int fd, uint32_t events)
 {
 	struct viewer *viewer = viewers->all + viewers->index[fd];
-	struct ring_chunk chunk = {.parts = 0};
-
 	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
 		viewers_remove(viewers, viewer);
 	else if (events & EPOLLOUT)
-		serve(viewers, viewer, &chunk);
+		serve(viewers, viewer, no_chunk);
 }
 
 int
-viewers_write(
-    struct viewers *viewers, struct viewer *viewer, const char *bytes, size_t n)
+viewers_write(void *to, const char *bytes, size_t n)
 {
-	struct rest *rest;
+	struct viewer *viewer = to;
 	ssize_t done;
 
 	errno = EMSGSIZE;
@@ -331,17 +297,11 @@ viewers_write(
 	if (done == -1 || (size_t)done == n)
 		return done == -1 ? -1 : 0;
 	n -= (size_t)done;
-	errno = ENOBUFS;
-	if (viewers->rests + n > viewers->ring->size)
+	viewer->rest = malloc(sizeof(*viewer->rest) + n);
+	if (viewer->rest == NULL)
 		return -1;
-	rest = malloc(sizeof(*rest) + n);
-	if (rest == NULL)
-		return -1;
-	rest->had = 0;
-	rest->n = n;
-	memcpy(rest->bytes, bytes + done, n);
-	viewer->rest = rest;
-	viewers->rests += n;
+	viewer->rest->n = n;
+	memcpy(viewer->rest->bytes, bytes + done, n);
 	return 0;
 }
 
@@ -362,20 +322,16 @@ viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n)
 }
 
 /*
- * Its time is over. True: it is gone; else it leaves at the frame's end, for
- * which it has a second.
+ * A viewer's time has come. False: it has had a part of an event, and gets a
+ * second more for the rest.
  */
 static bool
-expire(struct viewers *viewers, struct viewer *viewer)
+is_over(const struct ring *ring, struct viewer *viewer)
 {
-	const struct ring *ring = viewers->ring;
-
 	if (viewer->flags & VIEWER_LEAVES || viewer->place < ring->tail ||
 	    viewer->place == ring->head ||
-	    ring_frame_start(ring, viewer->place) == viewer->place) {
-		viewers_remove(viewers, viewer);
+	    ring_frame_start(ring, viewer->place) == viewer->place)
 		return true;
-	}
 	viewer->flags |= VIEWER_LEAVES;
 	viewer->over_ns += UTIL_SECOND_NS;
 	return false;
@@ -388,7 +344,9 @@ viewers_expire(struct viewers *viewers, int64_t now_ns)
 	for (size_t i = viewers->n; i-- > 0;) {
 		struct viewer *viewer = viewers->all + i;
 
-		if (viewer->over_ns > now_ns || !expire(viewers, viewer))
+		if (viewer->over_ns <= now_ns && is_over(viewers->ring, viewer))
+			viewers_remove(viewers, viewer);
+		else
 			viewers->next_over_ns = poller_earlier(
 			    viewers->next_over_ns, viewer->over_ns);
 	}

@@ -23,7 +23,7 @@ enum viewer_flags {
 	VIEWER_LAGS = 0x200,   /* the poller is asked for room */
 	VIEWER_LEAVES = 0x400, /* it is closed at the end of this frame */
 	VIEWER_GAP = 0x800,    /* the caller's: it is owed a gap event */
-	VIEWER_NEW = 0x1000,   /* the caller's: it has no id of a place yet */
+	VIEWER_NEW = 0x1000,   /* the caller's: it has no id of its place yet */
 };
 
 struct rest; /* what a pipe did not take of a greeting */
@@ -57,16 +57,11 @@ struct viewers {
 	const struct ring *ring;
 	int poller;
 	int64_t spread_ms; /* base of the last retry field; 0: none */
-	size_t room;
-	size_t *index; /* of a descriptor, in all */
-	size_t indexes;
-	size_t rests; /* bytes of all */
+	size_t *index;     /* of a descriptor, in all */
+	size_t room;       /* of all and of index */
 };
 
 void viewers_init(struct viewers *viewers, const struct ring *ring, int poller);
-
-/* Closes all of them, as they are, and frees the rest. */
-void viewers_free(struct viewers *viewers);
 
 /*
  * Takes a viewer, whose fd it owns from now on, and makes fd non-blocking; of a
@@ -79,16 +74,15 @@ int viewers_add(struct viewers *viewers, const struct viewer *viewer);
 void viewers_remove(struct viewers *viewers, struct viewer *viewer);
 
 /*
- * Writes n bytes of a viewer's greeting. What its pipe does not take is kept,
- * and written before what the ring has. Returns 0, or -1 with errno: it has
- * left, or that is too much.
+ * A frame's sink, for a viewer's greeting. What its pipe does not take is kept,
+ * and written before what the ring has. Returns 0, or -1 with errno if the
+ * viewer has left, or if something is kept already.
  */
-int viewers_write(struct viewers *viewers, struct viewer *viewer,
-    const char *bytes, size_t n);
+int viewers_write(void *viewer, const char *bytes, size_t n);
 
 /*
- * A viewer has had its header: it gets what the ring has from its place on. It
- * may be removed by that.
+ * A viewer has had its header: writes what the ring has from its place on. The
+ * viewer may be removed.
  */
 void viewers_greeted(struct viewers *viewers, struct viewer *viewer);
 
@@ -101,7 +95,10 @@ void viewers_ready(struct viewers *viewers, int fd, uint32_t events);
 /* n bytes, at most PIPE_BUF, to each viewer that has had all of the ring. */
 void viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n);
 
-/* Closes those whose time is over. */
+/*
+ * Closes viewers whose time is over, between two events; inside one it has a
+ * second more.
+ */
 void viewers_expire(struct viewers *viewers, int64_t now_ns);
 
 /*
