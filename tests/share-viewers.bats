@@ -88,6 +88,30 @@ start_of() {
 	[ "$(frames d | grep '^data')" = "$(printf 'data: %s\n' 1 2 3 4)" ]
 }
 
+# The data of all events before the end, joined as a page joins chunks
+joined() {
+	frames "$1" | awk '/^event: end$/ { exit } /^$/ { lines = 0 }
+		sub(/^data: /, "") { printf "%s%s", lines++ ? "\n" : "", $0 }'
+}
+
+@test "a new viewer with -n joins the chunks of an answer from its start" {
+	local part
+
+	for part in 1 2; do
+		head -c 20000 /dev/urandom | iconv -f UTF-16LE -t UTF-8 -c |
+			tr -d '\0\r' >"part$part"
+	done
+	view a -l 0 -n 100000 -- sse-pipe -C -- cat feed
+	cat part1 >&7
+	eventually has '^data: ' a
+	view b -l 0 -n 100000 -- sse-pipe -C -- cat feed
+	cat part2 >&7
+	exec 7>&-
+	all_over
+	joined a | cmp - <(cat part1 part2)
+	joined b | cmp - <(cat part1 part2)
+}
+
 @test "a viewer that comes back goes on after the event it had last" {
 	view a -l 0 -- ./feeder
 	feed 'data: 1\n\ndata: 2\n\nid: x y\ndata: 3\n\ndata: 4\n\n'
