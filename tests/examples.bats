@@ -158,7 +158,7 @@ none_of() {
 	! pgrep -f "tools/$1 $PWD\$" >/dev/null
 }
 
-@test "the llm example says words as the model does, to its own pages alone" {
+@test "the llm example sends words as the model writes them, to its own pages alone" {
 	start_site <<-END
 		LLM=$TOP/tests/tools/model.sh $PWD
 	END
@@ -181,7 +181,7 @@ none_of() {
 		"$URL/cgi-bin/examples/llm")" = 405 ]
 }
 
-@test "the llm example leaves no model behind where the client leaves" {
+@test "the llm example leaves no model behind if the client leaves" {
 	start_site <<-END
 		LLM=$TOP/tests/tools/model.sh $PWD
 	END
@@ -199,7 +199,7 @@ recipe() {
 }
 
 # bats test_tags=slow
-@test "the function that the recipe gives pages reads the llm example" {
+@test "the JavaScript function of the recipe reads the llm example" {
 	touch go
 	start_site <<-END
 		LLM=$TOP/tests/tools/model.sh $PWD
@@ -208,7 +208,7 @@ recipe() {
 }
 
 # bats test_tags=slow,all
-@test "OpenAI's library reads a model of the command line, and its failure" {
+@test "OpenAI's library reads a command-line model's words, and sees its failure" {
 	touch go
 	start_site <<-END
 		LLM=$TOP/tests/tools/model.sh $PWD
@@ -223,7 +223,7 @@ mcp_site() {
 }
 
 # bats test_tags=slow,all
-@test "the mcp example answers what is no request of its pages as MCP says" {
+@test "the mcp example answers requests, notifications and errors as MCP says" {
 	mcp_site
 	type='Content-Type: application/json'
 	mcp() {
@@ -408,6 +408,6 @@ framework() {
 }
 
 # bats test_tags=slow,all
-@test "Turbo over HTTP/2 in WebKit: a list until the server is lost, a job that runs once" {
+@test "Turbo over HTTP/2 in WebKit: a list until the server is lost, a job runs once" {
 	framework turbo webkit https
 }
