@@ -469,6 +469,7 @@ data: 0" ]
 	wait "$PIPE"
 }
 
+# bats test_tags=slow
 @test "the viewer leaves: descendants that left the command's group are gone too" {
 	local option script
 
@@ -661,6 +662,7 @@ kill_all() {
 	done
 }
 
+# bats test_tags=slow
 @test "sse-pipe is killed with SIGKILL: a command that ignores signals is killed" {
 	local option
 

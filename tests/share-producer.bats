@@ -357,9 +357,12 @@ load lib/share
 	HTTP_LAST_EVENT_ID=end view unknown -H "$allow" -- sse-pipe -- false
 	view failed -H "$allow" -- false
 	view absent.v -H "$allow" -- ./absent
+	alone() { [[ $(channel_pid) =~ ^[0-9]+$ ]]; }
+	eventually alone
 	kill "$(channel_pid)"
 	connect late
 	request late -H "$allow" -- sleep 600
+	eventually alone
 	kill "$(channel_pid)"
 	all_over
 	[ "$(head -n 1 known)" = $'Status: 204 No Content\r' ]
