@@ -122,7 +122,8 @@ browse_tls() {
 	browse_tls webkit
 }
 
-# The demo's own job, and one behind an EventSource, count how often they ran.
+# The demo's own job, and one behind an EventSource, count how often they ran,
+# for 20 seconds or WATCHED=.
 fails_once() {
 	sed "s|test -t 1.*|&; echo run >>'$PWD/jobs'|" "$TOP/cgi-bin/job" |
 		cgi job

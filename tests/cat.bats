@@ -35,7 +35,7 @@ message() {
 	printf '{"event":"message","id":"%s","data":"%s"}\n' "$2" "$1"
 }
 
-@test "an empty line ends an event, whatever ends the lines" {
+@test "an empty line ends an event, if lines end with LF, CR or CRLF" {
 	decodes 'data: a\n\n' "$(message a)"
 	decodes 'data: a\r\n\r\n' "$(message a)"
 	decodes 'data: a\r\r' "$(message a)"
@@ -43,7 +43,7 @@ message() {
 		"$(message a)" "$(message b)" "$(message c)" "$(message d)"
 }
 
-@test "a stream that ends too early drops its last event" {
+@test "an event that is not finished when the stream ends is dropped" {
 	decodes '' ''
 	decodes 'data: a\n' ''
 	decodes 'data: a' ''
@@ -56,7 +56,7 @@ message() {
 		"$(message 'a\nb\n\n\nc')"
 }
 
-@test "an event without data is none, one with empty data is" {
+@test "an event without a data field is not printed, one with empty data is" {
 	decodes 'event: a\n\nid: 1\n\n\n\n\ndata: x\n\n' "$(message x 1)"
 	decodes 'data\n\ndata:\n\ndata: \n\n' "$(message)" "$(message)" \
 		"$(message)"
@@ -99,7 +99,7 @@ message() {
 	decodes 'data: a\0b\n\n' "$(message 'a\u0000b')"
 }
 
-@test "retry is digits alone, and comes with the next event" {
+@test "a retry of digits alone counts, and comes with the next event" {
 	decodes 'retry: 250\n\ndata: a\n\ndata: b\n\n' \
 		'{"event":"message","id":"","data":"a","retry":250}' \
 		"$(message b)"
@@ -119,7 +119,7 @@ message() {
 	decodes '\xef\ndata: \xef\xbb\xbfa\n\n' "$(message $'\xef\xbb\xbfa')"
 }
 
-@test "what is no UTF-8 becomes U+FFFD, by maximal parts, and stays a line" {
+@test "bytes that are no UTF-8 become U+FFFD, by maximal parts, on the same line" {
 	local u=$'\xef\xbf\xbd'
 
 	decodes 'data: \xff\xe2\x82x\xf0\x9f\x98\n\n' "$(message "$u${u}x$u")"
@@ -137,7 +137,7 @@ message() {
 }
 
 # bats test_tags=slow
-@test "the decoder answers as the standard and eventsource-parser do" {
+@test "sse-cat decodes as the standard and eventsource-parser do" {
 	node "$TOP/tests/tools/decode.mjs" 100000 >log
 	grep '^100000 streams, ' log
 }
@@ -147,7 +147,7 @@ message() {
 	[ "$(sse-cat <stream; echo .)" = $'a\nb1\nb2\n\n.' ]
 }
 
-@test "sse-cat -e prints one type, message where an event has none" {
+@test "sse-cat -e prints one type: message, if an event has none" {
 	printf 'data: a\n\nevent: b\ndata: b\n\nevent: message\ndata: c\n\n' \
 		>stream
 	[ "$(sse-cat -e b <stream)" = b ]
@@ -156,7 +156,7 @@ message() {
 	[ "$(sse-cat -j -e b <stream)" = '{"event":"b","id":"","data":"b"}' ]
 }
 
-@test "sse-cat is at ease with a CGI header before the stream" {
+@test "sse-cat passes over a CGI header before the stream" {
 	sse-counter -n 2 -i 0.01 | sse-cat >printed
 	[ "$(cat printed)" = $'1\n2' ]
 	printf '%s\r\n' 'Status: 200 OK' 'Content-Type: text/event-stream' '' \
@@ -184,7 +184,7 @@ message() {
 	: | sse-pipe | sse-cat | cmp - /dev/null
 }
 
-@test "the marks of a beginning and an end show with -j or by their type" {
+@test "the events start and end are printed with -j, or if -e names their type" {
 	echo x | sse-pipe >stream
 	[ "$(sse-cat <stream)" = x ]
 	[ "$(sse-cat -e end <stream)" = 0 ]
@@ -222,7 +222,7 @@ message() {
 	eventually ended $!
 }
 
-@test "an event longer than -b is an error that says so, and no sooner" {
+@test "an event longer than -b is an error that says so, one of just -b is not" {
 	printf 'data: %0100d\n\n' 1 >stream
 	printf 'data: ok\n\n' | cat - stream stream >two
 	sse-cat -b 100 <stream >printed
@@ -238,7 +238,7 @@ message() {
 	[ "$output" = 'sse-cat: an event is longer than 1000000 bytes (-b)' ]
 }
 
-@test "an event of 16 MiB passes" {
+@test "sse-cat prints an event of 16 MiB" {
 	head -c 16777216 /dev/zero | tr '\0' x >data
 	{ printf data: && cat data && printf '\n\n'; } >stream
 	sse-cat <stream | head -c 16777216 | cmp - data
@@ -246,7 +246,7 @@ message() {
 	[ "$output" = 'sse-cat: an event is longer than 16777216 bytes (-b)' ]
 }
 
-@test "sse-cat ends well with its reader, also while nothing comes" {
+@test "sse-cat exits 0 if its reader leaves, also while nothing comes" {
 	mkfifo in out
 	spawn sh -c 'exec sse-cat <in >out'
 	pid=$!
@@ -260,7 +260,7 @@ message() {
 	[ "$(cat status)" -eq 0 ]
 }
 
-@test "a full disk, no stdin, a directory: the exit status tells" {
+@test "sse-cat fails on a full disk or if stdin is a directory, not without stdin" {
 	run -1 sh -c 'printf "data: x\n\n" | sse-cat >/dev/full'
 	[[ $output == 'sse-cat: write to stdout: '* ]]
 	run -1 sh -c 'sse-cat </'
@@ -271,7 +271,7 @@ message() {
 	run -0 sh -c 'printf "data: x\n\n" | (trap "" PIPE; sse-cat >&-)'
 }
 
-@test "sse-cat refuses what it does not know with exit status 2" {
+@test "sse-cat refuses unknown options and operands with exit status 2" {
 	for bad in -x -b -b0 '-b -1' '-b x' -e '-r 5' file '-j file'; do
 		# shellcheck disable=SC2086
 		run -2 sse-cat $bad </dev/null
@@ -302,7 +302,7 @@ message() {
 	[ "$(sse-cat -e price 5<stream <&5)" = 1 ]
 }
 
-@test "sse-cat passes a stream on within little memory" {
+@test "sse-cat prints a long stream within little memory" {
 	# bats test_tags=memory
 	local max=3000
 

@@ -39,7 +39,7 @@ nph() {
 	[ ! -e "$BATS_TEST_TMPDIR/ran" ]
 }
 
-@test "a method that a program does not know gets 405 and those it knows" {
+@test "a method that a program does not answer gets 405 and a list of the others" {
 	local method
 
 	for method in POST PUT DELETE get '' 'GET x'; do
@@ -203,7 +203,7 @@ said() {
 	said 'Access-Control-Allow-Origin: http://b'
 }
 
-@test "lastEventId in the query counts where there is no Last-Event-ID" {
+@test "lastEventId in the query counts if there is no Last-Event-ID" {
 	local query
 
 	for query in lastEventId=4 'a=b&lastEventId=4&c' 'lastEventId=%34' \
@@ -304,7 +304,7 @@ comments() {
 	nothing_left
 }
 
-@test "SIGPIPE ignored by the parent: a reader that leaves ends the program" {
+@test "a reader that leaves ends the program, if its parent ignores SIGPIPE too" {
 	local program
 
 	for program in 'sse-counter -i 0.01' 'sse-pipe yes'; do
@@ -332,7 +332,7 @@ comments() {
 	wait $!
 }
 
-@test "signals that a server blocked or ignored, and its alarm, do not matter" {
+@test "a program streams if its server blocked or ignored signals, or set an alarm" {
 	perl -MPOSIX -e '$SIG{$_} = "IGNORE" for qw(TERM CHLD INT ALRM);
 		my $all = POSIX::SigSet->new; $all->fillset;
 		sigprocmask(SIG_BLOCK, $all); alarm(1); exec @ARGV' \
@@ -345,7 +345,7 @@ comments() {
 		[ $? -eq 3 ]
 }
 
-@test "stdin, stdout or stderr that are closed do no harm" {
+@test "a program streams without stdin or stderr; without stdout it ends" {
 	sse-counter -n 1 -i 0.001 <&- >"$BATS_TEST_TMPDIR/out"
 	grep -qx 'data: 1' "$BATS_TEST_TMPDIR/out"
 	sse-pipe <&- >"$BATS_TEST_TMPDIR/out"
@@ -359,7 +359,7 @@ comments() {
 	nothing_left
 }
 
-@test "a full disk is a failure, said once" {
+@test "on a full disk a program fails, and says so once" {
 	local program
 
 	for program in 'sse-counter -i 0.001' 'sse-pipe yes' \
@@ -475,7 +475,7 @@ No space left on device" ]
 	done
 }
 
-@test "a request that is too long gets 431, and none at all no answer" {
+@test "a request that is too long gets 431, and a connection without one no answer" {
 	local long
 
 	long=$(printf '%20000s' '' | tr ' ' x)
@@ -520,7 +520,7 @@ caught() {
 }
 
 # bats test_tags=tools
-@test "only UTF-8 goes out: what is none becomes U+FFFD, as decoders do it" {
+@test "bytes that are no UTF-8 go out as U+FFFD, as decoders make them" {
 	local seed
 
 	printf 'a\xff\xe2\x82z\n' | sse-pipe >"$BATS_TEST_TMPDIR/out"

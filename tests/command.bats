@@ -54,7 +54,7 @@ ms_until_nothing_left() {
 	echo $(((${EPOCHREALTIME/./} - start) / 1000))
 }
 
-@test "a command's output is the stream, and its success the end of it" {
+@test "a command's output is the stream, and an event end is its last" {
 	body sse-pipe -e tick -- printf 'a\nb' >"$BATS_TEST_TMPDIR/body"
 	diff - "$BATS_TEST_TMPDIR/body" <<<"event: tick
 data: a
@@ -96,7 +96,7 @@ data: $status" ]]
 	[ "${lines[-1]}" = 'data: 143' ]
 }
 
-@test "with -x '' there is no end: who comes back gets a new stream" {
+@test "with -x '' there is no end: a client that comes back gets a new stream" {
 	HTTP_LAST_EVENT_ID=end REQUEST_METHOD=GET \
 		run -3 --separate-stderr sse-pipe -x '' sh -c 'echo one; exit 3'
 	[ "${lines[-1]}" = 'data: one' ]
@@ -114,7 +114,7 @@ data: $status" ]]
 	[ "$(wc -l <runs)" -eq 1 ]
 }
 
-@test "with ids of the command's own none marks the end, also of a failure" {
+@test "with an id column no event marks the end, also if the command fails" {
 	run -3 --separate-stderr body \
 		sse-pipe -c id,data -- sh -c 'echo "7	x"; exit 3'
 	[ "$output" = "$(printf 'id: 7\ndata: x')" ]
@@ -143,7 +143,7 @@ data: $status" ]]
 	[ "${lines[-1]}" = 'data: 0' ]
 }
 
-@test "a command that does not exist is 127, and a 500 to a web server" {
+@test "if the command does not exist the status is 127, and 500 for a web server" {
 	run -127 --separate-stderr sse-pipe -- ./no-such-command
 	[ -z "$output" ]
 	[ "$stderr" = \
@@ -172,7 +172,7 @@ comes_back() { # WHAT FAILS, then sse-pipe's arguments
 }
 
 # bats test_tags=tools
-@test "no process, descriptor or memory for a command: the client comes back" {
+@test "if there is no process or memory for a command the client is told to come back" {
 	export ASAN_OPTIONS=detect_leaks=0 # it does not work under strace
 	comes_back '?fork,?vfork,clone,?clone3:error=EAGAIN' true
 	comes_back '?fork,?vfork,clone,?clone3:error=ENOMEM' -t true
@@ -183,7 +183,7 @@ comes_back() { # WHAT FAILS, then sse-pipe's arguments
 	comes_back 'ioctl:error=ENOMEM:when=2' -t true
 }
 
-@test "no process or descriptor: with the limits of a shell" {
+@test "at a shell's limit of processes or descriptors the client is told to come back" {
 	local limit
 
 	for limit in 4 5 6; do
@@ -201,7 +201,7 @@ comes_back() { # WHAT FAILS, then sse-pipe's arguments
 	[[ $stderr = 'sse-pipe: true: '* ]]
 }
 
-@test "a command that is not executable is 126, and a 500 to a web server" {
+@test "if the command is not executable the status is 126, and 500 for a web server" {
 	local file=$BATS_TEST_TMPDIR/file
 
 	echo x >"$file"
@@ -259,7 +259,7 @@ data: 0" ]
 	[ "$(grep -c '^data: [123]$' <<<"$output")" -eq 3 ]
 }
 
-@test "with --pty nothing waits in a pager, unless the script names one" {
+@test "with --pty no pager waits for keys, unless the script names one" {
 	unset PAGER GIT_PAGER MANPAGER SYSTEMD_PAGER
 	run -0 body sse-pipe -t env
 	for name in PAGER GIT_PAGER MANPAGER SYSTEMD_PAGER; do
@@ -311,7 +311,7 @@ data: 0" ]
 	done
 }
 
-@test "options of a command are refused where there is none" {
+@test "options of a command are refused if there is none" {
 	for option in -t -R '-E x' '-t -w 80x24'; do
 		# shellcheck disable=SC2086
 		run -2 --separate-stderr sse-pipe $option </dev/null
@@ -345,7 +345,7 @@ data: 0" ]
 	refute grep -q '^data: HTTP_PROXY=' <<<"$output"
 }
 
-@test "the command reads what sse-pipe got on stdin" {
+@test "the command reads sse-pipe's stdin" {
 	run -0 body sse-pipe cat <<<hello
 	[ "${lines[0]}" = "data: hello" ]
 }
@@ -372,7 +372,7 @@ data: 0" ]
 	[ "${lines[0]}" = "data: 0  1  2  3" ]
 }
 
-@test "what a script opened is its command's, under a web server as in a shell" {
+@test "a file that the script opened is the command's too, under a web server as in a shell" {
 	local method
 
 	cd "$BATS_TEST_TMPDIR"
@@ -398,7 +398,7 @@ data: 0" ]
 	grep -q 'data: .* 0 -> ' <<<"$output"
 }
 
-@test "nor is the other end of stdout: that the client leaves is seen" {
+@test "the command does not get a socket's other end: sse-pipe sees the client leave" {
 	cat >"$BATS_TEST_TMPDIR/server.pl" <<-'END'
 		use Fcntl;
 		pipe(my $r, my $w) or die;
@@ -432,7 +432,7 @@ data: 0" ]
 	[ "$took" -lt 8000 ]
 }
 
-@test "the viewer leaves: a terminal's command is hung up" {
+@test "the viewer leaves: a command on a terminal gets SIGHUP" {
 	watch -t -- sh -c 'trap "echo hup >$1; exit" HUP; echo up
 		while :; do sleep 0.1; done' sh "$BATS_TEST_TMPDIR/hup"
 	came up
@@ -442,7 +442,7 @@ data: 0" ]
 	[ "$(cat "$BATS_TEST_TMPDIR/hup")" = hup ]
 }
 
-@test "the viewer leaves: a command that ignores it is killed within 2.5 s" {
+@test "the viewer leaves: a command that ignores its signal is killed within 2.5 s" {
 	local took option
 
 	for option in -- -t; do
@@ -461,7 +461,7 @@ data: 0" ]
 	done
 }
 
-@test "the viewer leaves: a command that is stopped is gone too" {
+@test "the viewer leaves: a stopped command is gone too" {
 	watch -- sh -c 'echo up; kill -STOP $$'
 	came up
 	leave
@@ -469,7 +469,8 @@ data: 0" ]
 	wait "$PIPE"
 }
 
-@test "the viewer leaves: what left the command's group is gone too" {
+# bats test_tags=slow
+@test "the viewer leaves: descendants that left the command's group are gone too" {
 	local option script
 
 	# each of two generations, or more; the third leaves orphans behind
@@ -490,7 +491,7 @@ data: 0" ]
 	done
 }
 
-@test "the viewer leaves: what left the group and ignores it is killed" {
+@test "the viewer leaves: descendants that left the group and ignore signals are killed" {
 	watch -- sh -c 'trap "" TERM; setsid sh -c "sleep 1000; :" & echo up; wait'
 	came up
 	leave
@@ -498,7 +499,7 @@ data: 0" ]
 	wait "$PIPE"
 }
 
-@test "what left the group gets one signal, and the time to end well" {
+@test "a descendant that left the group gets one signal, and time to end well" {
 	# shellcheck disable=SC2016 # the inner shell's
 	watch -- sh -c 'setsid -w sh -c "$0" "$1"; :' \
 		'trap "echo term >>$0" TERM; echo up; sleep 1000 & wait
@@ -511,7 +512,7 @@ data: 0" ]
 well'
 }
 
-@test "what left the group gets its signal also while its parent waits for it" {
+@test "a descendant that left the group gets its signal, also if its parent waits for it" {
 	watch -- bash -c 'trap "exit 3" TERM; setsid -w sh -c "$0" "$1"; :' \
 		'trap "echo term >$0; exit" TERM; echo up; sleep 1000 & wait' \
 		"$BATS_TEST_TMPDIR/term"
@@ -522,7 +523,7 @@ well'
 	diff - "$BATS_TEST_TMPDIR/term" <<<term
 }
 
-@test "what a command starts in order to end well may do so" {
+@test "a process that a command starts in order to end well may finish" {
 	watch -- sh -c 'trap "timeout 9 sh -c \"sleep 0.5; echo well >$0\"; exit" TERM
 		echo up; sleep 1000 & wait' "$BATS_TEST_TMPDIR/well"
 	came up
@@ -557,7 +558,7 @@ daemon_keeps_zombie() {
 	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
 }
 
-@test "what the script started before sse-pipe is not the command's" {
+@test "a process that the script started before sse-pipe lives on" {
 	local left
 
 	run -0 sh -c '{
@@ -568,7 +569,7 @@ daemon_keeps_zombie() {
 	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
 }
 
-@test "what was left by such a process is not the command's either" {
+@test "an orphan of a process that the script started before sse-pipe lives on" {
 	local left
 
 	# its orphan comes while the command runs, before the viewer leaves
@@ -583,7 +584,7 @@ daemon_keeps_zombie() {
 	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
 }
 
-@test "nor is what such a process leaves while the command is being ended" {
+@test "an orphan that such a process leaves while the command is ended lives on" {
 	local left
 
 	cd "$BATS_TEST_TMPDIR"
@@ -623,7 +624,7 @@ daemon_keeps_zombie() {
 	eventually nothing_left
 }
 
-@test "-m ends it also while a viewer that reads nothing blocks it" {
+@test "-m ends sse-pipe also while a viewer that reads nothing blocks it" {
 	mkfifo "$BATS_TEST_TMPDIR/viewer"
 	exec 7<>"$BATS_TEST_TMPDIR/viewer"
 	spawn sse-pipe -m 0.1 -- yes >"$BATS_TEST_TMPDIR/viewer" 7>&-
@@ -661,7 +662,8 @@ kill_all() {
 	done
 }
 
-@test "sse-pipe is killed with SIGKILL: what ignores its end is killed" {
+# bats test_tags=slow
+@test "sse-pipe is killed with SIGKILL: a command that ignores signals is killed" {
 	local option
 
 	for option in -- -t; do
@@ -675,7 +677,7 @@ kill_all() {
 	done
 }
 
-@test "sse-pipe is killed with SIGKILL: the command has the time to end well" {
+@test "sse-pipe is killed with SIGKILL: the command has time to end well" {
 	watch -- sh -c 'trap "sleep 0.5; echo well >$0; exit" TERM
 		echo up; sleep 1000 & wait' "$BATS_TEST_TMPDIR/well"
 	came up
@@ -744,7 +746,7 @@ no_zombies() {
 	eventually nothing_left
 }
 
-@test "a kernel that lists no children: what left the group is gone too" {
+@test "on a kernel that lists no children descendants that left the group are gone too" {
 	local script
 
 	cd "$BATS_TEST_TMPDIR"
@@ -783,7 +785,7 @@ no_zombies() {
 	[ -e hidden ] || refute ldd "$PROGRAMS_DIR/sse-pipe"
 }
 
-@test "what a command leaves running may write for a while, and is ended" {
+@test "a process that a command leaves running may write for a while, and is ended" {
 	run -0 --separate-stderr body sse-pipe -- sh -c \
 		'(while kill -0 $$ 2>/dev/null; do sleep 0.01; done
 		echo late; exec sleep 1000) & echo early'
@@ -806,7 +808,7 @@ no_zombies() {
 	eventually nothing_left
 }
 
-@test "what has ended stays ended for all viewers of sse-share, too" {
+@test "a stream that has ended stays ended for all viewers of sse-share, too" {
 	export SSE_CGI_DIR=$BATS_TEST_TMPDIR/meet REQUEST_METHOD=GET
 	command='echo ran >>runs; exit 3'
 

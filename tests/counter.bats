@@ -43,7 +43,7 @@ body() (
 	done
 }
 
-@test "a viewer that has had the last number is told to stop with 204" {
+@test "a viewer that has had the last number gets 204" {
 	local id
 
 	for id in 3 4 1000 999999999999999 18446744073709551615 \

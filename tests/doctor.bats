@@ -34,7 +34,7 @@ page() {
 }
 
 # bats test_tags=slow
-@test "a server that streams is well, says the shell's doctor, and exits 0" {
+@test "the shell's doctor finds nothing wrong with a server that streams, and exits 0" {
 	serve
 	shell -n 12 "$URL/cgi-bin/doctor"
 	[ "$status" -eq 0 ]
@@ -51,7 +51,7 @@ page() {
 }
 
 # bats test_tags=slow
-@test "a server that streams is well, says the page" {
+@test "the doctor's page finds nothing wrong with a server that streams" {
 	serve
 	page "$URL/doctor.html"
 	grep -qx 'This server streams as it should.' said
@@ -67,7 +67,7 @@ page() {
 }
 
 # bats test_tags=slow
-@test "a server that keeps streams back is told its directive, in a shell" {
+@test "if a server keeps streams back the shell's doctor names the directive" {
 	serve 's/^server.stream-response-body = 2/server.stream-response-body = 0/'
 	shell -n 2 "$URL/cgi-bin/doctor"
 	[ "$status" -eq 1 ]
@@ -79,7 +79,7 @@ page() {
 }
 
 # bats test_tags=slow
-@test "a server that keeps streams back is told its directive, on the page" {
+@test "if a server keeps streams back the doctor's page names the directive" {
 	serve 's/^server.stream-response-body = 2/server.stream-response-body = 0/'
 	page "$URL/doctor.html?url=/cgi-bin/doctor"
 	grep -q '^This server does not stream as it should: [23] of 8' said
@@ -89,7 +89,7 @@ page() {
 }
 
 # bats test_tags=slow
-@test "a server with too few descriptors is told how many streams it takes" {
+@test "if a server has few descriptors the doctor says how many streams it takes" {
 	serve 's/^server.max-fds = .*/server.max-fds = 32/
 		s/^server.max-connections = .*/server.max-connections = 10/'
 	shell -n 20 "$URL/cgi-bin/doctor"
@@ -99,7 +99,7 @@ page() {
 }
 
 # bats test_tags=slow
-@test "a proxy in between is named" {
+@test "the doctor names a proxy in between" {
 	serve
 	local back=$PORT
 	PORT=$(free_port)
@@ -121,7 +121,7 @@ page() {
 }
 
 # bats test_tags=slow
-@test "compression that makes lumps is named" {
+@test "the doctor names compression that delivers events in lumps" {
 	mv site/cgi-bin/doctor site/cgi-bin/real
 	cgi doctor <<-'END'
 		#!/bin/sh
@@ -148,7 +148,7 @@ page() {
 }
 
 # bats test_tags=slow
-@test "a server that answers pages of other sites itself is named" {
+@test "the doctor names a server that answers pages of other sites itself" {
 	cat >conf.add <<-'END'
 		setenv.add-response-header = ( "Access-Control-Allow-Origin" => "*" )
 	END
@@ -171,7 +171,7 @@ page() {
 }
 
 # bats test_tags=slow
-@test "over TLS the HTTP version is 2" {
+@test "the doctor sees HTTP/2 over TLS" {
 	serve
 	kill "$LIGHTTPD"
 	eventually ended "$LIGHTTPD"
@@ -191,7 +191,7 @@ page() {
 }
 
 # bats test_tags=slow
-@test "a program that outlives its viewer is found, in a shell and on the page" {
+@test "the doctor finds a program that outlives its viewer, in a shell and on the page" {
 	mv site/cgi-bin/doctor site/cgi-bin/real
 	cgi doctor <<-'END'
 		#!/bin/sh
@@ -212,7 +212,7 @@ page() {
 	grep -q '^✗ bad | row-end | The program still runs .*-m SECONDS' said
 }
 
-@test "what stands in the doctor's way is said in words, with exit status 1" {
+@test "a doctor that cannot look says why, with exit status 1" {
 	serve
 	shell "$URL/cgi-bin/nothing"
 	[ "$status" -eq 1 ]
@@ -236,7 +236,7 @@ page() {
 	grep -q '^BAD   The server does not answer' said
 }
 
-@test "the doctor's options and a stream that is not the doctor's" {
+@test "the doctor refuses wrong options, and says if a stream is not its own" {
 	shell
 	[ "$status" -eq 2 ]
 	shell -n 0 http://localhost/
@@ -255,7 +255,7 @@ page() {
 	grep -q '^good  [89] events came one by one' said
 }
 
-@test "the doctor's program takes no word of a request but its tests" {
+@test "the doctor's program takes from a request the names of its tests alone" {
 	export REQUEST_METHOD=GET
 	# shellcheck disable=SC2016 # nothing expands it, that is the test
 	local evil='$(id)'

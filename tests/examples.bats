@@ -74,44 +74,60 @@ start_postgres() {
 	sed -n 's/^#\t//p' "$EXAMPLES/postgres" | psql -Xq -v ON_ERROR_STOP=1
 	spawn "$EXAMPLES/postgres" >v 2>v.err
 	first=$!
-	eventually listening
-	psql -Xqc "INSERT INTO events (data) VALUES ('one'), ('it''s \"two\"')"
-	eventually has v 'data: it'\''s "two"'
+	eventually another "query LIKE '%ORDER BY id;'"
+	psql -Xqc "INSERT INTO events (data) VALUES ('one'), (E'it''s\n\"two\"')"
+	eventually has v 'data: "two"'
 	kill "$first"
 	eventually ended "$first"
-	printf '%s\n' 'id: 1' 'data: one' '' 'id: 2' \
-		"data: it's \"two\"" '' >expected
+	printf '%s\n' 'id: 1' 'data: one' '' 'id: 2' "data: it's" \
+		'data: "two"' '' >expected
 	sed 1,7d v | diff expected -
 	[ ! -s v.err ]
 
 	psql -Xqc "INSERT INTO events (data) VALUES ('three')"
 	HTTP_LAST_EVENT_ID=1 spawn "$EXAMPLES/postgres" >w 2>w.err
-	eventually has w 'data: three'
-	psql -Xqc "INSERT INTO events (data) VALUES ('four')"
-	eventually has w 'data: four'
-	[ "$(sed -n 's/^id: //p' w)" = $'2\n3\n4' ]
-	# where the server is lost, the stream ends: the viewer comes back
 	second=$!
+	eventually has w 'data: three'
+	# an insert that takes longer, and one that is begun meanwhile
+	spawn psql -Xqc "BEGIN; INSERT INTO events (data) VALUES ('four');
+		SELECT pg_sleep(2); COMMIT" >slow
+	eventually another "wait_event = 'PgSleep'"
+	psql -Xqc "INSERT INTO events (data) VALUES ('five')"
+	eventually has w 'data: five'
+	[ "$(sed -n 's/^id: //p' w)" = $'2\n3\n4\n5' ]
+	# where the server is lost, the stream ends: the viewer comes back
 	[ ! -s w.err ]
 	kill -INT "$(head -n 1 "$FOLDER/data/postmaster.pid")"
 	eventually ended "$second"
 }
 
-listening() {
+# Whether one other connection is like that
+another() {
 	[ "$(psql -XAtc "SELECT count(*) FROM pg_stat_activity
-		WHERE query LIKE 'SELECT WHERE%'")" = 1 ]
+		WHERE pid <> pg_backend_pid() AND $1")" = 1 ]
 }
 
-# lighttpd for the examples; each line of stdin is a variable of theirs.
+# lighttpd for the examples; each line of stdin is a variable of theirs. With
+# SCHEME=https it speaks TLS, and HTTP/2 to browsers.
 start_site() {
-	local lines
+	local lines server=$TOP/conf/lighttpd.conf
 
 	PORT=$(free_port)
+	if [ "$SCHEME" = https ]; then
+		server=$PWD/server.conf
+		sed "s|^include \"|&$TOP/conf/|" "$TOP/conf/lighttpd-tls.conf" \
+			>"$server"
+		mkdir run
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
+			-nodes -days 30 -subj /CN=localhost -keyout run/site.pem \
+			-out run/cert.pem 2>openssl.log
+		cat run/cert.pem >>run/site.pem
+	fi
 	lines=$(sed 's/"/\\"/g; s/^\([A-Z]*\)=\(.*\)$/ "\1" => "\2",/')
 	cat >site.conf <<-END
-		include "$TOP/conf/lighttpd.conf"
-		setenv.add-environment = ( $lines
-			"PATH" => "$PATH", "SITE" => "http://127.0.0.1:$PORT" )
+		include "$server"
+		setenv.add-environment = ( $lines "PATH" => "$PATH",
+			"SITE" => "${SCHEME:-http}://127.0.0.1:$PORT" )
 		alias.url += (
 			"/v1/chat/completions" => "$TOP/cgi-bin/examples/openai",
 			"/node_modules/" => "$TOP/tests/node_modules/",
@@ -124,7 +140,12 @@ start_site() {
 		url.redirect = ( "/datastar/engine\$" => "engine/index.js" )
 		url.rewrite-once = ( "^(/datastar/.*/.*?)(?:\.js)?\$" => "\$1.js" )
 	END
+	restart_site
+}
+
+restart_site() {
 	LIGHTTPD_CONF=$PWD/site.conf start_lighttpd
+	URL=${SCHEME:-http}://127.0.0.1:$PORT
 }
 
 # post PATH [OPTION ...] of curl
@@ -137,7 +158,7 @@ none_of() {
 	! pgrep -f "tools/$1 $PWD\$" >/dev/null
 }
 
-@test "the llm example says words as the model does, to its own pages alone" {
+@test "the llm example sends words as the model writes them, to its own pages alone" {
 	start_site <<-END
 		LLM=$TOP/tests/tools/model.sh $PWD
 	END
@@ -160,7 +181,7 @@ none_of() {
 		"$URL/cgi-bin/examples/llm")" = 405 ]
 }
 
-@test "the llm example leaves no model behind where the client leaves" {
+@test "the llm example leaves no model behind if the client leaves" {
 	start_site <<-END
 		LLM=$TOP/tests/tools/model.sh $PWD
 	END
@@ -178,7 +199,7 @@ recipe() {
 }
 
 # bats test_tags=slow
-@test "the function that the recipe gives pages reads the llm example" {
+@test "the JavaScript function of the recipe reads the llm example" {
 	touch go
 	start_site <<-END
 		LLM=$TOP/tests/tools/model.sh $PWD
@@ -187,7 +208,7 @@ recipe() {
 }
 
 # bats test_tags=slow,all
-@test "OpenAI's library reads a model of the command line, and its failure" {
+@test "OpenAI's library reads a command-line model's words, and sees its failure" {
 	touch go
 	start_site <<-END
 		LLM=$TOP/tests/tools/model.sh $PWD
@@ -202,7 +223,7 @@ mcp_site() {
 }
 
 # bats test_tags=slow,all
-@test "the mcp example answers what is no request of its pages as MCP says" {
+@test "the mcp example answers requests, notifications and errors as MCP says" {
 	mcp_site
 	type='Content-Type: application/json'
 	mcp() {
@@ -282,8 +303,9 @@ job_ran_once() {
 		run/access.log)" = 1 ]
 }
 
-# framework PAGE BROWSER
+# framework PAGE BROWSER [SCHEME]; SCHEME=https tries all over HTTP/2.
 framework() {
+	SCHEME=${3:-$SCHEME}
 	printf '%s\n' one '<img src=x onerror="document.body.remove()"> & "' \
 		>list
 	start_site <<-END
@@ -304,7 +326,7 @@ framework() {
 	eventually ended "$LIGHTTPD"
 	wait "$LIGHTTPD" 2>/dev/null || :
 	echo 'while away' >>list
-	LIGHTTPD_CONF=$PWD/site.conf start_lighttpd
+	restart_site
 	touch restarted
 	framework_ends
 	job_ran_once
@@ -373,6 +395,21 @@ framework() {
 # bats test_tags=slow,all
 @test "Turbo in WebKit: a list that loses nothing, a job that runs once" {
 	framework turbo webkit
+}
+
+# bats test_tags=slow,all
+@test "htmx 4 over HTTP/2 in Chromium: a list loses nothing, a job runs once" {
+	framework htmx4 chromium https
+}
+
+# bats test_tags=slow,all
+@test "Datastar over HTTP/2 in Firefox: a list loses nothing, a job runs once" {
+	framework datastar firefox https
+}
+
+# bats test_tags=slow,all
+@test "Turbo over HTTP/2 in WebKit: a list until the server is lost, a job runs once" {
+	framework turbo webkit https
 }
 
 # BROWSER shows what tmux does, while lighttpd goes and comes.

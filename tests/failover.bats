@@ -174,7 +174,7 @@ writer_done() {
 }
 
 # bats test_tags=slow
-@test "sse-redis leaves a primary that has become a replica" {
+@test "sse-redis goes on to the new primary if its own has become a replica" {
 	start_group
 	REDIS_URL=$URL_GROUP view v -k 0.5 s
 	eventually viewed "$A"
@@ -228,7 +228,7 @@ certificate() {
 		-keyout "$1.key" -out "$1.pem" 2>/dev/null
 }
 
-@test "sse-redis knows a server that a Sentinel names by address by the URL's name" {
+@test "sse-redis checks a certificate for the URL's name if a Sentinel names an address" {
 	certificate localhost
 	certificate elsewhere
 	cat localhost.pem elsewhere.pem >ca.pem

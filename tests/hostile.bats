@@ -50,7 +50,7 @@ ends() {
 }
 
 # bats test_tags=slow
-@test "sse-redis bears a hostile server, within a bound of memory" {
+@test "sse-redis survives a hostile server, within a bound of memory" {
 	start_viewers
 	goes_on garbage 'this is not the Redis protocol'
 	# whatever hiredis bears: 1 has no bound of its own
@@ -75,7 +75,7 @@ ends() {
 	[ "$status" = 1 ]
 }
 
-@test "sse-redis goes on where a loading server is ready at last" {
+@test "sse-redis goes on as soon as a loading server is ready" {
 	port=$(free_port)
 	spawn perl "$TOP/tests/tools/hostile.pl" "$port" >server.log 2>&1
 	server=$!

@@ -107,7 +107,7 @@ data: 2
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/log")" -eq 1 ]
 }
 
-@test "HEAD, POST and other methods, and what fails, get their status" {
+@test "HEAD, POST, other methods and programs that fail get their status" {
 	script missing sse-pipe ./no-such-command
 	script post sse-pipe cat
 	start_lighttpd
@@ -163,7 +163,7 @@ data: 2
 	eventually grep -q '^data: *5 %' "$OUT.job"
 }
 
-@test "through a server a preflight is answered, and an origin refused" {
+@test "through lighttpd a preflight is answered, and an origin refused" {
 	script counter sse-counter -O http://page.example -n 1 -i 0.01
 	start_lighttpd
 	[ "$(status -X OPTIONS -H 'Origin: http://page.example' \

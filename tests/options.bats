@@ -40,7 +40,7 @@ refused() {
 	refused sse-counter -n 1 -- -v
 }
 
-@test "numbers out of range, or none, are usage errors" {
+@test "a number that is out of range, or no number, is a usage error" {
 	local value
 
 	for value in '' -1 +1 1x 0x10 ' 1' 1.5 99999999999999999999999; do
@@ -55,7 +55,7 @@ refused() {
 	refused sse-pipe -b 1073741825
 }
 
-@test "seconds out of range, or none, are usage errors" {
+@test "a time that is out of range, or no number, is a usage error" {
 	local value
 
 	for value in '' . -1 1s 1e3 inf nan 0x1 1,5 0.0001 1000000001 \
@@ -112,7 +112,7 @@ refused() {
 	refused sse-counter "$@"
 }
 
-@test "columns are id, event and data, each once at most, data last" {
+@test "-c takes id, event and data, each once at most, data last" {
 	local list
 
 	for list in '' id data,id id,id,data id,event x,data 'data,' ,data \
@@ -121,7 +121,7 @@ refused() {
 	done
 }
 
-@test "sse-pipe refuses options of a command where there is no command" {
+@test "sse-pipe refuses options of a command if there is no command" {
 	refused sse-pipe -t
 	refused sse-pipe -E errors
 	refused sse-pipe -t --

@@ -55,7 +55,7 @@ arrived() {
 		makes 'data: a\n\ndata: b\n\ndata: c\n\ndata: \n\ndata: \n\ndata: \n\ndata: last\n\n'
 }
 
-@test "no input at all is an end without events" {
+@test "without any input there is an event end, and no other" {
 	makes '' </dev/null
 	printf '\n' | makes 'data: \n\n'
 }
@@ -109,7 +109,7 @@ pipe_is() {
 		exit !($size == $ARGV[0] && unpack("i", $n) >= $ARGV[1])' "$@"
 }
 
-@test "the pipe of a fast stream holds two writes, and never less than it did" {
+@test "the pipe of a fast stream holds two writes, and is never made smaller" {
 	local size
 
 	cd "$BATS_TEST_TMPDIR"
@@ -137,7 +137,7 @@ pipe_is() {
 	printf '\n\r' | makes '' -p
 }
 
-@test "-e gives the event type, -x that of the last event, -r comes first" {
+@test "-e gives the event type, -x the last event's, and the retry of -r comes first" {
 	echo a | body sse-pipe -e log -x over >"$BATS_TEST_TMPDIR/body"
 	diff - "$BATS_TEST_TMPDIR/body" <<<"event: log
 data: a
@@ -151,14 +151,14 @@ data: 0
 		[[ $output = *$'\r\nretry: 77\n\nid: end'* ]]
 }
 
-@test "TABs divide a record into columns; without them it is all data" {
+@test "TABs divide a record into columns; a record without TABs is data alone" {
 	printf 'tick\t1\nno\n\t2\na\tb\tc\n' |
 		makes 'event: tick\ndata: 1\n\ndata: no\n\ndata: 2\n\nevent: a\ndata: b\tc\n\n' \
 		-c event,data
 	printf 'x\n' | makes 'data: x\n\n' -c data
 }
 
-@test "with a column of ids the ids are the source's and none marks the end" {
+@test "with an id column the ids are the source's, and no event marks the end" {
 	printf '7\ttick\t1\n\ttick\t2\n8\t\t3\n9\n' |
 		body sse-pipe -e other --columns id,event,data \
 			>"$BATS_TEST_TMPDIR/body"
@@ -211,7 +211,7 @@ column holds NUL: it is left out" ]
 		-0 -c event,data
 }
 
-@test "a record that is too long comes in pieces, with one warning" {
+@test "a record longer than -b comes in pieces, with one warning" {
 	printf 'abcdefgh\nabc\nabcd\n' |
 		makes 'data: abc\n\ndata: def\n\ndata: gh\n\ndata: abc\n\ndata: abc\n\ndata: d\n\n' \
 		-b 3 2>"$BATS_TEST_TMPDIR/err"
@@ -220,7 +220,7 @@ column holds NUL: it is left out" ]
 		"$BATS_TEST_TMPDIR/err"
 }
 
-@test "a piece cuts no UTF-8 character and no CRLF in two" {
+@test "no piece of a long record ends within a UTF-8 character or a CRLF" {
 	printf 'xäöx\n€€\n\xf0\x9f\x98\x80\xf0\x9f\x98\x80\n' |
 		makes 'data: xä\n\ndata: öx\n\ndata: €\n\ndata: €\n\ndata: \xf0\x9f\x98\x80\n\ndata: \xf0\x9f\x98\x80\n\n' -b 4
 	printf 'abc\r\nd' |
@@ -231,7 +231,7 @@ column holds NUL: it is left out" ]
 	printf 'ä' | makes 'data: �\n\ndata: �\n\n' -b 1
 }
 
-@test "pieces are of their record's type, and the last one has its id" {
+@test "all pieces of a record have its type, and the last one has its id" {
 	printf '7\ttick\tabcdefgh\n8\ttick\tx\n' |
 		body sse-pipe -b 10 -c id,event,data >"$BATS_TEST_TMPDIR/body"
 	diff - "$BATS_TEST_TMPDIR/body" <<<"event: tick
@@ -293,7 +293,7 @@ data: x
 		makes 'data: x\ndata: \ndata: data: y\ndata: \ndata: id: 1\n\ndata: \ndata: :z\n\n' -0
 }
 
-@test "lines that go the fast way come out as those that do not" {
+@test "30,000 lines make the same events with and without columns" {
 	head -c 300000 /dev/urandom | tr '\t' x >"$BATS_TEST_TMPDIR/in"
 	seq 30000 >>"$BATS_TEST_TMPDIR/in"
 	sse-pipe -e a <"$BATS_TEST_TMPDIR/in" | grep -av '^id: end' |
@@ -330,7 +330,7 @@ data: x
 	arrives 'data: "\xef\xbf\xbd"\n\nid: end\nevent: end\ndata: 0\n\n'
 }
 
-@test "-C works with -b, -e and -j, and not with a kind of record" {
+@test "-C works with -b, -e and -j, and is refused beside -0, -p and -c" {
 	local option
 
 	printf 'abä€' | makes 'event: t\ndata: "abä"\n\nevent: t\ndata: "€"\n\n' \
@@ -347,7 +347,7 @@ data: x
 	done
 }
 
-@test "with -j data is a JSON string, and nothing is lost" {
+@test "with -j data is a JSON string that has each byte" {
 	printf 'a"\\b\t\x01\0c\n\nd' |
 		makes 'data: "a\\"\\\\b\\t\\u0001\\u0000c"\n\ndata: ""\n\ndata: "d"\n\n' -j
 	printf 'a\r\nb\n\0\r\0' |
@@ -388,7 +388,7 @@ posted() { # BODY, CONTENT_LENGTH, options
 	[ "${lines[1]}" = $'data: "\xef\xbf\xbd"' ]
 }
 
-@test "a body that is shorter, or of an unreadable length, ends with the input" {
+@test "a body shorter than its length, or without a valid length, ends with the input" {
 	local length
 
 	for length in 50 x -1 '' 5x 99999999999999999999; do
@@ -420,7 +420,7 @@ posted() { # BODY, CONTENT_LENGTH, options
 }
 
 # bats test_tags=tools
-@test "a body that the command does not read resets no connection" {
+@test "a client that sends a body which the command does not read gets the whole stream" {
 	local port size
 
 	cp "$PROGRAMS_DIR/sse-pipe" "$BATS_TEST_TMPDIR/nph-sse-pipe"
@@ -437,7 +437,7 @@ posted() { # BODY, CONTENT_LENGTH, options
 	done
 }
 
-@test "a stream that has ended is not sent again: 204" {
+@test "a client that has had the end gets 204" {
 	local method
 
 	for method in GET POST; do
@@ -454,7 +454,7 @@ posted() { # BODY, CONTENT_LENGTH, options
 	grep -q '^data: x$' <<<"$output"
 }
 
-@test "input that cannot be read is a failure, without the mark of an end" {
+@test "if input cannot be read sse-pipe fails, and sends no end" {
 	run -1 --separate-stderr sse-pipe <"$BATS_TEST_TMPDIR"
 	[ "$stderr" = "sse-pipe: read: Is a directory" ]
 	refute grep -q '^id: end' <<<"$output"

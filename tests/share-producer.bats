@@ -20,7 +20,7 @@ load lib/share
 	all_over
 }
 
-@test "events are encoded anew; those with data and without an id get one" {
+@test "events are encoded anew, and get an id if they have data and none" {
 	view v -l 0 -- ./feeder
 	feed '\357\273\277data:a\r\nid: own\r\n: c\r\nunknown: 1\r\n\r\n'
 	feed 'event: x\rdata\r\r'
@@ -46,7 +46,7 @@ load lib/share
 	frames v | cmp - expected
 }
 
-@test "a stream that has ended stays so: the end, then 204" {
+@test "after a stream's end its viewers get the end, and 204 when they come back" {
 	view a -l 600 -- sse-pipe -- seq 3
 	eventually has '^id: end$' a
 	eventually ended "$READER"
@@ -67,7 +67,7 @@ load lib/share
 	[ "$(frames d | grep '^data')" = "$(printf 'data: %s\n' 2 3 0)" ]
 }
 
-@test "who has had the end gets 204 also while the program lives on" {
+@test "a viewer that has had the end gets 204 also while the program lives on" {
 	view a -l 600 -- ./feeder
 	feed 'id: end\ndata: 0\n\n'
 	eventually has '^id: end$' a
@@ -132,7 +132,7 @@ load lib/share
 		'' | cmp - a
 }
 
-@test "a program without a header, or that is not there, is a status 500" {
+@test "a program without a header, or that does not exist, gets its viewers a 500" {
 	program mute <<-'END'
 		#!/bin/sh
 		echo no header here
@@ -184,7 +184,7 @@ load lib/share
 	all_over
 }
 
-@test "a silent program: comments come, who left is found, then it ends" {
+@test "of a silent program viewers get comments; after the last has left it ends" {
 	program silent <<-'END'
 		#!/bin/sh
 		printf 'Content-Type: text/event-stream\r\n\r\n'
@@ -284,7 +284,7 @@ load lib/share
 	[ ! -s of-err ]
 }
 
-@test "an event that is longer than the ring is a gap, and said once" {
+@test "an event longer than the ring becomes a gap, and stderr says so once" {
 	view a -l 0 -b 4096 -- ./feeder
 	{
 		printf 'data: 1\n\n'
@@ -301,7 +301,7 @@ load lib/share
 }
 
 # bats test_tags=tools
-@test "a Python and a shell program that know nothing of it are shared" {
+@test "a Python and a shell program that know nothing of sse-share are shared" {
 	program snake <<-'END'
 		#!/usr/bin/env python3
 		import sys, time
@@ -371,9 +371,12 @@ load lib/share
 	HTTP_LAST_EVENT_ID=end view unknown -H "$allow" -- sse-pipe -- false
 	view failed -H "$allow" -- false
 	view absent.v -H "$allow" -- ./absent
+	alone() { [[ $(channel_pid) =~ ^[0-9]+$ ]]; }
+	eventually alone
 	kill "$(channel_pid)"
 	connect late
 	request late -H "$allow" -- sleep 600
+	eventually alone
 	kill "$(channel_pid)"
 	all_over
 	[ "$(head -n 1 known)" = $'Status: 204 No Content\r' ]

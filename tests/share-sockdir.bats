@@ -116,7 +116,7 @@ load lib/share
 	all_over
 }
 
-@test "whoever cleans /tmp leaves a living channel its socket" {
+@test "cleaning /tmp by age leaves a living channel its socket" {
 	view a -l 0 -K k -- ./feeder
 	# what tmpfiles.d(5) says it honours
 	[ "$(stat -c %a meet/k.sock meet/lock)" = $'1600\n1600' ]

@@ -9,7 +9,7 @@ start_of() {
 	grep -B1 '^event: start$' "$1" | sed -n 's/^id: //p'
 }
 
-@test "who had no event yet gets a start with its place, and misses nothing" {
+@test "a viewer that had no event yet gets a start with its place, and misses nothing" {
 	view a -l 600 -- ./feeder
 	eventually has '^event: start$' a
 	kill "$READER"
@@ -46,7 +46,7 @@ start_of() {
 	all_over
 }
 
-@test "with -f a start has the program's own id, or there is none" {
+@test "with -f a start has the program's own id; without such an id there is no start" {
 	view a -f -l 600 -- ./feeder
 	eventually has '^:$' a
 	feed 'id: own\ndata: 1\n\n'
@@ -60,7 +60,7 @@ start_of() {
 	all_over
 }
 
-@test "who comes back with an id that was no UTF-8 goes on after it" {
+@test "a viewer that comes back with an id that was no UTF-8 goes on after it" {
 	view a -l 0 -- ./feeder
 	feed 'id: x\377\ndata: 1\n\ndata: 2\n\n'
 	eventually has '^data: 2$' a
@@ -88,6 +88,30 @@ start_of() {
 	[ "$(frames d | grep '^data')" = "$(printf 'data: %s\n' 1 2 3 4)" ]
 }
 
+# The data of all events before the end, joined as a page joins chunks
+joined() {
+	frames "$1" | awk '/^event: end$/ { exit } /^$/ { lines = 0 }
+		sub(/^data: /, "") { printf "%s%s", lines++ ? "\n" : "", $0 }'
+}
+
+@test "a new viewer with -n joins the chunks of an answer from its start" {
+	local part
+
+	for part in 1 2; do
+		head -c 20000 /dev/urandom | iconv -f UTF-16LE -t UTF-8 -c |
+			tr -d '\0\r' >"part$part"
+	done
+	view a -l 0 -n 100000 -- sse-pipe -C -- cat feed
+	cat part1 >&7
+	eventually has '^data: ' a
+	view b -l 0 -n 100000 -- sse-pipe -C -- cat feed
+	cat part2 >&7
+	exec 7>&-
+	all_over
+	joined a | cmp - <(cat part1 part2)
+	joined b | cmp - <(cat part1 part2)
+}
+
 @test "a viewer that comes back goes on after the event it had last" {
 	view a -l 0 -- ./feeder
 	feed 'data: 1\n\ndata: 2\n\nid: x y\ndata: 3\n\ndata: 4\n\n'
@@ -113,7 +137,7 @@ start_of() {
 	refute has gap b
 }
 
-@test "what the ring no longer has is a gap, and the ring from its oldest" {
+@test "a viewer from before the ring gets a gap, then the ring from its oldest event" {
 	local i
 
 	view a -l 0 -b 4096 -- ./feeder
@@ -155,7 +179,7 @@ one_channel() {
 	[ "$(sse-share -L | wc -l)" -eq 1 ]
 }
 
-@test "with -f who is behind the ring is caught up with, then shares it" {
+@test "with -f a viewer from before the ring catches up, then shares the channel" {
 	counting
 	export HTTP_HOST=h QUERY_STRING=a=b HTTP_PROXY=evil
 	view a -f -l 600 -- ./counts 90
@@ -184,7 +208,7 @@ has_viewers() {
 	[ "$(sse-share -L | cut -f 3)" = "$1" ]
 }
 
-@test "with -f who comes back to no channel starts one, for others too" {
+@test "with -f a viewer that comes back to no channel starts one, for others too" {
 	counting
 	HTTP_LAST_EVENT_ID=20 view a -f -l 600 -- ./counts 90
 	all_have '^data: 100$' a
@@ -219,7 +243,7 @@ deaf() {
 	request "$name" "$@"
 }
 
-@test "with -f a viewer who reads slowly is handed over at its own time" {
+@test "with -f a viewer that reads slowly is handed over as soon as it has caught up" {
 	counting
 	seq 30000 >numbers
 	view a -f -l 600 -- ./counts 29990
@@ -239,7 +263,7 @@ deaf() {
 	all_over
 }
 
-@test "with -f an id is a gap where the program gives none" {
+@test "with -f a viewer gets a gap if the program gives no ids" {
 	view a -f -l 600 -- ./feeder
 	feed 'data: 1\n\n'
 	eventually has '^data: 1$' a
@@ -252,7 +276,7 @@ deaf() {
 	all_over
 }
 
-@test "with -f a channel that dies sends back who was to come there" {
+@test "with -f viewers that catch up are told to come back if their channel dies" {
 	counting
 	view a -f -l 600 -- ./counts 200
 	eventually has '^:$' a
@@ -308,7 +332,7 @@ deaf() {
 	all_over
 }
 
-@test "one viewer alone sets the pace: nothing of a burst is lost" {
+@test "one viewer alone loses nothing of a burst: the program waits for it" {
 	timeout 60 sse-share -l 0 -b 4096 -- sse-pipe -- seq 100000 \
 		3>&- 7>&- 2>err | { sleep 0.5; grep '^data: ' >got; }
 	[ "$(wc -l <got)" -eq 100001 ]
@@ -316,7 +340,7 @@ deaf() {
 	all_over
 }
 
-@test "-f: who had a gap last still misses nothing" {
+@test "with -f a viewer whose last event was a gap misses nothing" {
 	program resumes <<-'END'
 		#!/bin/sh
 		echo "$HTTP_LAST_EVENT_ID" >>starts
@@ -385,7 +409,7 @@ deaf() {
 }
 
 # bats test_tags=tools
-@test "connections that say nothing stop no event, if descriptors are out" {
+@test "connections that say nothing stop no event, also without free descriptors" {
 	program counts <<-'END'
 		#!/bin/sh
 		exec sse-counter -i 0.02

@@ -128,7 +128,7 @@ load lib/share
 }
 
 # bats test_tags=tools
-@test "a channel that cannot begin has its viewer told to come back" {
+@test "if a channel cannot begin its viewer is told to come back" {
 	local n
 
 	program complains <<-'END'
@@ -165,7 +165,7 @@ load lib/share
 	all_over
 }
 
-@test "in a shell it stays until its stream ends; Ctrl-C leaves the channel" {
+@test "in a shell sse-share stays until its stream ends; Ctrl-C leaves the channel" {
 	spawn sse-share -l 0 -- ./feeder >a 2>>err 7>&-
 	shell=$!
 	feed 'data: 1\n\n'
@@ -187,7 +187,7 @@ load lib/share
 	[ "$(wc -l <starts)" -eq 1 ]
 }
 
-@test "keys differ with the arguments and the directory, and -K is checked" {
+@test "other arguments or another directory make another channel, and -K is checked" {
 	mkdir other
 	cp feeder other
 	view a -l 0 -- ./feeder
@@ -283,7 +283,7 @@ has_only_three() {
 	all_over
 }
 
-@test "what a request says makes no channel, nor does the variables' order" {
+@test "two requests, and two orders of variables, share one channel" {
 	local a=(B=1 A=2 REMOTE_PORT=1 HTTP_HOST=a SERVER_NAME=a PATH_INFO=/a
 		SERVER_PORT=1 HTTPS=on SSL_CLIENT_S_DN=a SSL_TLS_SNI=a
 		REDIRECT_URL=/a UNIQUE_ID=a SOCAT_PID=1 QUERY_STRING=a=b)

@@ -3,6 +3,6 @@
 
 load lib/helper
 
-@test "each module makes of each input what it must, whole and byte by byte" {
+@test "each module gives its expected result for each input, whole and byte by byte" {
 	"$TOP/build/tests/units/units"
 }

@@ -25,7 +25,7 @@ figure() {
 	sed -n "s/^$1 //p" "$BATS_TEST_TMPDIR/figures"
 }
 
-@test "viewers that get every event in order and once are all right" {
+@test "bench/viewers finds nothing wrong if viewers get every event in order and once" {
 	serve <<-'X'
 		id: 1\ndata: 1
 		:
@@ -38,7 +38,7 @@ figure() {
 	[ "$(figure first_n)" = 20 ]
 }
 
-@test "an event that is missing is found" {
+@test "bench/viewers finds an event that is missing" {
 	serve <<-'X'
 		id: 1\ndata: 1
 		id: 4\ndata: 4
@@ -47,7 +47,7 @@ figure() {
 	[ "$(figure missing)" = 2 ]
 }
 
-@test "an event that comes twice is found" {
+@test "bench/viewers finds an event that comes twice" {
 	serve <<-'X'
 		id: a-1\ndata: 1
 		id: a-1\ndata: 1
@@ -56,7 +56,7 @@ figure() {
 	[ "$(figure twice)" = 1 ]
 }
 
-@test "events out of order are found, and those of another stream" {
+@test "bench/viewers finds events out of order, and those of another stream" {
 	serve <<-'X'
 		id: a-2\ndata: 2
 		id: a-1\ndata: 1
@@ -66,7 +66,7 @@ figure() {
 	[ "$(figure disorder)" = 2 ]
 }
 
-@test "a stream that does not go on after the last id is found" {
+@test "bench/viewers finds a stream that does not go on after the last id" {
 	serve <<-'X'
 		id: 7\ndata: 7
 	X
@@ -75,14 +75,14 @@ figure() {
 	[ "$(figure missing)" = 2 ]
 }
 
-@test "a stream that ends is found, and a viewer that got nothing" {
+@test "bench/viewers finds a stream that ends, and a viewer that got nothing" {
 	serve 'exit 0' </dev/null
 	run ! viewers -s 0.5
 	[ "$(figure ended)" = 1 ]
 	[ "$(figure nothing)" = 1 ]
 }
 
-@test "an answer that is no stream is found" {
+@test "bench/viewers finds an answer that is no stream" {
 	serve </dev/null
 	cgi stream <<<$'#!/bin/sh\necho "Status: 503\n\nno"'
 	run ! viewers -s 0.5
@@ -90,7 +90,7 @@ figure() {
 }
 
 # bats test_tags=slow
-@test "the same events, of which one viewer's are fewer, are found" {
+@test "bench/viewers finds a viewer that got fewer of the same events" {
 	serve <<-'X'
 		id: 1\ndata: 1
 	X
@@ -132,7 +132,7 @@ figure() {
 }
 
 # bats test_tags=tools
-@test "-b ends with the last chunk, also where the connection stays" {
+@test "-b ends with the last chunk, also if the connection stays" {
 	PORT=$(free_port)
 	cat >"$BATS_TEST_TMPDIR/answer" <<-'X'
 		#!/bin/sh

@@ -12,6 +12,7 @@ import { drivers } from "./drivers.mjs";
 const [name, scenario, url, other] = process.argv.slice(2);
 const http2 = url.startsWith("https:");
 const DEADLINE = 90000;
+const WATCHED = Number(process.env.WATCHED ?? 20); // seconds, after a failure
 const folder = process.cwd() + "/browser";
 
 mkdirSync(folder);
@@ -177,8 +178,9 @@ async function check_failed_job() {
 	await page('document.querySelector("#start").click()');
 	await shows("#job .state", /^failed$/);
 	await shows("#job .said", /failed with status 3/);
-	await new Promise(done => setTimeout(done, 20000));
+	await new Promise(done => setTimeout(done, 1000 * WATCHED));
 	await shows("#job .said", /failed with status 3/);
+	console.log(`it has not run again within ${WATCHED} s`);
 }
 
 /* A page of this origin, which -O names there, and streams of another one. */

@@ -4,38 +4,12 @@
 // ''), how many outputs in chunks a mode.
 import { spawn } from 'node:child_process';
 import { createParser } from 'eventsource-parser';
+import { outputs, seen } from './outputs.mjs';
 
-const [program, count = '3000', given, outputs = '30'] = process.argv.slice(2);
+const [program, count = '3000', given, runs = '30'] = process.argv.slice(2);
 const seed = given || String(Date.now() % 2 ** 31);
 
-// mulberry32: small, and the same everywhere
-let state = Number(seed) >>> 0;
-function random(below) {
-	state = (state + 0x6d2b79f5) >>> 0;
-	let n = Math.imul(state ^ (state >>> 15), state | 1);
-	n ^= n + Math.imul(n ^ (n >>> 7), n | 61);
-	return ((n ^ (n >>> 14)) >>> 0) % below;
-}
-
-const pick = (list) => list[random(list.length)];
-
-// What might be taken for something else by an encoder or a decoder.
-const traps = ['data: y', 'id: 1', 'event: e', 'retry: 1', ':', ' ', ': ',
-	'\u{feff}', 'ä', '€', '\u{1f600}', '\t', '\0', '\x1a', '\u2028', '\x85',
-	'\r', '\n', '\r\n', '\n\n', 'data', 'data:']
-	.map((text) => Buffer.from(text));
-
-function bytes(n, without) {
-	const parts = [];
-	for (let left = n; left > 0;) {
-		const part = random(4) ? Buffer.from([random(256)]) : pick(traps);
-		parts.push(part);
-		left -= part.length;
-	}
-	return Buffer.from(
-		Buffer.concat(parts).filter((byte) => !without.includes(byte)));
-}
-
+const { random, pick, bytes } = outputs(seed);
 const length = () => random(100) ? random(60) : random(20) ? random(5000)
 	: random(200000);
 
@@ -49,8 +23,7 @@ function lineEnd(next) {
 		? Buffer.from('\r\n') : end;
 }
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-const text = (buffer) => decoder.decode(buffer).replace(/\r\n|\r/g, '\n');
+const text = (buffer) => seen(buffer).replace(/\r\n|\r/g, '\n');
 const field = (buffer) => buffer.length === 0 || buffer.includes(NUL)
 	? undefined : text(buffer);
 
@@ -141,20 +114,20 @@ function* chunks(whole) {
 // Chunks: the data of all events, joined, is the output; with --json whatever
 // it holds, without it where it has no CR.
 async function checkChunks(name, options, join, without) {
-	for (let run = 0; run < Number(outputs); run++) {
+	for (let run = 0; run < Number(runs); run++) {
 		const whole = bytes(length(), without);
 		const events = await decode([...options, ...pick(
 			[[], ['-b', String(4 + random(50))], ['-e', 'e']])], [whole]);
 		const end = events.pop();
 		const joined = events.map((event) => join(event.data)).join('');
-		if (end?.id === 'end' && joined === decoder.decode(whole))
+		if (end?.id === 'end' && joined === seen(whole))
 			continue;
 		console.error(`seed ${seed}, ${name}, run ${run}: ` +
-			JSON.stringify([decoder.decode(whole), joined])
+			JSON.stringify([seen(whole), joined])
 				.slice(0, 2000));
 		process.exit(1);
 	}
-	console.log(`${name}: ${outputs} outputs as sent`);
+	console.log(`${name}: ${runs} outputs as sent`);
 }
 
 const same = (a, b) => a.data === b.data && a.id === b.id &&
