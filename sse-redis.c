@@ -93,15 +93,15 @@ open_stream(struct redis_events *events)
 static void
 send_event(struct redis_events *events)
 {
-	const struct event *event = &events->feed.event;
+	const struct entry *entry = &events->feed.entry;
 
 	open_stream(events);
-	if (!events->warned_type && !frame_field_ok(event->type)) {
+	if (!events->warned_type && !frame_field_ok(entry->event.type)) {
 		program_warn(&events->stream, "an entry's event type holds CR, "
 					      "LF or NUL: it is left out");
 		events->warned_type = true;
 	}
-	frame_event(&events->stream.frame, event);
+	entry_put(entry, &events->stream.frame);
 }
 
 /* Tells the loop what the feed waits for. */

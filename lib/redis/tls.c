@@ -1,6 +1,6 @@
 /*
- * tls: one OpenSSL session over a socket: its handshake, its checks of the
- * certificate, and its errors as errno. It waits for nothing.
+ * tls: one OpenSSL session over a socket: its checks of the certificate, and
+ * its errors as errno. It waits for nothing.
  */
 #include "tls.h"
 
@@ -99,6 +99,7 @@ tls_open(
 	    SSL_set_app_data(tls->ssl, tls) != 1 ||
 	    expect(tls->ssl, host) == -1)
 		goto fail;
+	SSL_set_connect_state(tls->ssl);
 	tls->other = other;
 	return tls;
 fail:
@@ -107,72 +108,53 @@ fail:
 	return NULL;
 }
 
-/* Why a call failed. Returns 0 for the end of the data, or -1 with errno. */
-static int
-result(struct tls *tls, int returned)
+/* What a read or a write has returned, as tls_read says it. */
+static ssize_t
+result(struct tls *tls, int returned, const size_t *done)
 {
 	int saved = errno;
 	int error = SSL_get_error(tls->ssl, returned);
 
 	ERR_clear_error();
 	switch (error) {
+	case SSL_ERROR_NONE: return (ssize_t)*done;
 	case SSL_ERROR_ZERO_RETURN: return 0;
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
 		tls->events = error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
 		errno = EAGAIN;
 		return -1;
-	case SSL_ERROR_SYSCALL:
-		if (saved == 0)
-			return 0;
-		errno = saved;
+	case SSL_ERROR_SYSCALL: errno = saved; return saved == 0 ? 0 : -1;
+	default:
+		errno = SSL_get_verify_result(tls->ssl) == X509_V_OK
+			    ? EPROTOTYPE
+			    : EKEYREJECTED;
 		return -1;
-	default: errno = EPROTO; return -1;
 	}
-}
-
-int
-tls_shake(struct tls *tls)
-{
-	int returned;
-
-	ERR_clear_error();
-	errno = 0;
-	returned = SSL_connect(tls->ssl);
-	if (returned == 1)
-		return 0;
-	if (result(tls, returned) == 0)
-		errno = EPROTO; /* the server closed during the handshake */
-	if (errno == EPROTO && SSL_get_verify_result(tls->ssl) != X509_V_OK)
-		errno = EKEYREJECTED;
-	return -1;
 }
 
 ssize_t
 tls_read(struct tls *tls, char *to, size_t n)
 {
-	size_t done;
-	int returned;
+	size_t done = 0;
 
 	ERR_clear_error();
 	errno = 0;
-	returned = SSL_read_ex(tls->ssl, to, n, &done);
-	return returned == 1 ? (ssize_t)done : result(tls, returned);
+	return result(tls, SSL_read_ex(tls->ssl, to, n, &done), &done);
 }
 
 ssize_t
 tls_write(struct tls *tls, const char *from, size_t n)
 {
-	size_t done;
-	int returned;
+	size_t done = 0;
+	ssize_t written;
 
 	ERR_clear_error();
 	errno = 0;
-	returned = SSL_write_ex(tls->ssl, from, n, &done);
-	if (returned == 1)
-		return (ssize_t)done;
-	if (result(tls, returned) == 0)
-		errno = EPIPE;
+	written = result(tls, SSL_write_ex(tls->ssl, from, n, &done), &done);
+	if (written != 0)
+		return written;
+	errno = ECONNRESET;
 	return -1;
 }
 

@@ -22,7 +22,6 @@ struct tls_files {
 #ifdef NO_TLS
 /* As tls_open fails, the others are compiled but never called. */
 #define tls_open(fd, host, other, files) (errno = ENOTSUP, (struct tls *)NULL)
-#define tls_shake(tls) (-1)
 #define tls_read(tls, to, n) ((ssize_t)-1)
 #define tls_write(tls, from, n) ((ssize_t)-1)
 #define tls_events(tls) ((short)0)
@@ -40,15 +39,10 @@ struct tls *tls_open(
     int fd, const char *host, const char *other, const struct tls_files *files);
 
 /*
- * Goes on with the handshake. Returns 0 when it is done, or -1 with errno:
- * EAGAIN until the socket is ready for tls_events; EKEYREJECTED if the
- * server's certificate is not good; EPROTO for all else.
- */
-int tls_shake(struct tls *tls);
-
-/*
  * As read and write on a non-blocking socket: bytes, 0 at the end, or -1
- * with errno; EAGAIN until the socket is ready for tls_events.
+ * with errno: EAGAIN until the socket is ready for tls_events; EKEYREJECTED if
+ * the server's certificate is not good; EPROTOTYPE if this is not TLS. The
+ * first of them also shake hands.
  */
 ssize_t tls_read(struct tls *tls, char *to, size_t n);
 ssize_t tls_write(struct tls *tls, const char *from, size_t n);
