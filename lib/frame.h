@@ -58,6 +58,9 @@ void frame_raw(struct frame *frame, const char *bytes, size_t n);
 /* Likewise a string. */
 void frame_text(struct frame *frame, const char *text);
 
+/* As UTF-8: U+FFFD in the place of each part that is none. */
+void frame_utf8(struct frame *frame, struct bytes text);
+
 /* The reconnection time in milliseconds. */
 void frame_retry(struct frame *frame, uint64_t ms);
 
@@ -75,12 +78,6 @@ void frame_event(struct frame *frame, const struct event *event);
 
 /* The id and the type of an event alone: data and an empty line follow. */
 void frame_fields(struct frame *frame, const struct event *event);
-
-/*
- * The same for data that is one line, without a line end, and an id and a
- * type that frame_field_ok accepts: nobody looks for that again.
- */
-void frame_line(struct frame *frame, const struct event *event);
 
 /*
  * An event of that type (none where type.n is 0) for each line of n bytes
