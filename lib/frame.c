@@ -9,9 +9,6 @@
 
 #include "util.h"
 
-#define AHEAD_MIN 128 /* see check */
-#define AHEAD_MAX 8192
-
 void
 frame_init(struct frame *frame, frame_sink *sink, void *to)
 {
@@ -188,29 +185,13 @@ copy_prefix(char *to, struct bytes type)
 	return to + 6;
 }
 
-/*
- * How far the text of lines is UTF-8: the first one, and more of them at
- * once, which is faster, but no more than twice what was taken.
- */
-static const char *
-check(const char *at, const char *end, size_t line, size_t *ahead)
-{
-	size_t n = line + *ahead;
-
-	if (n > (size_t)(end - at))
-		n = (size_t)(end - at);
-	if (*ahead < AHEAD_MAX)
-		*ahead *= 2;
-	return util_utf8_end(at, at + n);
-}
-
 size_t
 frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
     size_t line_max)
 {
 	const size_t fixed = (type.n > 0 ? 7 + type.n + 1 : 0) + 6 + 2;
-	const char *from = at, *end = at + n, *checked = at;
-	size_t room, most, line, ahead = AHEAD_MIN;
+	const char *from = at, *end = at + n;
+	size_t room, most, line;
 	bool ascii = false;
 	char *to;
 
@@ -235,11 +216,8 @@ frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
 		}
 		if (line == most || at[line] == '\r' || line > line_max)
 			break;
-		if (at + line > checked && !ascii) {
-			checked = check(at, end, line, &ahead);
-			if (at + line > checked)
-				break;
-		}
+		if (!ascii && !is_utf8((struct bytes){at, line}))
+			break;
 		to[line] = '\n';
 		to[line + 1] = '\n';
 		frame->used += fixed + line;
