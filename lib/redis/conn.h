@@ -29,7 +29,7 @@ struct conn {
 	const char *host, *other;      /* of TLS */
 	const struct tls_files *files; /* NULL without TLS */
 	struct dial dial;              /* until it is up */
-	struct tls *tls;
+	struct ssl_st *tls;
 	redisReader *reader;
 	redisReplyObjectFunctions functions; /* hiredis' own, but for arrays */
 	const redisReplyObjectFunctions *library;

@@ -21,7 +21,7 @@ redis_init(
     struct redis *redis, const struct url *url, const struct tls_files *files)
 {
 	*redis = (struct redis){
-	    .url = url, .files = *files, .pause_ms = REDIS_PAUSE_MIN_MS};
+	    .url = url, .files = files, .pause_ms = REDIS_PAUSE_MIN_MS};
 	conn_init(&redis->conn);
 }
 
@@ -31,44 +31,39 @@ redis_free(struct redis *redis)
 	conn_close(&redis->conn);
 }
 
-/* Pauses for half of pause_ms to all of it; the next time for twice that. */
-static void
-begin_pause(struct redis *redis)
+/* Whether text holds the secret, if there is one. */
+static bool
+holds(const char *text, const char *secret)
 {
-	redis_free(redis);
-	/* not all clients of a lost server return at once */
+	return secret != NULL && *secret != '\0' &&
+	       strstr(text, secret) != NULL;
+}
+
+/*
+ * Leaves the server for a pause, and sets why. Returns event, or LOST if there
+ * is another Sentinel to ask, which may do better.
+ */
+static enum redis_event
+leave(struct redis *redis, enum redis_event event, const char *what,
+    const char *detail)
+{
+	const struct url *url = redis->url;
+
+	(void)snprintf(redis->why, sizeof(redis->why), "%.100s: %s%.200s",
+	    redis->target.name, what, detail);
+	/* a server may repeat what it was told */
+	if (holds(redis->why, url->password) ||
+	    holds(redis->why, url->sentinel_password))
+		(void)snprintf(redis->why, sizeof(redis->why),
+		    "the server's answer is left out");
+	conn_close(&redis->conn);
+	/* jittered, as not all clients of a lost server must return at once */
 	redis->due_ns = util_now_ns() +
 			util_random(redis->pause_ms / 2, redis->pause_ms) * MS;
 	redis->pause_ms *= 2;
 	if (redis->pause_ms > REDIS_PAUSE_MAX_MS)
 		redis->pause_ms = REDIS_PAUSE_MAX_MS;
-}
-
-/*
- * Leaves the server, and sets why. Returns event, or LOST if there is another
- * Sentinel to ask, which may do better.
- */
-__attribute__((format(printf, 3, 4))) static enum redis_event
-leave(struct redis *redis, enum redis_event event, const char *format, ...)
-{
-	const char *const secrets[] = {
-	    redis->url->password, redis->url->sentinel_password};
-	int n = snprintf(
-	    redis->why, sizeof(redis->why), "%.100s: ", redis->target.name);
-	va_list list;
-
-	va_start(list, format);
-	(void)vsnprintf(
-	    redis->why + n, sizeof(redis->why) - (size_t)n, format, list);
-	va_end(list);
-	/* a server may repeat what it was told */
-	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
-		if (secrets[i] != NULL && *secrets[i] != '\0' &&
-		    strstr(redis->why, secrets[i]) != NULL)
-			(void)snprintf(redis->why, sizeof(redis->why),
-			    "the server's answer is left out");
-	begin_pause(redis);
-	return redis->asking && redis->url->hosts > 1 ? REDIS_LOST : event;
+	return redis->asking && url->hosts > 1 ? REDIS_LOST : event;
 }
 
 /* The connection failed, as errno says. */
@@ -94,11 +89,11 @@ leave_conn(struct redis *redis)
 
 	if (errno == EKEYREJECTED)
 		return leave(
-		    redis, REDIS_REFUSED, "TLS: %s", tls_why(redis->conn.tls));
+		    redis, REDIS_REFUSED, "TLS: ", tls_why(redis->conn.tls));
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (kinds[i].error == errno)
-			return leave(redis, kinds[i].event, "%s", kinds[i].why);
-	return leave(redis, REDIS_LOST, "%s", strerror(errno));
+			return leave(redis, kinds[i].event, kinds[i].why, "");
+	return leave(redis, REDIS_LOST, strerror(errno), "");
 }
 
 static int64_t
@@ -195,7 +190,7 @@ start(struct redis *redis, bool sent)
 	redis->due_ns = UTIL_NEVER; /* dial has its own limits */
 	conn_close(&redis->conn);
 	if (conn_open(&redis->conn, redis->target.name, redis->target.port,
-		url->tls ? &redis->files : NULL, redis->known) == -1)
+		url->tls ? redis->files : NULL, redis->known) == -1)
 		return leave_conn(redis);
 	greet(redis);
 	return REDIS_WAIT;
@@ -280,14 +275,14 @@ refused(
 	/* not its text: some servers repeat the command, with the password */
 	if (command == REDIS_AUTH && !reply_begins(error, "LOADING") &&
 	    !reply_begins(error, "ERR max number of clients"))
-		return leave(redis, REDIS_REFUSED, "AUTH was refused%s",
+		return leave(redis, REDIS_REFUSED, "AUTH was refused",
 		    reply_begins(error, "WRONGPASS")
 			? ": WRONGPASS, user or password is not right"
 		    : reply_begins(error, "ERR AUTH")
 			? ": no password is set on the server"
 			: "");
 	moved = reply_begins(error, "MOVED ") && aim_moved(redis, error->str);
-	event = leave(redis, event, "%.200s", error->str);
+	event = leave(redis, event, "", error->str);
 	redis->moved = moved;
 	return event;
 }
@@ -311,8 +306,8 @@ take_primary(struct redis *redis, const redisReply *reply)
 		return refused(redis, REDIS_SENTINEL, reply);
 	if (!reply_has(reply, 2) ||
 	    !aim(redis, reply_text(reply->element[0]), reply->element[1]->str))
-		return leave(
-		    redis, REDIS_LOST, "this Sentinel knows no such primary");
+		return leave(redis, REDIS_LOST,
+		    "this Sentinel knows no such primary", "");
 	return start(redis, true);
 }
 
@@ -323,7 +318,7 @@ take_reply(struct redis *redis, const redisReply *reply)
 	enum redis_command command = redis->pending[0];
 
 	if (redis->pendings == 0)
-		return leave(redis, REDIS_LOST, "unsolicited reply");
+		return leave(redis, REDIS_LOST, "unsolicited reply", "");
 	redis->pendings--;
 	memmove(redis->pending, redis->pending + 1,
 	    redis->pendings * sizeof(redis->pending[0]));
@@ -338,7 +333,8 @@ take_reply(struct redis *redis, const redisReply *reply)
 	if (command == REDIS_ROLE &&
 	    (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
 		!reply_is(reply->element[0], "master")))
-		return leave(redis, REDIS_LOST, "is not the primary any more");
+		return leave(
+		    redis, REDIS_LOST, "is not the primary any more", "");
 	return command == REDIS_CALLER ? REDIS_REPLY : REDIS_WAIT;
 }
 
@@ -420,5 +416,5 @@ redis_settle(struct redis *redis)
 void
 redis_drop(struct redis *redis, const char *why)
 {
-	(void)leave(redis, REDIS_LOST, "%s", why);
+	(void)leave(redis, REDIS_LOST, why, "");
 }

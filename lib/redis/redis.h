@@ -51,7 +51,7 @@ struct redis {
 
 	/* the rest is the module's own */
 	const struct url *url;
-	struct tls_files files;
+	const struct tls_files *files;
 	bool asking;            /* conn is to a Sentinel */
 	bool up;                /* conn is up, and due_ns is set for that */
 	bool ready;             /* REDIS_READY was returned */
@@ -67,7 +67,7 @@ struct redis {
 	int64_t pause_ms;
 };
 
-/* url stays the caller's and must outlive redis. Nothing is done yet. */
+/* Both pointers must outlive redis. Nothing is done yet. */
 void redis_init(
     struct redis *redis, const struct url *url, const struct tls_files *files);
 
