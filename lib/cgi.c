@@ -43,7 +43,7 @@ decode(const char *text, size_t n, size_t *decoded)
 	return new;
 }
 
-/* The value of lastEventId in the query, decoded; "" where there is none. */
+/* The value of lastEventId in the query, decoded; "" if there is none. */
 static const char *
 query_last_event_id(const char *query)
 {
@@ -59,7 +59,7 @@ query_last_event_id(const char *query)
 		    query + sizeof(key) - 1, n - (sizeof(key) - 1), &decoded);
 		if (id == NULL || strlen(id) == decoded)
 			return id;
-		free(id); /* with a NUL it is not what it seems to be */
+		free(id); /* it holds a NUL: no id */
 		return "";
 	}
 	return "";
@@ -174,9 +174,9 @@ parse_request_line(char *line)
 }
 
 /*
- * The variable of a field, HTTP_NAME, in to. False where nobody would ask for
- * it: long names, those that would look like another's, and Proxy, which
- * programs trust (CVE-2016-5385).
+ * Writes the name of a field's variable, HTTP_NAME. Returns false if the field
+ * gets none: its name is long, or has characters that would make it the name of
+ * another field's variable, or is Proxy, which programs trust (CVE-2016-5385).
  */
 static bool
 field_variable(char to[FIELD_NAME_MAX], const char *name)
@@ -239,7 +239,7 @@ has_control(const char *text)
 
 /*
  * Makes a line of header a string: without its CR. Returns the next line, or
- * NULL where a control character stands in it.
+ * NULL if a control character stands in it.
  */
 static char *
 end_line(char *line)

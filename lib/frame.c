@@ -44,7 +44,7 @@ frame_raw(struct frame *frame, const char *bytes, size_t n)
 		frame->used += part;
 		bytes += part;
 		n -= part;
-		/* a failure stays in frame->error, for the flush that is asked
+		/* a failure stays in frame->error: the next flush tells of it
 		 */
 		if (frame->used == sizeof(frame->buffer))
 			(void)frame_flush(frame);

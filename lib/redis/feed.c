@@ -70,7 +70,7 @@ follow(struct feed *feed, enum history_do what)
 		break;
 	case HISTORY_DONE:
 		feed->answered = true;
-		/* all made sense: the next loss is a first one again */
+		/* all replies made sense: the next loss is a first one again */
 		feed->lost = 0;
 		redis_settle(&feed->redis);
 		if (feed->history.idle)

@@ -219,7 +219,7 @@ judge(struct history *history, const struct info *info)
 	if (measure(history, &batch) == -1)
 		return -1;
 	if (replaced(history, info, &batch)) {
-		/* the batch may be of either: read again from the beginning */
+		/* the batch may be of the old one: read again from the start */
 		history->entries = NULL;
 		history->gap = "reset";
 		batch = (struct batch){0, info->gone, info->gone};
