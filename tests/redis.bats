@@ -460,6 +460,38 @@ test_reads() {
 	eventually waiting 0
 }
 
+# A listening socket whose queue is full, so that no connection is answered.
+full_port() {
+	perl -MIO::Socket::INET -e '
+		my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1",
+			LocalPort => $ARGV[0], Listen => 1) or die;
+		listen $server, 0;
+		my @clients = map { IO::Socket::INET->new(Blocking => 0,
+			PeerAddr => "127.0.0.1", PeerPort => $ARGV[0]) } 1 .. 3;
+		open my $full, ">", "full";
+		sleep 600' "$1"
+}
+
+child_of() {
+	CHILD=$(cat "/proc/$1/task/$1/children") && [ -n "$CHILD" ]
+}
+
+# bats test_tags=slow
+@test "sse-redis gives up a connection that is not answered, and tries again" {
+	port=$(free_port)
+	spawn full_port "$port"
+	eventually test -e full
+	export REDIS_URL=redis://127.0.0.1:$port
+	view killed s
+	eventually child_of "$VIEWER"
+	child=${CHILD% }
+	kill -9 "$VIEWER"
+	DEADLINE=4 eventually ended "$child"
+	view v -k 0.5 s
+	DEADLINE=60 eventually grep -q 'no answer in time; trying again' v.err
+	[ "$(grep -c ^: v)" -ge 10 ]
+}
+
 @test "sse-redis sends a gap to a viewer that reads slower than the stream is trimmed" {
 	start_redis a
 	cli config set client-output-buffer-limit 'normal 0 0 0'
