@@ -217,7 +217,6 @@ fail:
 		proc_close(&ends.err[i]);
 		proc_close(&ends.guard[i]);
 	}
-	child->group = 0;
 	return -1;
 }
 
@@ -250,5 +249,4 @@ child_stop(struct child *child)
 	proc_close(&child->out);
 	proc_close(&child->err);
 	wait_for_guard(child);
-	child->group = 0;
 }

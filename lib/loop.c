@@ -163,7 +163,6 @@ ready_input(struct loop *loop)
 			continue;
 		loop->turn = (loop->turn + i + 1) % loop->inputs;
 		loop->fd = poll->fd;
-		loop->events = poll->revents;
 		return true;
 	}
 	return false;
