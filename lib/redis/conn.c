@@ -15,7 +15,8 @@
 #include "../proc.h"
 
 #define READ 65536
-#define DEPTH_MAX 7 /* arrays in an array: the bound of hiredis 0 */
+#define READS_MAX 64 /* before hiredis looks for a whole reply */
+#define DEPTH_MAX 7  /* arrays in an array: the bound of hiredis 0 */
 
 #if HIREDIS_MAJOR >= 1
 typedef size_t elements_n; /* of hiredis' createArray */
@@ -41,10 +42,10 @@ create_array(const redisReadTask *task, elements_n n)
 	if (task->parent == NULL)
 		conn->elements = 0;
 	if (conn->reader->ridx > DEPTH_MAX)
-		conn->error = EPROTO;
+		conn->refused = EPROTO;
 	else if ((size_t)n > CONN_ELEMENTS_MAX - conn->elements)
-		conn->error = EMSGSIZE;
-	if (conn->error != 0)
+		conn->refused = EMSGSIZE;
+	if (conn->refused != 0)
 		return NULL;
 	conn->elements += (size_t)n;
 	return conn->library->createArray(task, n);
@@ -90,7 +91,7 @@ conn_send(struct conn *conn, char *command, int n)
 	if (n >= 0)
 		out = realloc(conn->out, conn->out_n + (size_t)n);
 	if (out == NULL) {
-		conn->error = ENOMEM;
+		conn->ended = ENOMEM;
 	} else {
 		memcpy(out + conn->out_n, command, (size_t)n);
 		conn->out = out;
@@ -157,16 +158,13 @@ static int
 feed(struct conn *conn, const char *bytes, size_t n)
 {
 	conn->got += n;
-	errno = EMSGSIZE;
-	if (conn->got > CONN_REPLY_MAX)
-		return -1;
 	errno = ENOMEM;
 	return redisReaderFeed(conn->reader, bytes, n) == REDIS_OK ? 1 : -1;
 }
 
-/* Reads the next bytes. Returns 1, 0 if there are none yet, or -1. */
+/* Reads once. Returns 1, 0 if there are none yet, or -1. */
 static int
-receive_some(struct conn *conn)
+receive(struct conn *conn)
 {
 	char bytes[READ];
 	ssize_t n;
@@ -179,6 +177,22 @@ receive_some(struct conn *conn)
 	return n == 0 ? -1 : feed(conn, bytes, (size_t)n);
 }
 
+/* Reads what has come. Returns 1, 0 if there is nothing yet, or -1. */
+static int
+receive_some(struct conn *conn)
+{
+	int got = 1, reads = 0;
+
+	/* hiredis looks at a long line from its start each time */
+	while (reads < READS_MAX && (got = receive(conn)) == 1)
+		reads++;
+	if (reads == 0)
+		return got;
+	if (got == -1)
+		conn->ended = errno;
+	return 1;
+}
+
 /* The next whole reply of what has come: 1, 0 if there is none, or -1. */
 static int
 parse(struct conn *conn, redisReply **reply)
@@ -187,7 +201,7 @@ parse(struct conn *conn, redisReply **reply)
 	void *object = NULL;
 
 	if (redisReaderGetReply(reader, &object) != REDIS_OK) {
-		errno = conn->error != 0               ? conn->error
+		errno = conn->refused != 0             ? conn->refused
 			: reader->err == REDIS_ERR_OOM ? ENOMEM
 						       : EPROTO;
 		return -1;
@@ -204,18 +218,20 @@ conn_next(struct conn *conn, redisReply **reply)
 {
 	int got;
 
-	errno = conn->error;
-	if (errno != 0 || (!conn->up && open_up(conn) == -1))
+	if (!conn->up && open_up(conn) == -1)
 		return -1;
 	if (!conn->up)
 		return 0;
 	conn->events = POLLIN;
-	if (send_some(conn) == -1)
+	if (conn->ended == 0 && send_some(conn) == -1)
 		return -1;
 	do {
 		got = parse(conn, reply);
 		if (got != 0)
 			return got;
+		errno = conn->got > CONN_REPLY_MAX ? EMSGSIZE : conn->ended;
+		if (errno != 0)
+			return -1;
 		got = receive_some(conn);
 	} while (got == 1);
 	return got;

@@ -34,7 +34,8 @@ struct conn {
 	redisReplyObjectFunctions functions; /* hiredis' own, but for arrays */
 	const redisReplyObjectFunctions *library;
 	size_t elements; /* of the reply that hiredis is making */
-	int error;       /* errno of what hiredis or malloc refused */
+	int refused;     /* errno of a reply that is beyond the bounds */
+	int ended;       /* errno of an end that comes after the last reply */
 	char *out;       /* commands to send */
 	size_t out_n;
 	size_t out_done;
