@@ -1,7 +1,7 @@
 /*
- * sse-counter: counts up, an event each second, for as long as somebody
- * looks. The smallest complete program of sse-cgi and its tutorial; the
- * modules that it joins are explained in their headers, in lib/.
+ * sse-counter: counts up, an event each second, until the viewer leaves. It is
+ * the smallest complete program of sse-cgi, and its tutorial; the headers in
+ * lib/ explain the modules that it joins.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static const struct program program = {
     .methods = CGI_GET | CGI_HEAD,
 };
 
-/* The number that the viewer had last: 0 if it says none, or no number. */
+/* The last number that the viewer had; 0 if it has had none. */
 static uint64_t
 last_number(const char *last_event_id)
 {
@@ -77,7 +77,7 @@ main(int argc, char *argv[])
 		program_refuse(&stream, PROGRAM_USAGE,
 		    "'%s': no argument is expected", argv[optind]);
 
-	/* Request: who comes back goes on where the stream broke off. */
+	/* Request: a viewer that comes back goes on after its last number. */
 	program_request(&stream);
 	number = last_number(stream.request.last_event_id);
 	if (number >= count && number > 0)

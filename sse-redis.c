@@ -93,15 +93,15 @@ open_stream(struct redis_events *events)
 static void
 send_event(struct redis_events *events)
 {
-	const struct event *event = &events->feed.event;
+	const struct entry *entry = &events->feed.entry;
 
 	open_stream(events);
-	if (!events->warned_type && !frame_field_ok(event->type)) {
+	if (!events->warned_type && !frame_field_ok(entry->event.type)) {
 		program_warn(&events->stream, "an entry's event type holds CR, "
 					      "LF or NUL: it is left out");
 		events->warned_type = true;
 	}
-	frame_event(&events->stream.frame, event);
+	entry_put(entry, &events->stream.frame);
 }
 
 /* Tells the loop what the feed waits for. */
@@ -156,19 +156,18 @@ send_events(struct redis_events *events)
 	}
 }
 
-/* One turn of the loop. Returns false if the client or the feed has ended. */
+/* Returns false if the client has left, or the time is up. */
 static bool
-turn(struct redis_events *events)
+wait_for_more(struct redis_events *events)
 {
 	switch (stream_wait(&events->stream)) {
-	case LOOP_INPUT: break;
 	case LOOP_TICK:
 		if (util_now_ns() >= events->open_ns)
 			open_stream(events);
-		break;
+		return true;
+	case LOOP_INPUT: return true;
 	default: return false;
 	}
-	return send_events(events);
 }
 
 int
@@ -176,7 +175,6 @@ main(int argc, char *argv[])
 {
 	static struct redis_events events; /* zero: not in the file */
 	struct stream *stream = &events.stream;
-	bool more;
 
 	/* Options. */
 	events.wait_ns = WAIT_NS;
@@ -197,9 +195,8 @@ main(int argc, char *argv[])
 	/* Loop: a client that comes back gets what follows its last event. */
 	feed_init(&events.feed, &events.url, &events.files, events.key,
 	    stream->event, stream->request.last_event_id, events.back);
-	more = send_events(&events);
-	while (more)
-		more = turn(&events);
+	while (send_events(&events) && wait_for_more(&events))
+		;
 
 	/* Clean-up. */
 	feed_free(&events.feed);

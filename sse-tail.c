@@ -118,7 +118,7 @@ send_lines(struct tail *tail)
 		event.id.n = cursor_text(id, &line.cursor);
 		event.id.at = id->at;
 		event.data = line.bytes;
-		frame_line(&tail->stream.frame, &event);
+		frame_event(&tail->stream.frame, &event);
 		tail->placed = true;
 	}
 }

@@ -199,9 +199,9 @@ parse_request_line(char *line, const struct taker *by)
 }
 
 /*
- * The variable of a field, HTTP_NAME, in to. False where nobody would ask for
- * it: long names, those that would look like another's, and Proxy, which
- * programs trust (CVE-2016-5385).
+ * Writes the name of a field's variable, HTTP_NAME. Returns false if the field
+ * gets none: its name is long, or has characters that would make it the name of
+ * another field's variable, or is Proxy, which programs trust (CVE-2016-5385).
  */
 static bool
 field_variable(char to[FIELD_NAME_MAX], const char *name)
@@ -251,9 +251,20 @@ parse_field(char *line, const struct taker *by)
 	return by->set(by->to, to, value) == -1 ? 500 : 200;
 }
 
+/* Whether a control character other than TAB stands in text. */
+static bool
+has_control(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (((unsigned char)*text < ' ' && *text != '\t') ||
+		    *text == 0x7f)
+			return true;
+	return false;
+}
+
 /*
  * Makes a line of header a string: without its CR. Returns the next line, or
- * NULL where a control character stands in it.
+ * NULL if a control character stands in it.
  */
 static char *
 end_line(char *line)
@@ -263,10 +274,7 @@ end_line(char *line)
 	*lf = '\0';
 	if (lf > line && lf[-1] == '\r')
 		lf[-1] = '\0';
-	for (const char *c = line; *c != '\0'; c++)
-		if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
-			return NULL;
-	return lf + 1;
+	return has_control(line) ? NULL : lf + 1;
 }
 
 int
@@ -308,66 +316,54 @@ cgi_read(void)
 }
 
 /*
- * Whether arg is word as some server hands it over: Apache puts a backslash
- * before what a shell would take for its own.
+ * What follows arg in text; NULL if text does not begin with it. Backslashes do
+ * not count: Apache puts one before what a shell would take for its own.
  */
-static bool
-same_word(const char *arg, const char *word)
+static const char *
+after_word(const char *text, const char *arg)
 {
-	for (;; arg++, word++) {
+	for (;; arg++, text++) {
 		arg += strspn(arg, "\\");
-		word += strspn(word, "\\");
-		if (*arg != *word)
-			return false;
+		text += strspn(text, "\\");
 		if (*arg == '\0')
-			return true;
+			return text;
+		if (*arg != *text)
+			return NULL;
 	}
 }
 
-/* Whether the last words of argv are those of query; *first is their place. */
+/* Whether argv, with a space between two of them, is text. */
 static bool
-ends_with_words(int argc, char *const argv[], const char *query, int *first)
+are_words(char *const argv[], const char *text)
 {
-	size_t n, decoded;
-	char *word;
-	bool same = true;
-	int at = argc - 1;
-
-	for (const char *plus = query; (plus = strchr(plus, '+')); plus++)
-		at--;
-	if (at < 1)
-		return false;
-	*first = at;
-	for (; same && at < argc; at++, query += n + 1) {
-		n = strcspn(query, "+");
-		word = decode(query, n, &decoded);
-		same = word != NULL && same_word(argv[at], word);
-		free(word);
-	}
-	return same;
+	text = after_word(text, *argv);
+	while (text != NULL && *++argv != NULL)
+		text = *text == ' ' ? after_word(text + 1, *argv) : NULL;
+	return text != NULL && *text == '\0';
 }
 
 int
 cgi_own_args(int argc, char *const argv[])
 {
 	const char *query = getenv("QUERY_STRING");
+	int first = argc - 1;
+	char *words;
 	size_t n;
-	int first;
-	char *whole;
-	bool same;
 
 	if (getenv("REQUEST_METHOD") == NULL || query == NULL ||
 	    strchr(query, '=') != NULL || argc < 2)
 		return argc;
 	if (*query == '\0') /* Python's http.server: an empty word for none */
 		return argc - (argc == 2 && *argv[1] == '\0');
-	if (ends_with_words(argc, argv, query, &first))
+	if (strcmp(argv[first], query) == 0)
 		return first;
-	whole = decode(query, strlen(query), &n);
-	same = strcmp(argv[argc - 1], query) == 0 ||
-	       (whole != NULL && same_word(argv[argc - 1], whole));
-	free(whole);
-	return argc - same;
+	words = decode(query, strlen(query), &n);
+	if (words == NULL)
+		return argc;
+	while (first > 0 && !are_words(argv + first, words))
+		first--;
+	free(words);
+	return first > 0 ? first : argc;
 }
 
 static bool
@@ -402,10 +398,7 @@ cgi_field_ok(const char *field)
 		if (strncasecmp(field, framing[i], n) == 0 &&
 		    framing[i][n] == '\0')
 			return false;
-	for (const char *c = field; *c != '\0'; c++)
-		if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
-			return false;
-	return true;
+	return !has_control(field);
 }
 
 static const char *
@@ -452,18 +445,14 @@ static void
 put_methods(
     struct frame *frame, const struct cgi_response *response, const char *name)
 {
-	const char *between = ": ";
+	char list[64] = ""; /* more than all of them take */
 
-	if (cgi_has_field(response->extra, response->extras, name))
-		return;
-	frame_text(frame, name);
 	for (size_t i = 0; i < METHODS; i++)
 		if (response->methods & 1U << i) {
-			frame_text(frame, between);
-			frame_text(frame, methods[i]);
-			between = ", ";
+			(void)strcat(list, *list == '\0' ? "" : ", ");
+			(void)strcat(list, methods[i]);
 		}
-	frame_text(frame, "\r\n");
+	put_field(frame, response, name, list);
 }
 
 /*

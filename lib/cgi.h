@@ -1,7 +1,7 @@
 /*
  * cgi: the request and the response header of a CGI program (RFC 3875).
  * The request is the environment, also in a shell, where it is set by hand.
- * Whoever writes the response is frame's business; cgi only spells it.
+ * It encodes the response into a frame, and sends nothing.
  */
 #ifndef CGI_H
 #define CGI_H
@@ -33,8 +33,8 @@ struct cgi_request {
 	 */
 	const char *last_event_id;
 	/*
-	 * Of a page's request for another site (Fetch Standard): where the page
-	 * is from, and what a preflight asks to send; "" if there is no such.
+	 * Of a request that a page of another site makes (Fetch Standard): the
+	 * page's origin, and the fields that a preflight asks for; else "".
 	 */
 	const char *origin;
 	const char *asked_headers;
@@ -77,9 +77,10 @@ int cgi_request(struct cgi_request *request, const char *name);
 /*
  * Reads an HTTP request from stdin up to its empty line, not a byte more, and
  * puts it into the environment as RFC 3875 section 4.1 says (without Proxy).
- * Blocks for CGI_REQUEST_MS at the most. Returns 200; or 0 where the client
- * left without a word, or a signal came; or the status to answer: 400 (also
- * for folded lines, controls and a space before a colon), 408, 431, 500.
+ * Blocks for CGI_REQUEST_MS at the most. Returns 200; 0 if the client left
+ * before it sent anything, or if a signal came; or the status to answer: 400
+ * (also for folded lines, control characters and a space before a colon), 408,
+ * 431, 500.
  */
 int cgi_read(void);
 
@@ -95,7 +96,7 @@ int cgi_parse(char *text, size_t n,
 /*
  * How many of argv are the operator's own. Servers may hand the words of a
  * query without "=" over as last arguments (RFC 3875 section 4.4), and an empty
- * argument where there is no query.
+ * argument if there is no query.
  */
 int cgi_own_args(int argc, char *const argv[]);
 

@@ -1,28 +1,23 @@
 /*
- * child: forks the guard, which starts the command in its own memory until the
- * exec. Ending the command is left to guard.
+ * child: forks the guard, which starts the command. Ending the command is left
+ * to guard.
  */
-#define _GNU_SOURCE /* clone, pipe2, TIOCSCTTY, struct winsize */
+#define _GNU_SOURCE /* pipe2, TIOCSCTTY, struct winsize */
 #include "child.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "guard.h"
 #include "proc.h"
-
-#define STACK_SIZE 65536 /* of the command until its exec */
 
 /* [0] stays with us, [1] goes to the command, or to its guard. */
 struct ends {
@@ -112,69 +107,43 @@ prepare(const struct ends *ends, int flags, pid_t guard)
 	return die_with(guard) == -1 ? -1 : proc_default_signals();
 }
 
-/* What the command is started with, in the guard's memory. */
-struct start {
-	char *const *argv;
-	const struct ends *ends;
-	int flags;
-	pid_t guard;
-	int error; /* errno of the exec; negative: of what came before it */
-};
-
-/* In the new process: becomes the command, or sets the error and ends. */
-static int
-become(void *to)
-{
-	struct start *start = to;
-
-	start->error = 0;
-	if (prepare(start->ends, start->flags, start->guard) == -1) {
-		start->error = -errno;
-		return EXIT_FAILURE;
-	}
-	(void)execvp(start->argv[0], start->argv); /* it returns to say why */
-	start->error = errno;
-	return EXIT_FAILURE;
-}
-
 /* What the guard writes first to its socket. */
 struct started {
 	pid_t command; /* or -1 */
-	int error;     /* as in start */
+	int error;     /* errno of the exec; negative: of what came before it */
 };
 
-/*
- * In the guard: starts the command and waits for its exec. Until then they
- * share memory: no page table is copied, and start->error needs no pipe.
- * Returns the command's pid, or -1 with start->error.
- */
-static pid_t
-start_command(struct start *start)
+/* In the guard: starts the command and waits for its exec. */
+static void
+start_command(struct started *started, char *const argv[],
+    const struct ends *ends, int flags)
 {
-	size_t size = STACK_SIZE;
-	char *stack;
-	pid_t pid;
+	const pid_t guard = getpid();
+	int report[2], error;
 
-	/* execvp copies the arguments there, for a script without "#!" */
-	for (size_t i = 0; start->argv[i] != NULL; i += 2)
-		size += 2 * sizeof(*start->argv);
-	stack = mmap(NULL, size, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (stack == MAP_FAILED)
-		return -1;
-	start->guard = getpid();
-	pid = clone(
-	    become, stack + size, CLONE_VM | CLONE_VFORK | SIGCHLD, start);
-	if (pid == -1)
-		start->error = -errno;
-	(void)munmap(stack, size); /* cannot fail */
-	return start->error == 0 ? pid : -1;
+	if (pipe2(report, O_CLOEXEC) == -1 ||
+	    (started->command = fork()) == -1) {
+		started->error = -errno;
+		return;
+	}
+	if (started->command == 0) {
+		if (prepare(ends, flags, guard) == -1) {
+			error = -errno;
+		} else {
+			(void)execvp(argv[0], argv); /* it returns to say why */
+			error = errno;
+		}
+		_exit(write(report[1], &error, sizeof(error)) == -1);
+	}
+	proc_close(&report[1]);
+	/* nothing but its end: the exec closed it */
+	(void)!read(report[0], &started->error, sizeof(int));
+	proc_close(&report[0]);
 }
 
 static _Noreturn void
 run_guard(char *const argv[], const struct ends *ends, int flags)
 {
-	struct start start = {argv, ends, flags, 0, -ENOMEM};
 	struct guard guard = {
 	    .program = ends->guard[1],
 	    .terminal = flags & CHILD_PTY ? ends->out[1] : -1,
@@ -183,31 +152,15 @@ run_guard(char *const argv[], const struct ends *ends, int flags)
 	struct started started = {-1, 0};
 
 	if (guard_init() == 0)
-		started.command = start_command(&start);
+		start_command(&started, argv, ends, flags);
 	else
-		start.error = -errno;
-	started.error = start.error;
+		started.error = -errno;
 	/* if that fails, the program sees the end alone */
 	if (write(guard.program, &started, sizeof(started)) == -1 ||
 	    started.error != 0)
 		_exit(EXIT_FAILURE);
 	guard.command = started.command;
 	guard_keep(&guard);
-}
-
-/*
- * fork(2) without what the C library does for children that may use all of
- * it, which takes a tenth of the time of a start. Machines without that system
- * call have clone with the flags first.
- */
-static pid_t
-bare_fork(void)
-{
-#ifdef SYS_fork
-	return (pid_t)syscall(SYS_fork);
-#else
-	return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-#endif
 }
 
 static void
@@ -250,7 +203,7 @@ child_start(struct child *child, char *const argv[], int flags)
 	child->pty = (flags & CHILD_PTY) != 0;
 	child->status = EXIT_FAILURE;
 	if (open_ends(&ends, child, flags) == -1 ||
-	    (child->guard = bare_fork()) == -1)
+	    (child->guard = fork()) == -1)
 		goto fail;
 	if (child->guard == 0)
 		run_guard(argv, &ends, flags);
@@ -270,7 +223,6 @@ fail:
 		proc_close(&ends.err[i]);
 		proc_close(&ends.guard[i]);
 	}
-	child->group = 0;
 	return -1;
 }
 
@@ -320,5 +272,4 @@ child_stop(struct child *child)
 	proc_close(&child->out);
 	proc_close(&child->err);
 	wait_for_guard(child);
-	child->group = 0;
 }

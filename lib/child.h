@@ -25,7 +25,7 @@ struct child {
 	/* of a pseudo-terminal, set before child_start */
 	unsigned short cols, rows;
 	pid_t guard; /* this process's child; the command is the guard's */
-	pid_t group; /* of the command, its leader; 0: it does not run */
+	pid_t group; /* of the command, which leads it */
 	int out;     /* to read its stdout from; -1 once closed */
 	int err;     /* likewise its stderr, with CHILD_STDERR; else -1 */
 	int exit;    /* a socket, readable when it has exited: child_reap */

@@ -18,7 +18,7 @@
 
 #define TEXT_MAX (8 * DESCENDANTS_MAX) /* a pid has seven digits at most */
 
-#define STAT_MAX 512 /* what is read of it comes before */
+#define STAT_MAX 512 /* bytes of a stat: the numbers of below are in them */
 
 /* What follows a process's state in its stat, of proc(5). */
 enum { PARENT, GROUP, SESSION, THREADS = 16, NUMBERS };
@@ -50,7 +50,7 @@ read_stat(pid_t pid, struct descendant *one)
 	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
 	(void)read_text(
 	    AT_FDCWD, path, text, sizeof(text)); /* empty: seen below */
-	/* PID (NAME) STATE, where NAME may hold anything; then numbers */
+	/* PID (NAME) STATE, and NAME may hold any byte; then numbers */
 	at = strrchr(text, ')');
 	if (at == NULL || strlen(at) < 4)
 		return false;
@@ -150,7 +150,7 @@ add_from_all(struct descendants *list)
 		    !has(list, one->pid))
 			list->count++;
 	}
-	(void)closedir(all); /* likewise */
+	(void)closedir(all); /* it was only read */
 	return true;
 }
 
@@ -164,7 +164,8 @@ descendants_read(struct descendants *list)
 		return false;
 	if (add_children(list, getpid())) {
 		for (size_t i = 0; i < list->count; i++)
-			(void)add_children(list, list->all[i].pid); /* gone */
+			(void)add_children(
+			    list, list->all[i].pid); /* or gone */
 		return true;
 	}
 	do { /* a child's number is mostly above its parent's */

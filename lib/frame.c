@@ -9,9 +9,6 @@
 
 #include "util.h"
 
-#define AHEAD_MIN 128 /* see check */
-#define AHEAD_MAX 8192
-
 void
 frame_init(struct frame *frame, frame_sink *sink, void *to)
 {
@@ -47,7 +44,7 @@ frame_raw(struct frame *frame, const char *bytes, size_t n)
 		frame->used += part;
 		bytes += part;
 		n -= part;
-		/* a failure stays in frame->error, for the flush that is asked
+		/* a failure stays in frame->error: the next flush tells of it
 		 */
 		if (frame->used == sizeof(frame->buffer))
 			(void)frame_flush(frame);
@@ -67,11 +64,10 @@ is_utf8(struct bytes text)
 	       util_utf8_end(text.at, text.at + text.n) == text.at + text.n;
 }
 
-/* As UTF-8: U+FFFD in the place of each part that is none. */
-static void
-put_text(struct frame *frame, const char *at, size_t n)
+void
+frame_utf8(struct frame *frame, struct bytes text)
 {
-	const char *end = at + n, *wrong;
+	const char *at = text.n > 0 ? text.at : "", *end = at + text.n, *wrong;
 	bool whole;
 
 	while ((wrong = util_utf8_end(at, end)) < end) {
@@ -83,25 +79,24 @@ put_text(struct frame *frame, const char *at, size_t n)
 }
 
 /* One line: a name with its colon and space, a value, LF. */
-static void
+static inline void
 put_field(struct frame *frame, const char *name, size_t name_n,
-    const char *value, size_t value_n, bool utf8)
+    struct bytes value, bool utf8)
 {
-	char *to;
+	char *to = frame->buffer + frame->used;
 
-	if (name_n + value_n + 1 >= sizeof(frame->buffer) - frame->used ||
+	if (name_n + value.n + 1 >= sizeof(frame->buffer) - frame->used ||
 	    !utf8) {
 		frame_raw(frame, name, name_n);
-		put_text(frame, value, value_n);
+		frame_utf8(frame, value);
 		frame_raw(frame, "\n", 1);
 		return;
 	}
-	to = frame->buffer + frame->used;
 	memcpy(to, name, name_n);
-	if (value_n > 0)
-		memcpy(to + name_n, value, value_n);
-	to[name_n + value_n] = '\n';
-	frame->used += name_n + value_n + 1;
+	if (value.n > 0)
+		memcpy(to + name_n, value.at, value.n);
+	to[name_n + value.n] = '\n';
+	frame->used += name_n + value.n + 1;
 }
 
 void
@@ -109,7 +104,8 @@ frame_retry(struct frame *frame, uint64_t ms)
 {
 	char digits[UTIL_DIGITS_MAX];
 
-	put_field(frame, "retry: ", 7, digits, util_digits(digits, ms), true);
+	put_field(frame, "retry: ", 7,
+	    (struct bytes){digits, util_digits(digits, ms)}, true);
 	frame_raw(frame, "\n", 1);
 }
 
@@ -132,13 +128,14 @@ frame_field_ok(struct bytes value)
 static void
 put_data(struct frame *frame, struct bytes data)
 {
-	const char *at = data.at, *end = data.at + data.n, *line_end;
+	const char *at = data.n > 0 ? data.at : "", *end = at + data.n;
+	const char *line_end;
 	bool utf8 = is_utf8(data);
 
 	for (;;) {
 		line_end = util_line_end(at, end);
-		put_field(
-		    frame, "data: ", 6, at, (size_t)(line_end - at), utf8);
+		put_field(frame, "data: ", 6,
+		    (struct bytes){at, (size_t)(line_end - at)}, utf8);
 		if (line_end == end)
 			return;
 		at = line_end + 1;
@@ -151,21 +148,17 @@ void
 frame_fields(struct frame *frame, const struct event *event)
 {
 	if (event->id.n > 0 && frame_field_ok(event->id))
-		put_field(frame, "id: ", 4, event->id.at, event->id.n,
-		    is_utf8(event->id));
+		put_field(frame, "id: ", 4, event->id, is_utf8(event->id));
 	if (event->type.n > 0 && frame_field_ok(event->type))
-		put_field(frame, "event: ", 7, event->type.at, event->type.n,
-		    is_utf8(event->type));
+		put_field(
+		    frame, "event: ", 7, event->type, is_utf8(event->type));
 }
 
 void
 frame_event(struct frame *frame, const struct event *event)
 {
 	frame_fields(frame, event);
-	if (event->data.n > 0)
-		put_data(frame, event->data);
-	else
-		put_field(frame, "data: ", 6, "", 0, true);
+	put_data(frame, event->data);
 	frame_raw(frame, "\n", 1);
 }
 
@@ -176,42 +169,6 @@ frame_keepalive(struct frame *frame, const struct event *event)
 		frame_event(frame, event);
 	else
 		frame_comment(frame);
-}
-
-/* Copies one after the other; returns the end of both. */
-static char *
-copy_two(char *to, const char *name, size_t n, struct bytes value)
-{
-	memcpy(to, name, n);
-	memcpy(to + n, value.at, value.n);
-	return to + n + value.n;
-}
-
-void
-frame_line(struct frame *frame, const struct event *event)
-{
-	size_t most = sizeof("id: \nevent: \ndata: \n\n") + event->id.n +
-		      event->type.n + event->data.n;
-	char *to = frame->buffer + frame->used;
-
-	if (most > sizeof(frame->buffer) - frame->used || event->data.n == 0 ||
-	    !is_utf8(event->data) || !is_utf8(event->type) ||
-	    !is_utf8(event->id)) {
-		frame_event(frame, event);
-		return;
-	}
-	if (event->id.n > 0) {
-		to = copy_two(to, "id: ", 4, event->id);
-		*to++ = '\n';
-	}
-	if (event->type.n > 0) {
-		to = copy_two(to, "event: ", 7, event->type);
-		*to++ = '\n';
-	}
-	to = copy_two(to, "data: ", 6, event->data);
-	*to++ = '\n';
-	*to++ = '\n';
-	frame->used = (size_t)(to - frame->buffer);
 }
 
 /* The fields before a line of data; to has the room. */
@@ -228,29 +185,13 @@ copy_prefix(char *to, struct bytes type)
 	return to + 6;
 }
 
-/*
- * How far the text of lines is UTF-8: the first one, and more of them at
- * once, which is faster, but no more than twice what was taken.
- */
-static const char *
-check(const char *at, const char *end, size_t line, size_t *ahead)
-{
-	size_t n = line + *ahead;
-
-	if (n > (size_t)(end - at))
-		n = (size_t)(end - at);
-	if (*ahead < AHEAD_MAX)
-		*ahead *= 2;
-	return util_utf8_end(at, at + n);
-}
-
 size_t
 frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
     size_t line_max)
 {
 	const size_t fixed = (type.n > 0 ? 7 + type.n + 1 : 0) + 6 + 2;
-	const char *from = at, *end = at + n, *checked = at;
-	size_t room, most, line, ahead = AHEAD_MIN;
+	const char *from = at, *end = at + n;
+	size_t room, most, line;
 	bool ascii = false;
 	char *to;
 
@@ -275,11 +216,8 @@ frame_lines(struct frame *frame, struct bytes type, const char *at, size_t n,
 		}
 		if (line == most || at[line] == '\r' || line > line_max)
 			break;
-		if (at + line > checked && !ascii) {
-			checked = check(at, end, line, &ahead);
-			if (at + line > checked)
-				break;
-		}
+		if (!ascii && !is_utf8((struct bytes){at, line}))
+			break;
 		to[line] = '\n';
 		to[line + 1] = '\n';
 		frame->used += fixed + line;

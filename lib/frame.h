@@ -23,7 +23,7 @@
 
 /*
  * What the kernel copies to or from begins there: some processors copy at a
- * sixth of their rate where the target's address is a little above the
+ * sixth of their rate if the target's address is a little above the
  * source's, modulo a page (likewise).
  */
 #define FRAME_ALIGNMENT 64
@@ -58,6 +58,9 @@ void frame_raw(struct frame *frame, const char *bytes, size_t n);
 /* Likewise a string. */
 void frame_text(struct frame *frame, const char *text);
 
+/* As UTF-8: U+FFFD in the place of each part that is none. */
+void frame_utf8(struct frame *frame, struct bytes text);
+
 /* The reconnection time in milliseconds. */
 void frame_retry(struct frame *frame, uint64_t ms);
 
@@ -69,7 +72,7 @@ void frame_keepalive(struct frame *frame, const struct event *event);
 
 /*
  * One event: id, event, data. An id or an event type that frame_field_ok
- * refuses is left out; the caller asks first if it wants to say so.
+ * refuses is left out; a caller that reports it asks before.
  */
 void frame_event(struct frame *frame, const struct event *event);
 
@@ -77,13 +80,7 @@ void frame_event(struct frame *frame, const struct event *event);
 void frame_fields(struct frame *frame, const struct event *event);
 
 /*
- * The same for data that is one line, without a line end, and an id and a
- * type that frame_field_ok accepts: nobody looks for that again.
- */
-void frame_line(struct frame *frame, const struct event *event);
-
-/*
- * An event of that type (none where type.n is 0) for each line of n bytes
+ * An event of that type (none if type.n is 0) for each line of n bytes
  * that ends with LF, holds no CR and is line_max bytes long at the most.
  * Stops before the first line that is otherwise, no UTF-8, or too long for the
  * buffer.
@@ -98,7 +95,7 @@ size_t frame_lines(struct frame *frame, struct bytes type, const char *at,
  */
 int frame_field_ok(struct bytes value);
 
-/* Hands what waits to the sink. Returns 0, or -1 with errno, also later. */
+/* Hands what waits to the sink. Returns 0, or -1 with errno, then always. */
 int frame_flush(struct frame *frame);
 
 #endif

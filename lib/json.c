@@ -1,6 +1,5 @@
 /*
- * json: copies plain ASCII, which most text is, in runs; only other bytes are
- * looked at one by one. Objects are left to the caller.
+ * json: copies what needs no escape in runs. Objects are left to the caller.
  */
 #include "json.h"
 
@@ -10,38 +9,36 @@
 
 #define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-static const char replacement[] = "\xef\xbf\xbd";
-
-/* Neither a quote, a backslash, a control character nor beyond ASCII. */
-static int
-is_plain(unsigned char byte)
+/* What a string must escape: a quote, a backslash, a control character. */
+static bool
+is_special(unsigned char byte)
 {
-	return byte >= ' ' && byte != '"' && byte != '\\' && byte < 0x80;
+	return byte < ' ' || byte == '"' || byte == '\\';
 }
 
-/* Whether all eight bytes are plain; 0 is no proof that one is not. */
-static int
-are_plain(uint64_t eight)
+/* Whether one of eight bytes may be special: what is below borrows a bit. */
+static bool
+has_special(uint64_t eight)
 {
 	uint64_t quote = eight ^ EIGHT('"'), slash = eight ^ EIGHT('\\');
 
-	/* below ' ', or 0 after the exclusive or: subtracting borrows */
-	return ((eight | (eight - EIGHT(' ')) | (quote - EIGHT(1)) |
-		    (slash - EIGHT(1))) &
-		   EIGHT(0x80)) == 0;
+	return (((eight - EIGHT(' ')) & ~eight) |
+		   ((quote - EIGHT(1)) & ~quote) |
+		   ((slash - EIGHT(1)) & ~slash)) &
+	       EIGHT(0x80);
 }
 
 static const char *
-plain_end(const char *at, const char *end)
+special(const char *at, const char *end)
 {
 	uint64_t eight;
 
 	for (; end - at >= (ptrdiff_t)sizeof(eight); at += sizeof(eight)) {
 		memcpy(&eight, at, sizeof(eight));
-		if (!are_plain(eight))
+		if (has_special(eight))
 			break;
 	}
-	while (at < end && is_plain((unsigned char)*at))
+	while (at < end && !is_special((unsigned char)*at))
 		at++;
 	return at;
 }
@@ -62,43 +59,18 @@ put_escape(struct frame *frame, unsigned char byte)
 	frame_raw(frame, escape, 2);
 }
 
-/* Characters beyond ASCII, as many as follow each other. */
-static const char *
-put_beyond(struct frame *frame, const char *at, const char *end)
-{
-	const char *from = at, *next;
-	bool whole;
-
-	while (at < end && (unsigned char)*at >= 0x80) {
-		next = util_character_end(at, end, &whole);
-		if (!whole) {
-			frame_raw(frame, from, (size_t)(at - from));
-			frame_raw(frame, replacement, 3);
-			from = next;
-		}
-		at = next;
-	}
-	frame_raw(frame, from, (size_t)(at - from));
-	return at;
-}
-
 void
 json_string(struct frame *frame, struct bytes text)
 {
 	const char *at = text.n > 0 ? text.at : ""; /* not NULL */
-	const char *end = at + text.n, *plain;
+	const char *end = at + text.n, *next;
 
 	frame_raw(frame, "\"", 1);
-	while (at < end) {
-		plain = plain_end(at, end);
-		frame_raw(frame, at, (size_t)(plain - at));
-		at = plain;
-		if (at == end)
-			break;
-		if ((unsigned char)*at >= 0x80)
-			at = put_beyond(frame, at, end);
-		else
-			put_escape(frame, (unsigned char)*at++);
+	for (; at < end; at = next) {
+		next = special(at, end);
+		frame_utf8(frame, (struct bytes){at, (size_t)(next - at)});
+		if (next < end)
+			put_escape(frame, (unsigned char)*next++);
 	}
 	frame_raw(frame, "\"", 1);
 }

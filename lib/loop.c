@@ -36,7 +36,7 @@ on_signal(int signal)
 
 	ending = signal;
 	(void)alarm(1);
-	/* fails only where it is full: signals enough to wake up */
+	/* fails only if the eventfd is full: then it wakes the loop already */
 	if (write(wake, &one, sizeof(one)) == -1 || errno != saved)
 		errno = saved;
 }
@@ -163,7 +163,6 @@ ready_input(struct loop *loop)
 			continue;
 		loop->turn = (loop->turn + i + 1) % loop->inputs;
 		loop->fd = poll->fd;
-		loop->events = poll->revents;
 		return true;
 	}
 	return false;
@@ -210,7 +209,7 @@ write_again(const struct loop *loop)
 		return 0;
 	if (errno != EAGAIN && errno != EWOULDBLOCK)
 		return -1;
-	/* stdout came non-blocking, and shared: it is left as it is */
+	/* stdout was given non-blocking, and others share it: it stays so */
 	room.events |= POLLOUT;
 	if (poll(&room, 1, -1) == -1 && (errno != EINTR || ending))
 		return -1;
@@ -219,7 +218,7 @@ write_again(const struct loop *loop)
 
 /*
  * Writes of more than half of what a pipe holds make reader and writer take
- * turns, on some machines at half the rate. One that cannot grow stays.
+ * turns, on some machines at half the rate. A pipe that cannot grow stays.
  */
 static void
 widen_pipe(void)

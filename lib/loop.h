@@ -17,7 +17,7 @@ enum loop_reason {
 	LOOP_GONE,      /* the client has left */
 	LOOP_SIGNAL,    /* loop.signal came: a request to end */
 	LOOP_OVER,      /* the time that loop_limit gave has passed */
-	LOOP_INPUT,     /* loop.fd is ready, as loop.events says */
+	LOOP_INPUT,     /* loop.fd is ready */
 	LOOP_TICK,      /* the deadline loop.tick_ns has come */
 	LOOP_KEEPALIVE, /* nothing was written for keepalive_ns */
 	LOOP_FAILED,    /* a system call failed: errno says how */
@@ -27,9 +27,8 @@ struct loop {
 	int64_t tick_ns; /* next tick, on util_now_ns's clock; or UTIL_NEVER */
 	int64_t keepalive_ns; /* silence before a keepalive; 0 for never */
 
-	int signal;   /* with LOOP_SIGNAL */
-	int fd;       /* with LOOP_INPUT */
-	short events; /* with LOOP_INPUT: poll's revents */
+	int signal; /* with LOOP_SIGNAL */
+	int fd;     /* with LOOP_INPUT */
 
 	/* the rest is the loop's own */
 	int64_t written_ns; /* when it waited after a write; 0: not yet */

@@ -2,11 +2,12 @@
  * origin: keeps each allowed origin as the header field that allows it.
  * Refusing a request is left to program.
  */
+#define _GNU_SOURCE /* asprintf */
 #include "origin.h"
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cgi.h"
@@ -55,12 +56,8 @@ origin_add(struct origins *origins, const char *origin)
 	errno = E2BIG;
 	if (origins->n == ORIGINS_MAX)
 		return -1;
-	field = malloc(sizeof(allow) + n);
-	if (field == NULL)
+	if (asprintf(&field, "%s%.*s", allow, (int)n, origin) == -1)
 		return -1;
-	memcpy(field, allow, sizeof(allow) - 1);
-	memcpy(field + sizeof(allow) - 1, origin, n);
-	field[sizeof(allow) - 1 + n] = '\0';
 	origins->field[origins->n++] = field;
 	return 0;
 }

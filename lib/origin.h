@@ -1,7 +1,7 @@
 /*
  * origin: which pages of other sites may read a stream: those whose origin is
- * named. Header fields of the CORS protocol (Fetch Standard); who writes them
- * is others' business.
+ * named. It makes header fields of the CORS protocol (Fetch Standard); cgi
+ * encodes them.
  */
 #ifndef ORIGIN_H
 #define ORIGIN_H
@@ -11,7 +11,7 @@
 #define ORIGINS_MAX 32
 #define ORIGIN_FIELDS 2 /* that origin_fields adds at the most */
 
-/* The origins' own. */
+/* All fields are the module's own. */
 struct origins {
 	char *field[ORIGINS_MAX]; /* Access-Control-Allow-Origin */
 	size_t n;
@@ -20,18 +20,20 @@ struct origins {
 /*
  * Adds an origin as browsers send it, scheme://host[:port] in lower case or
  * "null"; or "*", any. The port of the scheme may be named, browsers omit it.
- * What is allocated stays for the process's life.
- * Returns 0; or -1 with errno EINVAL where that is none, E2BIG for one too
- * many, ENOMEM.
+ * What is allocated stays for the process's life. Returns 0; or -1 with errno
+ * EINVAL if it is no origin, E2BIG if there are ORIGINS_MAX already, or ENOMEM.
  */
 int origin_add(struct origins *origins, const char *origin);
 
-/* Which of them allows origin, "" if there is none: from 1; 0 if none does. */
+/*
+ * Which of them allows origin, which is "" if the request names none: its
+ * number, from 1, or 0 if none does.
+ */
 size_t origin_find(const struct origins *origins, const char *origin);
 
 /*
- * Adds to extras fields those for what origin_find has found, less what is
- * there already; none if no origin is named. Returns how many there are then.
+ * Adds to extras fields those of the origin that origin_find has found; a field
+ * that is there already stays. Returns how many fields there are then.
  */
 size_t origin_fields(const struct origins *origins, size_t found,
     const char *extra[], size_t extras);

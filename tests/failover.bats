@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # bats file_tags=tools
-# sse-redis where machines die: a primary with a replica and a Sentinel, two
+# sse-redis while machines die: a primary with a replica and a Sentinel, two
 # lighttpds behind one haproxy, a steady writer, and a client that comes back.
 # The client's ids are the stream's: no hole, and nothing twice.
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
@@ -228,7 +228,7 @@ certificate() {
 		-keyout "$1.key" -out "$1.pem" 2>/dev/null
 }
 
-@test "sse-redis checks a certificate for the URL's name if a Sentinel names an address" {
+@test "sse-redis accepts a certificate for the URL's host if a Sentinel names an address" {
 	certificate localhost
 	certificate elsewhere
 	cat localhost.pem elsewhere.pem >ca.pem

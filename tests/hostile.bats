@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # bats file_tags=tools
-# sse-redis at a server that is none, or means harm: bounded memory, and an
-# error that is clear or another try.
+# sse-redis at a server that is no Redis, or a hostile one: memory stays bounded,
+# and it tries again or ends with a clear error.
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
 load lib/helper
@@ -75,7 +75,7 @@ ends() {
 	[ "$status" = 1 ]
 }
 
-@test "sse-redis goes on as soon as a loading server is ready" {
+@test "sse-redis goes on once a server has loaded its data" {
 	port=$(free_port)
 	spawn perl "$TOP/tests/tools/hostile.pl" "$port" >server.log 2>&1
 	server=$!

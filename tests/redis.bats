@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # bats file_tags=tools
-# sse-redis at real servers: what is an event, who resumes where, which error
-# is told how.
-# Each test is a shell of its own, and a file is not written where it is read:
+# sse-redis at real servers: what becomes an event, how viewers resume, how
+# errors are answered.
+# Each test is a shell of its own, and no file is read and written at once:
 # shellcheck disable=SC2030,SC2031,SC2094
 
 load lib/helper
@@ -72,7 +72,7 @@ load lib/redis
 	[ "$(ids_of w)" = 6-0 ]
 }
 
-@test "sse-redis takes what is no id of a stream for a new viewer's" {
+@test "sse-redis treats a Last-Event-ID that is no id of a stream as a new viewer's" {
 	start_redis a
 	cli xadd s 5-1 data old
 	n=0
@@ -88,7 +88,7 @@ load lib/redis
 	done
 }
 
-@test "sse-redis tells of entries that were trimmed, once, then goes on" {
+@test "sse-redis sends one gap for entries that were trimmed, then goes on" {
 	start_redis a
 	for i in 1 2 3 4 5; do cli xadd s $i-0 data $i; done
 	cli xtrim s maxlen 3
@@ -116,7 +116,7 @@ trims() {
 		"10", "*", "data", i) end' 1 s "$1"
 }
 
-@test "sse-redis tells a live viewer what a transaction added and trimmed" {
+@test "sse-redis sends a live viewer a gap for what a transaction added and trimmed" {
 	start_redis a
 	cli xadd s '*' data one
 	view v s
@@ -137,7 +137,7 @@ trims() {
 	[ "$(grep -c '^event: gap' v)" = 1 ]
 }
 
-@test "sse-redis tells a live viewer of a new stream that lost entries at once" {
+@test "sse-redis sends a live viewer a gap if a new stream is trimmed as it begins" {
 	start_redis a
 	view v s
 	eventually waiting 1
@@ -160,7 +160,7 @@ anew() {
 }
 
 # bats test_tags=slow
-@test "sse-redis tells a live viewer of a stream that began anew" {
+@test "sse-redis sends a live viewer a gap if the stream began anew" {
 	start_redis a
 	cli xadd other 0-5 data new1
 	anew deleted cli del deleted
@@ -194,7 +194,7 @@ place() {
 	grep -x -B 1 'event: start' "$1" | sed -n 's/^id: //p'
 }
 
-@test "sse-redis gives a viewer that has had nothing yet a place" {
+@test "sse-redis sends a new viewer its place, so that it misses nothing if it is cut off" {
 	start_redis a
 	cli xadd old 7-0 data old
 	cli xadd empty 7-0 data gone
@@ -229,7 +229,7 @@ place() {
 	[ "$(ids_of trimmed | tail -n +2)" = "$(ids)" ]
 }
 
-@test "sse-redis tells of a stream that began anew" {
+@test "sse-redis sends a viewer that comes back a gap if the stream began anew" {
 	start_redis a
 	cli xadd s 1-0 data one
 	for id in 7-0 18446744073709551615-18446744073709551615; do
@@ -241,7 +241,7 @@ place() {
 	done
 }
 
-@test "sse-redis tells a viewer that missed what an emptied stream had" {
+@test "sse-redis sends a gap to a viewer that missed entries of an emptied stream" {
 	start_redis a
 	cli xadd s 1-0 data one
 	cli xadd s 2-0 data two
@@ -295,7 +295,7 @@ sent_back() {
 	grep -qF -e "$2" "$1.err"
 }
 
-@test "sse-redis answers 500 where no waiting helps" {
+@test "sse-redis answers 500 if waiting cannot help" {
 	start_redis a
 	REDIS_URL="unix:$REDIS_SOCKET?db=99" request v s
 	refused v 'DB index'
@@ -311,7 +311,7 @@ sent_back() {
 	done
 }
 
-@test "sse-redis sends back who may be let in later" {
+@test "sse-redis tells a refused viewer to come back if an operator can mend it" {
 	start_redis a
 	cli set text value
 	request v text
@@ -330,7 +330,7 @@ sent_back() {
 }
 
 # bats test_tags=slow
-@test "sse-redis closes the stream where what it reads is no stream any more" {
+@test "sse-redis closes the stream if the key becomes one of another type" {
 	start_redis a
 	view v s
 	eventually waiting 1
@@ -343,7 +343,7 @@ sent_back() {
 	run ! grep -q Status v
 }
 
-@test "sse-redis never says a password" {
+@test "sse-redis never prints a password" {
 	start_redis a --requirepass s3cret
 	view v s
 	eventually ended "$VIEWER"
@@ -386,7 +386,7 @@ sent_back() {
 }
 
 # bats test_tags=slow
-@test "sse-redis opens the stream where no server is there, and goes on" {
+@test "sse-redis opens the stream without a server, and goes on once there is one" {
 	REDIS_PORT=$(free_port)
 	REDIS_URL=redis://localhost:$REDIS_PORT view v -k 0.2 s
 	eventually has v $'Content-Type: text/event-stream\r'
@@ -403,7 +403,7 @@ keepalives() {
 	[ "$(grep -c '^:' "$1")" -ge "$2" ]
 }
 
-@test "sse-redis gets every entry once over restarts of the server" {
+@test "sse-redis sends every entry once across restarts of the server" {
 	start_redis a --appendonly yes --appendfsync always
 	view v s
 	eventually waiting 1
@@ -423,7 +423,7 @@ keepalives() {
 	run ! grep -q gap v
 }
 
-@test "sse-redis resolves the end of the stream to an id, and asks for nothing else" {
+@test "sse-redis asks for entries by id alone" {
 	start_redis a
 	cli xadd s 1-0 data old
 	spawn redis-cli -s "$REDIS_SOCKET" monitor >log
@@ -445,7 +445,7 @@ test_reads() {
 	[ "$(sed -n 's/^cmdstat_xread:calls=\([0-9]*\).*/\1/p' stats)" -ge "$1" ]
 }
 
-@test "sse-redis ends with its viewer, also while nothing comes" {
+@test "sse-redis ends when its viewer leaves, also while no entry comes" {
 	start_redis a
 	mkfifo pipe
 	view v s
@@ -460,7 +460,39 @@ test_reads() {
 	eventually waiting 0
 }
 
-@test "sse-redis tells a viewer that was too slow for the stream" {
+# A listening socket whose queue is full, so that no connection is answered.
+full_port() {
+	perl -MIO::Socket::INET -e '
+		my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1",
+			LocalPort => $ARGV[0], Listen => 1) or die;
+		listen $server, 0;
+		my @clients = map { IO::Socket::INET->new(Blocking => 0,
+			PeerAddr => "127.0.0.1", PeerPort => $ARGV[0]) } 1 .. 3;
+		open my $full, ">", "full";
+		sleep 600' "$1"
+}
+
+child_of() {
+	CHILD=$(cat "/proc/$1/task/$1/children") && [ -n "$CHILD" ]
+}
+
+# bats test_tags=slow
+@test "sse-redis gives up a connection that is not answered, and tries again" {
+	port=$(free_port)
+	spawn full_port "$port"
+	eventually test -e full
+	export REDIS_URL=redis://127.0.0.1:$port
+	view killed s
+	eventually child_of "$VIEWER"
+	child=${CHILD% }
+	kill -9 "$VIEWER"
+	DEADLINE=4 eventually ended "$child"
+	view v -k 0.5 s
+	DEADLINE=60 eventually grep -q 'no answer in time; trying again' v.err
+	[ "$(grep -c ^: v)" -ge 10 ]
+}
+
+@test "sse-redis sends a gap to a viewer that reads slower than the stream is trimmed" {
 	start_redis a
 	cli config set client-output-buffer-limit 'normal 0 0 0'
 	mkfifo pipe
@@ -482,7 +514,7 @@ test_reads() {
 	tail -n +$((gap + 1)) got | diff - <(seq -f %g-0 391 401)
 }
 
-@test "sse-redis sends entries that together are more than a reply may be" {
+@test "sse-redis sends entries that together are larger than a reply may be" {
 	start_redis a
 	head -c 5000000 /dev/zero | tr '\0' x >data
 	for i in 1 2 3 4; do cli -x xadd s $i-0 data <data; done
@@ -519,7 +551,7 @@ make_certificates() {
 	done
 }
 
-@test "sse-redis reads by TLS, and checks whom it reads from" {
+@test "sse-redis reads by TLS, and checks the server's certificate" {
 	export DEADLINE=90
 	make_certificates
 	tls=$(free_port)

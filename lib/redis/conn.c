@@ -1,104 +1,71 @@
 /*
- * conn: opens the socket and moves bytes. It leaves names to resolve, TLS to
- * tls, and the parsing of replies to reply.
+ * conn: moves bytes between the socket and hiredis. Connecting is left to dial,
+ * and TLS to tls.
  */
-#define _GNU_SOURCE /* SOCK_CLOEXEC, SOCK_NONBLOCK */
 #include "conn.h"
 
 #include <errno.h>
-#include <hiredis/hiredis.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../proc.h"
-#include "../util.h"
 
 #define READ 65536
-#define READS_MAX 64 /* before reply is asked for a whole one */
+#define READS_MAX 64 /* before hiredis looks for a whole reply */
+#define DEPTH_MAX 7  /* arrays in an array: the bound of hiredis 0 */
+
+#if HIREDIS_MAJOR >= 1
+typedef size_t elements_n; /* of hiredis' createArray */
+#else
+typedef int elements_n;
+#endif
 
 void
 conn_init(struct conn *conn)
 {
-	*conn = (struct conn){.fd = -1, .resolve = {.fd = -1, .child = -1}};
+	*conn = (struct conn){.fd = -1, .dial = {.fd = -1, .child = -1}};
 }
 
-static void
-close_socket(struct conn *conn)
+/*
+ * hiredis calls it when an array begins. Each object but the first is an
+ * element of one, so this bounds the memory that a reply takes.
+ */
+static void *
+create_array(const redisReadTask *task, elements_n n)
 {
-	tls_close(conn->tls);
-	conn->tls = NULL;
-	proc_close(&conn->fd);
+	struct conn *conn = task->privdata;
+
+	if (task->parent == NULL)
+		conn->elements = 0;
+	if (conn->reader->ridx > DEPTH_MAX)
+		conn->refused = EPROTO;
+	else if ((size_t)n > CONN_ELEMENTS_MAX - conn->elements)
+		conn->refused = EMSGSIZE;
+	if (conn->refused != 0)
+		return NULL;
+	conn->elements += (size_t)n;
+	return conn->library->createArray(task, n);
 }
 
 static int
-connect_to(struct conn *conn, const struct resolve_address *to)
+open_reader(struct conn *conn)
 {
-	const struct sockaddr *address = (const struct sockaddr *)&to->address;
-	const int on = 1;
+	redisReader *reader = redisReaderCreate();
 
-	close_socket(conn);
-	conn->since_ns = util_now_ns();
-	conn->events = POLLOUT;
-	conn->fd = socket(
-	    address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (conn->fd == -1)
+	errno = ENOMEM;
+	if (reader == NULL)
 		return -1;
-	/* if this fails, it is only slower */
-	if (address->sa_family != AF_UNIX)
-		(void)setsockopt(
-		    conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(conn->fd, address, to->n) == -1 && errno != EINPROGRESS)
-		return -1;
-	if (conn->files == NULL)
-		return 0;
-	conn->tls = tls_open(conn->fd, conn->host, conn->other, conn->files);
-	return conn->tls == NULL ? -1 : 0;
-}
-
-int
-conn_skip(struct conn *conn)
-{
-	while (!conn->connected && conn->tried < conn->resolve.n)
-		if (connect_to(conn, &conn->resolve.found[conn->tried++]) == 0)
-			return 0;
-	return -1;
-}
-
-/* The path of a socket is its address. Returns 1, or -1 with errno. */
-static int
-resolve_path(struct resolve *resolve, const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t n = strlen(path);
-
-	if (n >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(address.sun_path, path, n);
-	memcpy(&resolve->found[0].address, &address, sizeof(address));
-	resolve->found[0].n = sizeof(address);
-	resolve->n = 1;
-	return 1;
-}
-
-/* Goes on after resolve_start, or resolve_read, has returned done. */
-static int
-resolved(struct conn *conn, int done)
-{
-	conn->fd = conn->resolve.fd;
-	conn->events = POLLIN;
-	if (done < 1)
-		return done;
-	errno = ENODATA; /* stays if there is no address */
-	return conn_skip(conn);
+	conn->reader = reader;
+	conn->library = reader->fn;
+	conn->functions = *reader->fn;
+	conn->functions.createArray = create_array;
+	reader->fn = &conn->functions;
+	reader->privdata = conn;
+	return 0;
 }
 
 int
@@ -108,93 +75,63 @@ conn_open(struct conn *conn, const char *host, uint16_t port,
 	conn->host = host;
 	conn->other = other;
 	conn->files = files;
-	conn->since_ns = util_now_ns();
-	if (reply_init(&conn->reader, CONN_REPLY_MAX) == -1)
+	if (open_reader(conn) == -1 ||
+	    dial_start(&conn->dial, host, port) == -1)
 		return -1;
-	return resolved(conn, port == 0
-				  ? resolve_path(&conn->resolve, host)
-				  : resolve_start(&conn->resolve, host, port));
-}
-
-void
-conn_command(struct conn *conn, const char *const *words)
-{
-	const char *argv[CONN_WORDS_MAX];
-	char *command = NULL, *out = NULL;
-	long long size; /* hiredis 1.1 and later; before it was an int */
-	int n;
-
-	for (n = 0; n < CONN_WORDS_MAX && words[n] != NULL; n++)
-		argv[n] = words[n];
-	size = redisFormatCommandArgv(&command, n, argv, NULL);
-	if (size != -1)
-		out = realloc(conn->out, conn->out_n + (size_t)size);
-	if (out == NULL) {
-		conn->error = ENOMEM;
-	} else {
-		memcpy(out + conn->out_n, command, (size_t)size);
-		conn->out = out;
-		conn->out_n += (size_t)size;
-	}
-	if (size != -1)
-		redisFreeCommand(command);
-}
-
-/* Whether the socket is connected: 1, 0 if not yet, -1 with errno. */
-static int
-finish_connect(struct conn *conn)
-{
-	struct pollfd ready = {.fd = conn->fd, .events = POLLOUT};
-	socklen_t n = sizeof(int);
-	int error = 0;
-
-	if (poll(&ready, 1, 0) < 1)
-		return 0;
-	if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &n) == -1)
-		return -1;
-	errno = error;
-	return error == 0 ? 1 : -1;
-}
-
-/* Returns 0 if errno says to try again later, or -1. */
-static int
-again(void)
-{
-	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0
-									 : -1;
-}
-
-/* Resolves, connects, shakes hands: what is next of it. Returns 0 or -1. */
-static int
-open_up(struct conn *conn)
-{
-	if (conn->resolve.fd != -1)
-		return resolved(conn, resolve_read(&conn->resolve));
-	if (!conn->connected) {
-		switch (finish_connect(conn)) {
-		case 0: return 0;
-		case -1: return conn_skip(conn);
-		}
-		conn->connected = true;
-	}
-	if (conn->tls != NULL && tls_shake(conn->tls) == -1) {
-		conn->events = tls_events(conn->tls);
-		return again();
-	}
-	conn->up = true;
+	conn->fd = conn->dial.fd;
+	conn->events = POLLIN;
 	return 0;
 }
 
-/* Called when a read or a write failed. Returns 0 if it can wait, or -1. */
+void
+conn_send(struct conn *conn, char *command, int n)
+{
+	char *out = NULL;
+
+	if (n >= 0)
+		out = realloc(conn->out, conn->out_n + (size_t)n);
+	if (out == NULL) {
+		conn->ended = ENOMEM;
+	} else {
+		memcpy(out + conn->out_n, command, (size_t)n);
+		conn->out = out;
+		conn->out_n += (size_t)n;
+	}
+	if (n >= 0)
+		redisFreeCommand(command);
+}
+
+/*
+ * Called if a read or a write failed: what to poll for before the next one.
+ * Returns 0, or -1 with errno if waiting does not help.
+ */
 static int
 pause_io(struct conn *conn, short events)
 {
-	if (again() == -1)
+	if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		return -1;
 	if (conn->tls != NULL)
 		events = tls_events(conn->tls);
 	conn->events = (short)(conn->events | events);
 	return 0;
+}
+
+/* Takes the socket once it is connected. Returns 0, or -1 with errno. */
+static int
+open_up(struct conn *conn)
+{
+	int fd = dial_read(&conn->dial);
+
+	if (fd == -1) {
+		conn->fd = conn->dial.fd;
+		return pause_io(conn, POLLIN);
+	}
+	conn->fd = fd;
+	conn->up = true;
+	if (conn->files == NULL)
+		return 0;
+	conn->tls = tls_open(fd, conn->host, conn->other, conn->files);
+	return conn->tls == NULL ? -1 : 0;
 }
 
 static int
@@ -216,80 +153,101 @@ send_some(struct conn *conn)
 	return 0;
 }
 
+/* Hands bytes to hiredis. Returns 1, or -1 with errno. */
 static int
-receive_some(struct conn *conn)
+feed(struct conn *conn, const char *bytes, size_t n)
+{
+	conn->got += n;
+	errno = ENOMEM;
+	return redisReaderFeed(conn->reader, bytes, n) == REDIS_OK ? 1 : -1;
+}
+
+/* Reads once. Returns 1, 0 if there are none yet, or -1. */
+static int
+receive(struct conn *conn)
 {
 	char bytes[READ];
 	ssize_t n;
 
-	for (int i = 0; i < READS_MAX; i++) {
-		n = conn->tls != NULL
-			? tls_read(conn->tls, bytes, sizeof(bytes))
-			: read(conn->fd, bytes, sizeof(bytes));
-		if (n == -1)
-			return pause_io(conn, POLLIN);
-		if (n == 0) {
-			conn->error = ECONNRESET;
-			return 0;
-		}
-		if (reply_feed(&conn->reader, bytes, (size_t)n) == -1)
-			return -1;
+	n = conn->tls != NULL ? tls_read(conn->tls, bytes, sizeof(bytes))
+			      : read(conn->fd, bytes, sizeof(bytes));
+	if (n == -1)
+		return pause_io(conn, POLLIN);
+	errno = ECONNRESET;
+	return n == 0 ? -1 : feed(conn, bytes, (size_t)n);
+}
+
+/* Reads what has come. Returns 1, 0 if there is nothing yet, or -1. */
+static int
+receive_some(struct conn *conn)
+{
+	int got = 1, reads = 0;
+
+	/* hiredis looks at a long line from its start each time */
+	while (reads < READS_MAX && (got = receive(conn)) == 1)
+		reads++;
+	if (reads == 0)
+		return got;
+	if (got == -1)
+		conn->ended = errno;
+	return 1;
+}
+
+/* The next whole reply of what has come: 1, 0 if there is none, or -1. */
+static int
+parse(struct conn *conn, redisReply **reply)
+{
+	redisReader *reader = conn->reader;
+	void *object = NULL;
+
+	if (redisReaderGetReply(reader, &object) != REDIS_OK) {
+		errno = conn->refused != 0             ? conn->refused
+			: reader->err == REDIS_ERR_OOM ? ENOMEM
+						       : EPROTO;
+		return -1;
 	}
-	conn->more = true;
-	return 0;
+	if (object == NULL)
+		return 0;
+	conn->got = reader->len - reader->pos;
+	*reply = object;
+	return 1;
 }
 
 int
-conn_next(struct conn *conn, const struct reply **reply)
+conn_next(struct conn *conn, redisReply **reply)
 {
 	int got;
 
+	if (!conn->up && open_up(conn) == -1)
+		return -1;
+	if (!conn->up)
+		return 0;
+	conn->events = POLLIN;
+	if (conn->ended == 0 && send_some(conn) == -1)
+		return -1;
 	do {
-		if (!conn->up && open_up(conn) == -1)
+		got = parse(conn, reply);
+		if (got != 0)
+			return got;
+		errno = conn->got > CONN_REPLY_MAX ? EMSGSIZE : conn->ended;
+		if (errno != 0)
 			return -1;
-		if (!conn->up)
-			return 0;
-		conn->events = POLLIN;
-		conn->more = false;
-		if (send_some(conn) == -1 ||
-		    (conn->error == 0 && receive_some(conn) == -1))
-			return -1;
-		got = reply_next(&conn->reader, reply);
-	} while (got == 0 && conn->more);
-	if (got != 0 || conn->error == 0)
-		return got;
-	errno = conn->error;
-	return -1;
-}
-
-void
-conn_keep(struct conn *conn)
-{
-	reply_keep(&conn->reader);
-}
-
-size_t
-conn_waiting(const struct conn *conn)
-{
-	return conn->reader.sent;
+		got = receive_some(conn);
+	} while (got == 1);
+	return got;
 }
 
 void
 conn_peer(const struct conn *conn, char address[CONN_ADDRESS_MAX])
 {
-	const struct resolve_address *peer =
-	    &conn->resolve.found[conn->tried - 1];
+	struct sockaddr_storage peer;
+	socklen_t n = sizeof(peer);
 
-	if (peer->address.ss_family == AF_UNIX ||
-	    getnameinfo((const struct sockaddr *)&peer->address, peer->n,
-		address, CONN_ADDRESS_MAX, NULL, 0, NI_NUMERICHOST) != 0)
+	if (getpeername(conn->fd, (struct sockaddr *)&peer, &n) == -1 ||
+	    peer.ss_family == AF_UNIX ||
+	    getnameinfo((const struct sockaddr *)&peer, n, address,
+		CONN_ADDRESS_MAX, NULL, 0, NI_NUMERICHOST) != 0)
 		memcpy(address, "127.0.0.1", sizeof("127.0.0.1"));
-}
-
-const char *
-conn_why(const struct conn *conn)
-{
-	return tls_why(conn->tls);
 }
 
 void
@@ -297,11 +255,13 @@ conn_close(struct conn *conn)
 {
 	int saved = errno;
 
-	if (conn->resolve.fd != -1)
-		conn->fd = -1; /* the same one, which resolve closes */
-	resolve_stop(&conn->resolve);
-	close_socket(conn);
-	reply_free(&conn->reader);
+	if (!conn->up)
+		conn->fd = -1; /* the same one, which dial closes */
+	dial_stop(&conn->dial);
+	tls_close(conn->tls);
+	proc_close(&conn->fd);
+	if (conn->reader != NULL)
+		redisReaderFree(conn->reader);
 	free(conn->out);
 	conn_init(conn);
 	errno = saved;

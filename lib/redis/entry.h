@@ -22,7 +22,7 @@ struct entry_id {
 
 /*
  * Reads "MS-SEQ", as Redis itself writes it and not otherwise: no sign, no
- * leading zero, nothing around it. Returns 0, or -1 with errno EINVAL.
+ * leading zero, nothing around it. Returns 0 or -1.
  */
 int entry_id_parse(struct bytes text, struct entry_id *id);
 
@@ -35,27 +35,19 @@ int entry_id_compare(struct entry_id a, struct entry_id b);
 /* The id just before id, which is not 0-0. */
 struct entry_id entry_id_before(struct entry_id id);
 
-/* Memory for an event's JSON, which entry_event enlarges as needed. */
-struct entry_space {
-	struct frame frame; /* what encodes it */
-	char *at;
-	size_t size;
-	size_t n;
+struct entry {
+	struct event event;
+	const redisReply *fields; /* of the JSON object; NULL: event.data */
 };
 
-/* Takes no memory yet. */
-void entry_init(struct entry_space *space);
-
 /*
- * Makes an event of an entry's reply, [ID, [NAME, VALUE, ...]]; type is that
- * of an entry without "event" (n is 0 for none). The event points into reply
- * and, until the next call, into space. Returns 0 with *event, or -1 with
- * errno EPROTO (this is no entry) or ENOMEM.
+ * Reads an entry's reply, [ID, [NAME, VALUE, ...]], into which entry points
+ * then; type is that of an entry without "event" (n is 0 for none). Returns 0,
+ * or -1: this is no entry.
  */
-int entry_event(const struct reply *reply, struct bytes type,
-    struct entry_space *space, struct event *event);
+int entry_read(struct entry *entry, const redisReply *reply, struct bytes type);
 
-/* Frees what entry_event allocated; space can be used again. */
-void entry_free(struct entry_space *space);
+/* Encodes it as an event. */
+void entry_put(const struct entry *entry, struct frame *frame);
 
 #endif

@@ -4,9 +4,6 @@
  */
 #include "feed.h"
 
-#include <errno.h>
-#include <string.h>
-
 /* A loss now and then is normal; the second one in a row is logged. */
 #define LOST_WARN 2
 
@@ -15,30 +12,27 @@ feed_init(struct feed *feed, const struct url *url,
     const struct tls_files *files, const char *key, const char *type,
     const char *last_event_id, uint64_t back)
 {
-	*feed = (struct feed){
-	    .fd = -1,
-	    .type = {type, type != NULL ? strlen(type) : 0},
-	};
+	*feed = (struct feed){.fd = -1, .type = bytes_of(type)};
 	redis_init(&feed->redis, url, files);
 	history_init(&feed->history, key, last_event_id, back);
-	entry_init(&feed->space);
 }
 
 void
 feed_free(struct feed *feed)
 {
 	redis_free(&feed->redis);
-	entry_free(&feed->space);
+	history_free(&feed->history);
 }
 
 /* Asks all that can be asked before the next reply. */
 static void
 ask(struct feed *feed)
 {
-	struct history_command command;
+	char *command = NULL;
+	int n;
 
-	while ((command = history_command(&feed->history)).words[0] != NULL)
-		redis_ask(&feed->redis, command.words, command.block_ms);
+	while ((n = history_command(&feed->history, &command)) != 0)
+		redis_ask(&feed->redis, command, n);
 }
 
 static void
@@ -52,32 +46,31 @@ count_loss(struct feed *feed)
 static void
 make_event(struct feed *feed, const char *type, const char *data)
 {
-	feed->event = (struct event){
-	    .id = {feed->id, entry_id_text(feed->id, feed->history.place)},
-	    .type = {type, strlen(type)},
-	    .data = {data, strlen(data)},
-	};
+	feed->entry = (struct entry){
+	    .event = {
+		.id = {feed->id, entry_id_text(feed->id, feed->history.place)},
+		.type = bytes_of(type),
+		.data = bytes_of(data),
+	    }};
 }
 
 /* Does what history says. Returns EVENT, GAP, or IDLE: nothing to send. */
 static enum feed_result
 follow(struct feed *feed, enum history_do what)
 {
-	errno = EPROTO;
 	switch (what) {
 	case HISTORY_GAP:
 		make_event(feed, "gap", feed->history.gap);
 		return FEED_GAP;
 	case HISTORY_START: make_event(feed, "start", ""); return FEED_EVENT;
 	case HISTORY_ENTRY:
-		if (entry_event(feed->history.entry, feed->type, &feed->space,
-			&feed->event) == 0)
+		if (entry_read(&feed->entry, feed->history.entry, feed->type) ==
+		    0)
 			return FEED_EVENT;
 		break;
-	case HISTORY_KEEP: redis_keep(&feed->redis); return FEED_IDLE;
 	case HISTORY_DONE:
 		feed->answered = true;
-		/* all made sense: the next loss is a first one again */
+		/* all replies made sense: the next loss is a first one again */
 		feed->lost = 0;
 		redis_settle(&feed->redis);
 		if (feed->history.idle)
@@ -86,8 +79,7 @@ follow(struct feed *feed, enum history_do what)
 	case HISTORY_ASK: ask(feed); return FEED_IDLE;
 	case HISTORY_BROKEN: break;
 	}
-	redis_drop(&feed->redis,
-	    errno == EPROTO ? "unexpected reply" : strerror(errno));
+	redis_drop(&feed->redis, "unexpected reply");
 	count_loss(feed);
 	return FEED_IDLE;
 }
@@ -134,8 +126,8 @@ feed_next(struct feed *feed)
 		result = step(feed, event);
 	}
 	feed->sent = result == FEED_EVENT || result == FEED_GAP;
-	feed->fd = feed->redis.fd;
-	feed->events = feed->redis.events;
+	feed->fd = feed->redis.conn.fd;
+	feed->events = feed->redis.conn.events;
 	feed->due_ns = feed->redis.due_ns;
 	return result;
 }

@@ -15,15 +15,15 @@
 #include "redis.h"
 
 enum feed_result {
-	FEED_EVENT,  /* feed.event: an entry, or a new client's "start" */
-	FEED_GAP,    /* feed.event tells that entries may be missing */
+	FEED_EVENT,  /* feed.entry: one, or a new client's "start" */
+	FEED_GAP,    /* feed.entry tells that entries may be missing */
 	FEED_IDLE,   /* wait until fd has events, or until due_ns */
 	FEED_END,    /* it ends; a retry may help once why is mended */
 	FEED_FAILED, /* it ends; no retry can help: why says why */
 };
 
 struct feed {
-	struct event event; /* with EVENT and GAP; valid until feed_next */
+	struct entry entry; /* with EVENT and GAP; valid until feed_next */
 	int fd;             /* with IDLE; -1 for none */
 	short events;       /* with IDLE: poll's */
 	int64_t due_ns;     /* with IDLE: on the clock of util_now_ns */
@@ -33,9 +33,8 @@ struct feed {
 	/* the rest is the module's own */
 	struct redis redis;
 	struct history history;
-	struct entry_space space;
 	struct bytes type;
-	char id[ENTRY_ID_MAX]; /* of event, if it is no entry's */
+	char id[ENTRY_ID_MAX]; /* of an event that is no entry's */
 	bool sent;             /* EVENT or GAP was the last result */
 	unsigned int lost;     /* times, without an answer in between */
 };

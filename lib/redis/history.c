@@ -4,12 +4,7 @@
  */
 #include "history.h"
 
-#include <errno.h>
 #include <string.h>
-
-#define TEXT_OF(number) #number
-#define TEXT(number) TEXT_OF(number)
-#define BLOCK_TEXT TEXT(HISTORY_BLOCK_MS)
 
 static const struct entry_id nothing = {0, 0};
 
@@ -26,14 +21,13 @@ void
 history_init(struct history *history, const char *key,
     const char *last_event_id, uint64_t back)
 {
-	struct bytes id = {last_event_id, strlen(last_event_id)};
-
 	*history = (struct history){
 	    .key = key,
 	    .back = back,
 	    .batch = HISTORY_BATCH,
 	};
-	history->placed = entry_id_parse(id, &history->place) == 0;
+	history->placed =
+	    entry_id_parse(bytes_of(last_event_id), &history->place) == 0;
 	history->fresh = !history->placed;
 	if (!history->placed)
 		history->place = nothing;
@@ -45,7 +39,6 @@ history_begin(struct history *history)
 	history->step = history->placed ? HISTORY_READ : HISTORY_INFO;
 	history->asked = 0;
 	history->checked = false;
-	history->entries = NULL;
 	/* the count is this server's; before all entries it is 0 everywhere */
 	history->counted = entry_id_compare(history->place, nothing) == 0;
 	history->added = 0;
@@ -61,37 +54,32 @@ history_shrink(struct history *history)
 	return true;
 }
 
-struct history_command
-history_command(struct history *history)
+int
+history_command(struct history *history, char **command)
 {
-	const char *key = history->key, *number = history->number;
-	const char *id = history->id;
+	const char *key = history->key;
+	unsigned int batch = history->batch;
 	size_t asked = history->asked++;
-	bool back = history->step == HISTORY_BACK;
 	bool read = history->step == HISTORY_READ;
-	bool less = back && history->back < history->batch;
-	/* what is asked after READ waits as long as that */
-	int64_t block_ms = history->checked ? HISTORY_BLOCK_MS : 0;
-	size_t digits =
-	    util_digits(history->number, less ? history->back : history->batch);
+	char id[ENTRY_ID_MAX];
 
-	history->number[digits] = '\0';
-	(void)entry_id_text(history->id, history->place);
+	(void)entry_id_text(id, history->place);
 	if (asked > (read ? 1 : 0))
-		return (struct history_command){{NULL}, 0};
-	if (back)
-		return (struct history_command){
-		    {"XREVRANGE", key, id, "-", "COUNT", number}, 0};
+		return 0;
+	if (history->step == HISTORY_BACK)
+		return redisFormatCommand(command, "XREVRANGE %s %s - COUNT %u",
+		    key, id,
+		    history->back < batch ? (unsigned int)history->back
+					  : batch);
 	if (!read || asked == 1)
-		return (struct history_command){
-		    {"XINFO", "STREAM", key}, block_ms};
+		return redisFormatCommand(command, "XINFO STREAM %s", key);
 	/* the first READ is answered at once: it shows whether we may read */
 	if (!history->checked)
-		return (struct history_command){
-		    {"XREAD", "COUNT", number, "STREAMS", key, id}, 0};
-	return (struct history_command){
-	    {"XREAD", "COUNT", number, "BLOCK", BLOCK_TEXT, "STREAMS", key, id},
-	    block_ms};
+		return redisFormatCommand(
+		    command, "XREAD COUNT %u STREAMS %s %s", batch, key, id);
+	return redisFormatCommand(command,
+	    "XREAD COUNT %u BLOCK %d STREAMS %s %s", batch, HISTORY_BLOCK_MS,
+	    key, id);
 }
 
 static enum history_do
@@ -104,45 +92,46 @@ go_to(struct history *history, enum history_step step)
 
 /* Reads the id of an entry's reply, which is not 0-0. Returns 0 or -1. */
 static int
-id_of(const struct reply *entry, struct entry_id *id)
+id_of(const redisReply *entry, struct entry_id *id)
 {
-	if (entry->type != REPLY_ARRAY || entry->n == 0 ||
-	    entry_id_parse(entry->elements[0]->text, id) == -1)
+	if (!reply_has(entry, 2) ||
+	    entry_id_parse(reply_text(entry->element[0]), id) == -1)
 		return -1;
 	return entry_id_compare(*id, nothing) == 0 ? -1 : 0;
 }
 
 /* The value of a field of XINFO's reply, or NULL. */
-static const struct reply *
-field(const struct reply *reply, const char *name)
+static const redisReply *
+field(const redisReply *reply, const char *name)
 {
-	for (size_t i = 0; reply->type == REPLY_ARRAY && i + 1 < reply->n;
+	for (size_t i = 0;
+	     reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements;
 	     i += 2)
-		if (reply_is(reply->elements[i], name))
-			return reply->elements[i + 1];
+		if (reply_is(reply->element[i], name))
+			return reply->element[i + 1];
 	return NULL;
 }
 
 /* Reads XINFO's reply. Returns 0, or -1 if it is something else. */
 static int
-read_info(const struct reply *reply, struct info *info)
+read_info(const redisReply *reply, struct info *info)
 {
-	const struct reply *last = field(reply, "last-generated-id");
-	const struct reply *first = field(reply, "first-entry");
-	const struct reply *length = field(reply, "length");
-	const struct reply *added = field(reply, "entries-added");
+	const redisReply *last = field(reply, "last-generated-id");
+	const redisReply *first = field(reply, "first-entry");
+	const redisReply *length = field(reply, "length");
+	const redisReply *added = field(reply, "entries-added");
 
 	*info = (struct info){.counted = true};
-	if (reply->type == REPLY_ERROR) /* no such key: it may come yet */
+	if (reply->type == REDIS_REPLY_ERROR) /* no such key: it may come yet */
 		return 0;
 	if (last == NULL || first == NULL || length == NULL ||
-	    entry_id_parse(last->text, &info->end) == -1)
+	    entry_id_parse(reply_text(last), &info->end) == -1)
 		return -1;
 	info->length = (uint64_t)length->integer;
 	info->added = added != NULL ? (uint64_t)added->integer : 0;
 	info->counted = added != NULL && info->added >= info->length;
 	info->gone = info->end;
-	if (first->type == REPLY_NIL)
+	if (first->type == REDIS_REPLY_NIL)
 		return 0;
 	if (id_of(first, &info->gone) == -1)
 		return -1;
@@ -161,14 +150,14 @@ struct batch {
 static int
 measure(const struct history *history, struct batch *batch)
 {
-	const struct reply *entries = history->entries;
+	const redisReply *entries = history->entries;
 
 	*batch = (struct batch){0, history->place, history->place};
 	if (entries == NULL)
 		return 0;
-	batch->n = entries->n;
-	if (id_of(entries->elements[0], &batch->before) == -1 ||
-	    id_of(entries->elements[batch->n - 1], &batch->last) == -1)
+	batch->n = entries->elements;
+	if (id_of(entries->element[0], &batch->before) == -1 ||
+	    id_of(entries->element[batch->n - 1], &batch->last) == -1)
 		return -1;
 	batch->before = entry_id_before(batch->before);
 	return 0;
@@ -230,7 +219,7 @@ judge(struct history *history, const struct info *info)
 	if (measure(history, &batch) == -1)
 		return -1;
 	if (replaced(history, info, &batch)) {
-		/* the batch may be of either: read again from the beginning */
+		/* the batch may be of the old one: read again from the start */
 		history->entries = NULL;
 		history->gap = "reset";
 		batch = (struct batch){0, info->gone, info->gone};
@@ -248,7 +237,7 @@ judge(struct history *history, const struct info *info)
 }
 
 static enum history_do
-take_info(struct history *history, const struct reply *reply)
+take_info(struct history *history, const redisReply *reply)
 {
 	struct info info;
 
@@ -266,63 +255,63 @@ take_info(struct history *history, const struct reply *reply)
 }
 
 static enum history_do
-take_back(struct history *history, const struct reply *reply)
+take_back(struct history *history, const redisReply *reply)
 {
 	struct entry_id oldest;
 
-	if (reply->type != REPLY_ARRAY || reply->n > history->back)
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements > history->back)
 		return HISTORY_BROKEN;
-	if (reply->n > 0) {
-		if (id_of(reply->elements[reply->n - 1], &oldest) == -1 ||
+	if (reply->elements > 0) {
+		if (id_of(reply->element[reply->elements - 1], &oldest) == -1 ||
 		    entry_id_compare(oldest, history->place) > 0)
 			return HISTORY_BROKEN;
 		history->place = entry_id_before(oldest);
-		history->back -= reply->n;
+		history->back -= reply->elements;
 	}
-	if (reply->n > 0 && history->back > 0)
+	if (reply->elements > 0 && history->back > 0)
 		return go_to(history, HISTORY_BACK);
 	history->placed = true;
 	return go_to(history, HISTORY_READ);
 }
 
-/* The reply is nil, or [[KEY, [ENTRY, ...]]]. */
+/* The reply is nil, or [[KEY, [ENTRY, ...]]]; it is kept. */
 static enum history_do
-take_read(struct history *history, const struct reply *reply)
+take_read(struct history *history, redisReply *reply)
 {
-	const struct reply *stream;
+	const redisReply *entries = NULL;
 
-	history->entries = NULL;
-	if (reply->type == REPLY_ARRAY) {
-		stream = reply->n == 1 ? reply->elements[0] : reply;
-		if (stream->type != REPLY_ARRAY || stream->n != 2 ||
-		    stream->elements[1]->type != REPLY_ARRAY ||
-		    stream->elements[1]->n == 0)
+	history_free(history);
+	history->read = reply;
+	if (reply->type != REDIS_REPLY_NIL) {
+		if (!reply_has(reply, 1) || !reply_has(reply->element[0], 2))
 			return HISTORY_BROKEN;
-		history->entries = stream->elements[1];
-	} else if (reply->type != REPLY_NIL) {
-		return HISTORY_BROKEN;
+		entries = reply->element[0]->element[1];
+		if (entries->type != REDIS_REPLY_ARRAY ||
+		    entries->elements == 0)
+			return HISTORY_BROKEN;
 	}
+	history->entries = entries;
 	history->checked = true;
-	if (history->entries == NULL || history->entries->n < history->batch)
+	if (entries == NULL || entries->elements < history->batch)
 		history->batch = HISTORY_BATCH; /* no large one is left */
 	history->step = HISTORY_CHECK;
-	return HISTORY_KEEP;
+	return HISTORY_ASK; /* nothing: CHECK was asked with READ */
 }
 
 /* What to tell the client next, of what READ and CHECK have brought. */
 static enum history_do
 next_of(struct history *history)
 {
-	const struct reply *entries = history->entries;
+	const redisReply *entries = history->entries;
 
 	history->after = history->place;
 	if (history->gap != NULL)
 		return HISTORY_GAP;
 	if (history->fresh && history->idle)
 		return HISTORY_START;
-	if (entries == NULL || history->next == entries->n)
+	if (entries == NULL || history->next == entries->elements)
 		return HISTORY_DONE;
-	history->entry = entries->elements[history->next++];
+	history->entry = entries->element[history->next++];
 	if (id_of(history->entry, &history->after) == -1 ||
 	    entry_id_compare(history->after, history->place) <= 0)
 		return HISTORY_BROKEN;
@@ -339,7 +328,7 @@ history_next(struct history *history)
 }
 
 static enum history_do
-take_check(struct history *history, const struct reply *reply)
+take_check(struct history *history, const redisReply *reply)
 {
 	struct info info;
 
@@ -352,12 +341,24 @@ take_check(struct history *history, const struct reply *reply)
 }
 
 enum history_do
-history_reply(struct history *history, const struct reply *reply)
+history_reply(struct history *history, redisReply *reply)
 {
+	enum history_do what;
+
 	switch (history->step) {
-	case HISTORY_INFO: return take_info(history, reply);
-	case HISTORY_BACK: return take_back(history, reply);
 	case HISTORY_READ: return take_read(history, reply);
-	default: return take_check(history, reply);
+	case HISTORY_INFO: what = take_info(history, reply); break;
+	case HISTORY_BACK: what = take_back(history, reply); break;
+	default: what = take_check(history, reply);
 	}
+	freeReplyObject(reply);
+	return what;
+}
+
+void
+history_free(struct history *history)
+{
+	freeReplyObject(history->read); /* NULL is none */
+	history->read = NULL;
+	history->entries = NULL;
 }

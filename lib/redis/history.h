@@ -19,7 +19,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../util.h"
 #include "entry.h"
 #include "reply.h"
 
@@ -31,8 +30,7 @@ enum history_step { HISTORY_INFO, HISTORY_BACK, HISTORY_READ, HISTORY_CHECK };
 
 /* What to do next. */
 enum history_do {
-	HISTORY_ASK,    /* send what history_command says, and no more */
-	HISTORY_KEEP,   /* await a reply; the last one must stay valid */
+	HISTORY_ASK,    /* send what history_command says, await a reply */
 	HISTORY_GAP,    /* tell the client that entries may be missing */
 	HISTORY_START,  /* tell a new client where it stands: history.place */
 	HISTORY_ENTRY,  /* send the client history.entry */
@@ -41,33 +39,27 @@ enum history_do {
 };
 
 struct history {
-	const struct reply *entry; /* with HISTORY_ENTRY */
-	const char *gap;           /* with HISTORY_GAP: trimmed or reset */
-	struct entry_id place;     /* up to here the client has had all */
-	bool idle;                 /* with HISTORY_DONE: there was no entry */
+	const redisReply *entry; /* with HISTORY_ENTRY */
+	const char *gap;         /* with HISTORY_GAP: trimmed or reset */
+	struct entry_id place;   /* up to here the client has had all */
+	bool idle;               /* with HISTORY_DONE: there was no entry */
 
 	/* the rest is the module's own */
 	const char *key;       /* of the stream */
 	struct entry_id after; /* place, once the client has had entry */
 	enum history_step step;
-	size_t asked;                /* commands of this step */
-	bool fresh;                  /* the client has had no id */
-	bool placed;                 /* place is known */
-	bool checked;                /* READ was answered on this connection */
-	bool counted;                /* added is known (Redis 7) */
-	uint64_t added;              /* entries ever added, up to place */
-	struct entry_id gone;        /* up to here none was left at CHECK */
-	uint64_t back;               /* entries to go back */
-	size_t batch;                /* entries to ask for */
-	const struct reply *entries; /* what READ brought: an array, or NULL */
-	size_t next;                 /* of entries */
-	char number[UTIL_DIGITS_MAX + 1];
-	char id[ENTRY_ID_MAX];
-};
-
-struct history_command {
-	const char *words[9]; /* up to one that is NULL */
-	int64_t block_ms;     /* how long the server may wait */
+	size_t asked;              /* commands of this step */
+	bool fresh;                /* the client has had no id */
+	bool placed;               /* place is known */
+	bool checked;              /* READ was answered on this connection */
+	bool counted;              /* added is known (Redis 7) */
+	uint64_t added;            /* entries ever added, up to place */
+	struct entry_id gone;      /* up to here none was left at CHECK */
+	uint64_t back;             /* entries to go back */
+	unsigned int batch;        /* entries to ask for */
+	redisReply *read;          /* what READ brought */
+	const redisReply *entries; /* its entries: an array, or NULL */
+	size_t next;               /* of entries */
 };
 
 /*
@@ -80,15 +72,17 @@ void history_init(struct history *history, const char *key,
 /* A new connection: the conversation begins again. */
 void history_begin(struct history *history);
 
-/*
- * The next command to send before a reply, without words if there is none.
- * The words are valid until the next call.
- */
-struct history_command history_command(struct history *history);
+/* Frees what it keeps of replies. */
+void history_free(struct history *history);
 
-/* Takes a reply to what was asked, in order. */
-enum history_do history_reply(
-    struct history *history, const struct reply *reply);
+/*
+ * Makes the next command to send before a reply. Returns its bytes, to be
+ * freed by redisFreeCommand, 0 if there is none, or less: no memory.
+ */
+int history_command(struct history *history, char **command);
+
+/* Takes a reply to what was asked, in order, and frees it. */
+enum history_do history_reply(struct history *history, redisReply *reply);
 
 /* After HISTORY_GAP, _START and _ENTRY: the client has had that now. */
 enum history_do history_next(struct history *history);

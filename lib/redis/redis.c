@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../util.h"
+#include "reply.h"
 
 #define MS INT64_C(1000000)
 
@@ -19,8 +20,8 @@ void
 redis_init(
     struct redis *redis, const struct url *url, const struct tls_files *files)
 {
-	*redis = (struct redis){.fd = -1, .url = url, .files = *files};
-	redis->pause_ms = REDIS_PAUSE_MIN_MS;
+	*redis = (struct redis){
+	    .url = url, .files = files, .pause_ms = REDIS_PAUSE_MIN_MS};
 	conn_init(&redis->conn);
 }
 
@@ -28,142 +29,71 @@ void
 redis_free(struct redis *redis)
 {
 	conn_close(&redis->conn);
-	redis->fd = -1;
 }
 
-/* Pauses for half of pause_ms to all of it; the next time for twice that. */
-static void
-begin_pause(struct redis *redis)
+/* Whether text holds the secret, if there is one. */
+static bool
+holds(const char *text, const char *secret)
 {
-	redis_free(redis);
-	redis->ready = false;
-	/* not all clients of a lost server return at once */
+	return secret != NULL && *secret != '\0' &&
+	       strstr(text, secret) != NULL;
+}
+
+/*
+ * Leaves the server for a pause, and sets why. Returns event, or LOST if there
+ * is another Sentinel to ask, which may do better.
+ */
+static enum redis_event
+leave(struct redis *redis, enum redis_event event, const char *what,
+    const char *detail)
+{
+	const struct url *url = redis->url;
+
+	(void)snprintf(redis->why, sizeof(redis->why), "%.100s: %s%.200s",
+	    redis->target.name, what, detail);
+	/* a server may repeat what it was told */
+	if (holds(redis->why, url->password) ||
+	    holds(redis->why, url->sentinel_password))
+		(void)snprintf(redis->why, sizeof(redis->why),
+		    "the server's answer is left out");
+	conn_close(&redis->conn);
+	/* jittered, as not all clients of a lost server must return at once */
 	redis->due_ns = util_now_ns() +
 			util_random(redis->pause_ms / 2, redis->pause_ms) * MS;
 	redis->pause_ms *= 2;
 	if (redis->pause_ms > REDIS_PAUSE_MAX_MS)
 		redis->pause_ms = REDIS_PAUSE_MAX_MS;
-}
-
-/*
- * Leaves the server, and sets why. Returns event, or LOST if there is another
- * Sentinel to ask, which may do better.
- */
-__attribute__((format(printf, 3, 4))) static enum redis_event
-leave(struct redis *redis, enum redis_event event, const char *format, ...)
-{
-	const char *const secrets[] = {
-	    redis->url->password, redis->url->sentinel_password};
-	int n = snprintf(
-	    redis->why, sizeof(redis->why), "%.100s: ", redis->target.name);
-	va_list list;
-
-	va_start(list, format);
-	(void)vsnprintf(
-	    redis->why + n, sizeof(redis->why) - (size_t)n, format, list);
-	va_end(list);
-	/* a server may repeat what it was told */
-	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
-		if (secrets[i] != NULL && *secrets[i] != '\0' &&
-		    strstr(redis->why, secrets[i]) != NULL)
-			(void)snprintf(redis->why, sizeof(redis->why),
-			    "the server's answer is left out");
-	begin_pause(redis);
-	return redis->asking && redis->url->hosts > 1 ? REDIS_LOST : event;
+	return redis->asking && url->hosts > 1 ? REDIS_LOST : event;
 }
 
 /* The connection failed, as errno says. */
 static enum redis_event
 leave_conn(struct redis *redis)
 {
-	enum redis_event event = REDIS_LOST;
-	const char *why = strerror(errno);
+	static const struct {
+		int error;
+		enum redis_event event;
+		const char *why;
+	} kinds[] = {
+	    {ENODATA, REDIS_LOST, "no address"},
+	    {ETIMEDOUT, REDIS_LOST, "no answer in time"},
+	    {ECONNRESET, REDIS_LOST, "the connection was closed"},
+	    {EPROTO, REDIS_LOST, "this is not the Redis protocol"},
+	    {EPROTOTYPE, REDIS_LOST, "this is not the TLS protocol"},
+	    {EMSGSIZE, REDIS_TOO_LARGE, "a reply is too large"},
+	    {ENOKEY, REDIS_REFUSED,
+		"TLS: a certificate or key file cannot be used"},
+	    {ENOTSUP, REDIS_FAILED, "this program was built without TLS"},
+	    {ENAMETOOLONG, REDIS_FAILED, "the socket's path is too long"},
+	};
 
-	switch (errno) {
-	case ENODATA: why = "no address"; break;
-	case ETIMEDOUT: why = "no answer in time"; break;
-	case ECONNRESET: why = "the connection was closed"; break;
-	case EPROTO:
-		why = redis->conn.up ? "this is not the Redis protocol"
-				     : "this is not the TLS protocol";
-		break;
-	case EMSGSIZE:
-		event = REDIS_TOO_LARGE;
-		why = "a reply is too large";
-		break;
-	case EKEYREJECTED:
+	if (errno == EKEYREJECTED)
 		return leave(
-		    redis, REDIS_REFUSED, "TLS: %s", conn_why(&redis->conn));
-	case ENOKEY:
-		event = REDIS_REFUSED;
-		why = "TLS: a certificate or key file cannot be used";
-		break;
-	case ENOTSUP:
-		event = REDIS_FAILED;
-		why = "this program was built without TLS";
-		break;
-	case ENAMETOOLONG:
-		event = REDIS_FAILED;
-		why = "the socket's path is too long";
-		break;
-	}
-	return leave(redis, event, "%s", why);
-}
-
-static void
-send_command(
-    struct redis *redis, enum redis_command command, const char *const *words)
-{
-	/* it never fills up: the caller awaits the reply before it asks again
-	 */
-	if (redis->pendings < REDIS_PENDING_MAX)
-		redis->pending[redis->pendings++] = command;
-	conn_command(&redis->conn, words);
-}
-
-static void
-send_auth(struct redis *redis, const char *user, const char *password)
-{
-	const char *both[] = {"AUTH", user, password, NULL};
-	const char *one[] = {"AUTH", password, NULL};
-
-	send_command(redis, REDIS_AUTH, user != NULL ? both : one);
-}
-
-static void
-send_role(struct redis *redis)
-{
-	send_command(redis, REDIS_ROLE, (const char *[]){"ROLE", NULL});
-}
-
-static void
-send_sentinel(struct redis *redis)
-{
-	const char *words[] = {
-	    "SENTINEL", "get-master-addr-by-name", redis->url->name, NULL};
-
-	send_command(redis, REDIS_SENTINEL, words);
-}
-
-/* Sends what comes before the caller's commands, all at once. */
-static void
-greet(struct redis *redis)
-{
-	const struct url *url = redis->url;
-	char db[UTIL_DIGITS_MAX + 1];
-
-	if (redis->asking) {
-		send_sentinel(redis);
-		return;
-	}
-	db[util_digits(db, url->db)] = '\0';
-	if (url->password != NULL)
-		send_auth(redis, url->user, url->password);
-	if (url->db != 0)
-		send_command(
-		    redis, REDIS_SELECT, (const char *[]){"SELECT", db, NULL});
-	if (url->kind == URL_SENTINEL)
-		send_role(redis);
+		    redis, REDIS_REFUSED, "TLS: ", tls_why(redis->conn.tls));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (kinds[i].error == errno)
+			return leave(redis, kinds[i].event, kinds[i].why, "");
+	return leave(redis, REDIS_LOST, strerror(errno), "");
 }
 
 static int64_t
@@ -176,9 +106,72 @@ in_ms(int64_t ms)
 static void
 expect_reply(struct redis *redis)
 {
-	redis->limit_ns = in_ms(redis->block_ms + REDIS_REPLY_MS);
-	redis->due_ns = in_ms(redis->block_ms + REDIS_SILENCE_MS);
-	redis->waiting = 0;
+	redis->limit_ns = in_ms(REDIS_REPLY_MS);
+	redis->due_ns = in_ms(REDIS_SILENCE_MS);
+}
+
+static void
+push(struct redis *redis, enum redis_command command, char *text, int n)
+{
+	/* it never fills up: the caller awaits replies before it asks again */
+	if (redis->pendings < REDIS_PENDING_MAX)
+		redis->pending[redis->pendings++] = command;
+	conn_send(&redis->conn, text, n);
+}
+
+/* Sends a command of our own; format is that of redisFormatCommand. */
+static void
+send_command(
+    struct redis *redis, enum redis_command command, const char *format, ...)
+{
+	char *text = NULL;
+	va_list list;
+	int n;
+
+	va_start(list, format);
+	n = redisvFormatCommand(&text, format, list);
+	va_end(list);
+	push(redis, command, text, n);
+}
+
+static void
+send_auth(struct redis *redis, const char *user, const char *password)
+{
+	if (user != NULL)
+		send_command(redis, REDIS_AUTH, "AUTH %s %s", user, password);
+	else
+		send_command(redis, REDIS_AUTH, "AUTH %s", password);
+}
+
+static void
+send_sentinel(struct redis *redis)
+{
+	send_command(redis, REDIS_SENTINEL,
+	    "SENTINEL get-master-addr-by-name %s", redis->url->name);
+}
+
+void
+redis_check(struct redis *redis)
+{
+	if (redis->url->kind == URL_SENTINEL)
+		send_command(redis, REDIS_ROLE, "ROLE");
+}
+
+/* Sends what comes before the caller's commands, all at once. */
+static void
+greet(struct redis *redis)
+{
+	const struct url *url = redis->url;
+
+	if (redis->asking) {
+		send_sentinel(redis);
+		return;
+	}
+	if (url->password != NULL)
+		send_auth(redis, url->user, url->password);
+	if (url->db != 0)
+		send_command(redis, REDIS_SELECT, "SELECT %u", url->db);
+	redis_check(redis);
 }
 
 /* Connects: to target if a server has sent us there, else as the URL says. */
@@ -192,11 +185,12 @@ start(struct redis *redis, bool sent)
 		redis->target = url->host[redis->sentinel++ % url->hosts];
 		redis->known = NULL;
 	}
-	redis->moved = false;
+	redis->moved = redis->up = redis->ready = false;
 	redis->pendings = 0;
+	redis->due_ns = UTIL_NEVER; /* dial has its own limits */
 	conn_close(&redis->conn);
 	if (conn_open(&redis->conn, redis->target.name, redis->target.port,
-		url->tls ? &redis->files : NULL, redis->known) == -1)
+		url->tls ? redis->files : NULL, redis->known) == -1)
 		return leave_conn(redis);
 	greet(redis);
 	return REDIS_WAIT;
@@ -244,7 +238,7 @@ aim_moved(struct redis *redis, const char *text)
 
 /* What an error of the server leads to: LOST if it may pass by itself. */
 static enum redis_event
-event_of(const struct reply *error)
+event_of(const redisReply *error)
 {
 	static const struct {
 		const char *begin;
@@ -273,7 +267,7 @@ event_of(const struct reply *error)
 /* Leaves a server that has answered command with an error. */
 static enum redis_event
 refused(
-    struct redis *redis, enum redis_command command, const struct reply *error)
+    struct redis *redis, enum redis_command command, const redisReply *error)
 {
 	enum redis_event event = event_of(error);
 	bool moved;
@@ -281,51 +275,50 @@ refused(
 	/* not its text: some servers repeat the command, with the password */
 	if (command == REDIS_AUTH && !reply_begins(error, "LOADING") &&
 	    !reply_begins(error, "ERR max number of clients"))
-		return leave(redis, REDIS_REFUSED, "AUTH was refused%s",
+		return leave(redis, REDIS_REFUSED, "AUTH was refused",
 		    reply_begins(error, "WRONGPASS")
 			? ": WRONGPASS, user or password is not right"
 		    : reply_begins(error, "ERR AUTH")
 			? ": no password is set on the server"
 			: "");
-	moved =
-	    reply_begins(error, "MOVED ") && aim_moved(redis, error->text.at);
-	event = leave(redis, event, "%.200s", error->text.at);
+	moved = reply_begins(error, "MOVED ") && aim_moved(redis, error->str);
+	event = leave(redis, event, "", error->str);
 	redis->moved = moved;
 	return event;
 }
 
 /* A Sentinel names the primary: an array of host and port. */
 static enum redis_event
-take_primary(struct redis *redis, const struct reply *reply)
+take_primary(struct redis *redis, const redisReply *reply)
 {
 	const struct url *url = redis->url;
 	bool own = url->sentinel_password != NULL;
 	const char *password = own ? url->sentinel_password : url->password;
 
-	if (reply->type == REPLY_ERROR && reply_begins(reply, "NOAUTH") &&
+	if (reply->type == REDIS_REPLY_ERROR && reply_begins(reply, "NOAUTH") &&
 	    password != NULL && redis->pendings == 0) {
 		send_auth(
 		    redis, own ? url->sentinel_user : url->user, password);
 		send_sentinel(redis);
 		return REDIS_WAIT;
 	}
-	if (reply->type == REPLY_ERROR)
+	if (reply->type == REDIS_REPLY_ERROR)
 		return refused(redis, REDIS_SENTINEL, reply);
-	if (reply->type != REPLY_ARRAY || reply->n != 2 ||
-	    !aim(redis, reply->elements[0]->text, reply->elements[1]->text.at))
-		return leave(
-		    redis, REDIS_LOST, "this Sentinel knows no such primary");
+	if (!reply_has(reply, 2) ||
+	    !aim(redis, reply_text(reply->element[0]), reply->element[1]->str))
+		return leave(redis, REDIS_LOST,
+		    "this Sentinel knows no such primary", "");
 	return start(redis, true);
 }
 
 /* Takes a reply to the first of the pending commands. */
 static enum redis_event
-take_reply(struct redis *redis, const struct reply *reply)
+take_reply(struct redis *redis, const redisReply *reply)
 {
 	enum redis_command command = redis->pending[0];
 
 	if (redis->pendings == 0)
-		return leave(redis, REDIS_LOST, "unsolicited reply");
+		return leave(redis, REDIS_LOST, "unsolicited reply", "");
 	redis->pendings--;
 	memmove(redis->pending, redis->pending + 1,
 	    redis->pendings * sizeof(redis->pending[0]));
@@ -333,56 +326,60 @@ take_reply(struct redis *redis, const struct reply *reply)
 		expect_reply(redis);
 	if (command == REDIS_SENTINEL)
 		return take_primary(redis, reply);
-	if (reply->type == REPLY_ERROR &&
+	if (reply->type == REDIS_REPLY_ERROR &&
 	    (command != REDIS_CALLER ||
 		!reply_begins(reply, "ERR no such key")))
 		return refused(redis, command, reply);
 	if (command == REDIS_ROLE &&
-	    (reply->type != REPLY_ARRAY || reply->n == 0 ||
-		!reply_is(reply->elements[0], "master")))
-		return leave(redis, REDIS_LOST, "is not the primary any more");
-	redis->reply = reply;
+	    (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
+		!reply_is(reply->element[0], "master")))
+		return leave(
+		    redis, REDIS_LOST, "is not the primary any more", "");
 	return command == REDIS_CALLER ? REDIS_REPLY : REDIS_WAIT;
 }
 
-/* Bytes that came give the rest of their reply more time, within a limit. */
-static void
-extend(struct redis *redis)
+/* Sets due_ns after conn_next has returned 0. */
+static enum redis_event
+wait_on(struct redis *redis)
 {
-	size_t waiting = conn_waiting(&redis->conn);
-	int64_t due_ns = in_ms(REDIS_SILENCE_MS);
+	struct conn *conn = &redis->conn;
 
-	if (waiting == redis->waiting)
-		return;
-	redis->waiting = waiting;
-	redis->due_ns = due_ns < redis->limit_ns ? due_ns : redis->limit_ns;
+	if (conn->up && !redis->up) {
+		redis->up = true;
+		redis->due_ns = redis->limit_ns = in_ms(REDIS_CONNECT_MS);
+	}
+	if (conn->up && !redis->ready && !redis->asking &&
+	    redis->pendings == 0) {
+		redis->ready = true;
+		expect_reply(redis);
+		return REDIS_READY;
+	}
+	/* bytes that came give their reply more time, within the limit */
+	if (conn->got != redis->got && redis->ready) {
+		redis->due_ns = in_ms(REDIS_SILENCE_MS);
+		if (redis->due_ns > redis->limit_ns)
+			redis->due_ns = redis->limit_ns;
+	}
+	redis->got = conn->got;
+	return REDIS_WAIT;
 }
 
 static enum redis_event
 work(struct redis *redis)
 {
-	const struct reply *reply;
 	enum redis_event event;
+	redisReply *reply;
 	int got;
 
 	while ((got = conn_next(&redis->conn, &reply)) == 1) {
 		event = take_reply(redis, reply);
+		redis->reply = reply;
+		if (event != REDIS_REPLY)
+			freeReplyObject(reply);
 		if (event != REDIS_WAIT)
 			return event;
 	}
-	if (got == -1)
-		return leave_conn(redis);
-	if (redis->ready) {
-		extend(redis);
-		return REDIS_WAIT;
-	}
-	redis->due_ns = redis->conn.since_ns + REDIS_CONNECT_MS * MS;
-	if (!redis->conn.up || redis->asking || redis->pendings > 0)
-		return REDIS_WAIT;
-	redis->ready = true;
-	redis->block_ms = 0;
-	expect_reply(redis);
-	return REDIS_READY;
+	return got == -1 ? leave_conn(redis) : wait_on(redis);
 }
 
 enum redis_event
@@ -398,33 +395,16 @@ redis_step(struct redis *redis)
 	if (event == REDIS_WAIT && redis->conn.fd != -1 &&
 	    util_now_ns() >= redis->due_ns) {
 		errno = ETIMEDOUT;
-		if (conn_skip(&redis->conn) == -1)
-			event = leave_conn(redis);
+		event = leave_conn(redis);
 	}
-	redis->fd = redis->conn.fd;
-	redis->events = redis->conn.events;
 	return event;
 }
 
 void
-redis_ask(struct redis *redis, const char *const *words, int64_t block_ms)
+redis_ask(struct redis *redis, char *command, int n)
 {
-	redis->block_ms = block_ms;
-	send_command(redis, REDIS_CALLER, words);
+	push(redis, REDIS_CALLER, command, n);
 	expect_reply(redis);
-}
-
-void
-redis_keep(struct redis *redis)
-{
-	conn_keep(&redis->conn);
-}
-
-void
-redis_check(struct redis *redis)
-{
-	if (redis->url->kind == URL_SENTINEL)
-		send_role(redis);
 }
 
 void
@@ -436,5 +416,5 @@ redis_settle(struct redis *redis)
 void
 redis_drop(struct redis *redis, const char *why)
 {
-	(void)leave(redis, REDIS_LOST, "%s", why);
+	(void)leave(redis, REDIS_LOST, why, "");
 }

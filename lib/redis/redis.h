@@ -4,7 +4,7 @@
  * again, after a pause that grows and is jittered. All other commands are the
  * caller's. It never blocks; the caller waits for it:
  *
- *	watch redis.fd for redis.events until redis.due_ns;
+ *	watch redis.conn.fd for redis.conn.events until redis.due_ns;
  *	while ((event = redis_step(&redis)) != REDIS_WAIT) ...
  */
 #ifndef REDIS_H
@@ -16,9 +16,9 @@
 #include "conn.h"
 #include "url.h"
 
-#define REDIS_CONNECT_MS 5000  /* to connect, shake hands and be let in */
-#define REDIS_SILENCE_MS 10000 /* without a byte of a reply that is due */
-#define REDIS_REPLY_MS 60000   /* for a whole reply, once it is due */
+#define REDIS_CONNECT_MS 5000  /* once connected, to shake hands and get in */
+#define REDIS_SILENCE_MS 15000 /* without a byte of a reply */
+#define REDIS_REPLY_MS 65000   /* for a whole reply */
 #define REDIS_PAUSE_MIN_MS 100 /* before connecting again, the first time */
 #define REDIS_PAUSE_MAX_MS 5000
 #define REDIS_PENDING_MAX 8 /* commands that wait for their replies */
@@ -27,9 +27,9 @@
 enum redis_event {
 	REDIS_WAIT,      /* nothing to do before fd or due_ns */
 	REDIS_READY,     /* connected anew: redis_ask something */
-	REDIS_REPLY,     /* redis.reply is that to the next redis_ask */
+	REDIS_REPLY,     /* redis.reply, to the next redis_ask: to be freed */
 	REDIS_LOST,      /* connects again later; redis.why is the reason */
-	REDIS_TOO_LARGE, /* LOST by a reply of more than CONN_REPLY_MAX */
+	REDIS_TOO_LARGE, /* LOST by a reply beyond the bounds of conn */
 	REDIS_REFUSED,   /* ends: an operator must mend what redis.why says */
 	REDIS_FAILED,    /* ends: retrying cannot help; redis.why says why */
 };
@@ -44,17 +44,16 @@ enum redis_command {
 };
 
 struct redis {
-	int fd; /* -1 while there is none */
-	short events;
+	struct conn conn; /* closed during a pause */
 	int64_t due_ns;
-	const struct reply *reply;
+	redisReply *reply;
 	char why[REDIS_WHY_MAX];
 
 	/* the rest is the module's own */
 	const struct url *url;
-	struct tls_files files;
-	struct conn conn;       /* closed during a pause */
+	const struct tls_files *files;
 	bool asking;            /* conn is to a Sentinel */
+	bool up;                /* conn is up, and due_ns is set for that */
 	bool ready;             /* REDIS_READY was returned */
 	size_t sentinel;        /* the next one to ask */
 	struct url_host target; /* of conn */
@@ -64,12 +63,11 @@ struct redis {
 	enum redis_command pending[REDIS_PENDING_MAX];
 	size_t pendings;
 	int64_t limit_ns; /* when the next reply must be whole */
-	size_t waiting;   /* bytes of it that have come */
-	int64_t block_ms; /* of the last command */
+	size_t got;       /* bytes of it that have come */
 	int64_t pause_ms;
 };
 
-/* url stays the caller's and must outlive redis. Nothing is done yet. */
+/* Both pointers must outlive redis. Nothing is done yet. */
 void redis_init(
     struct redis *redis, const struct url *url, const struct tls_files *files);
 
@@ -77,14 +75,11 @@ void redis_init(
 enum redis_event redis_step(struct redis *redis);
 
 /*
- * Sends a command, up to a word that is NULL; its reply comes as REDIS_REPLY,
- * in order. From REDIS_READY until the connection is lost, there must be one
- * to wait for. block_ms is how long the server may wait before it answers.
+ * Sends a command, as with conn_send; its reply comes as REDIS_REPLY, in
+ * order. From REDIS_READY until the connection is lost, there must be one to
+ * wait for.
  */
-void redis_ask(struct redis *redis, const char *const *words, int64_t block_ms);
-
-/* redis.reply stays valid until the next reply has been dealt with. */
-void redis_keep(struct redis *redis);
+void redis_ask(struct redis *redis, char *command, int n);
 
 /* If the URL names Sentinels: leaves the server if it is no primary now. */
 void redis_check(struct redis *redis);

@@ -1,6 +1,6 @@
 /*
- * tls: one OpenSSL session over a socket: its handshake, its checks of the
- * certificate, and its errors as errno. It waits for nothing.
+ * tls: one OpenSSL session over a socket: its checks of the certificate, and
+ * its errors as errno. It waits for nothing.
  */
 #include "tls.h"
 
@@ -9,14 +9,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
-#include <stdlib.h>
-
-struct tls {
-	SSL_CTX *context;
-	SSL *ssl;
-	const char *other;
-	short events;
-};
 
 /* Loads the authorities to trust and our own certificate. Returns 0 or -1. */
 static int
@@ -45,13 +37,13 @@ verify(int ok, X509_STORE_CTX *store)
 {
 	const SSL *ssl = X509_STORE_CTX_get_ex_data(
 	    store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	const struct tls *tls = SSL_get_app_data(ssl);
+	const char *other = SSL_get_app_data(ssl);
 
-	if (ok == 1 || tls->other == NULL ||
+	if (ok == 1 || other == NULL ||
 	    X509_STORE_CTX_get_error(store) != X509_V_ERR_IP_ADDRESS_MISMATCH)
 		return ok;
 	if (X509_check_host(
-		X509_STORE_CTX_get0_cert(store), tls->other, 0, 0, NULL) != 1)
+		X509_STORE_CTX_get0_cert(store), other, 0, 0, NULL) != 1)
 		return 0;
 	X509_STORE_CTX_set_error(store, X509_V_OK);
 	return 1;
@@ -69,134 +61,117 @@ expect(SSL *ssl, const char *host)
 	return 0;
 }
 
-struct tls *
-tls_open(
-    int fd, const char *host, const char *other, const struct tls_files *files)
+/* Returns NULL with errno ENOMEM or ENOKEY. */
+static SSL_CTX *
+new_context(const struct tls_files *files)
 {
-	struct tls *tls = calloc(1, sizeof(*tls));
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
-	if (tls == NULL)
-		return NULL;
-	tls->context = SSL_CTX_new(TLS_client_method());
 	errno = ENOMEM;
-	if (tls->context == NULL)
-		goto fail;
-	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, verify);
-	SSL_CTX_set_mode(tls->context, SSL_MODE_ENABLE_PARTIAL_WRITE |
-					   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	if (context == NULL)
+		return NULL;
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, verify);
+	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 #ifdef SSL_OP_IGNORE_UNEXPECTED_EOF /* OpenSSL 3; before it was no error */
 	/* a reply cannot be cut unseen: an end without goodbye is no attack */
-	SSL_CTX_set_options(tls->context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
 #endif
-	if (SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION) != 1 ||
-	    load(tls->context, files) == -1) {
-		errno = ENOKEY;
-		goto fail;
-	}
-	errno = ENOMEM;
-	tls->ssl = SSL_new(tls->context);
-	if (tls->ssl == NULL || SSL_set_fd(tls->ssl, fd) != 1 ||
-	    SSL_set_app_data(tls->ssl, tls) != 1 ||
-	    expect(tls->ssl, host) == -1)
-		goto fail;
-	tls->other = other;
-	return tls;
-fail:
-	ERR_clear_error();
-	tls_close(tls);
+	if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+	    load(context, files) == 0)
+		return context;
+	errno = ENOKEY;
+	SSL_CTX_free(context);
 	return NULL;
 }
 
-/* Why a call failed. Returns 0 for the end of the data, or -1 with errno. */
-static int
-result(struct tls *tls, int returned)
+SSL *
+tls_open(
+    int fd, const char *host, const char *other, const struct tls_files *files)
+{
+	SSL_CTX *context = new_context(files);
+	SSL *ssl = NULL;
+
+	if (context != NULL) {
+		ssl = SSL_new(context);
+		SSL_CTX_free(context); /* it stays as long as ssl */
+		errno = ENOMEM;
+	}
+	if (ssl != NULL && (SSL_set_fd(ssl, fd) != 1 ||
+			       SSL_set_app_data(ssl, (void *)other) != 1 ||
+			       expect(ssl, host) == -1)) {
+		SSL_free(ssl);
+		ssl = NULL;
+	}
+	if (ssl != NULL)
+		SSL_set_connect_state(ssl);
+	ERR_clear_error();
+	return ssl;
+}
+
+/* What a read or a write has returned, as tls_read says it. */
+static ssize_t
+result(SSL *tls, int returned, const size_t *done)
 {
 	int saved = errno;
-	int error = SSL_get_error(tls->ssl, returned);
+	int error = SSL_get_error(tls, returned);
 
 	ERR_clear_error();
 	switch (error) {
+	case SSL_ERROR_NONE: return (ssize_t)*done;
 	case SSL_ERROR_ZERO_RETURN: return 0;
 	case SSL_ERROR_WANT_READ:
-	case SSL_ERROR_WANT_WRITE:
-		tls->events = error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
-		errno = EAGAIN;
+	case SSL_ERROR_WANT_WRITE: errno = EAGAIN; return -1;
+	case SSL_ERROR_SYSCALL: errno = saved; return saved == 0 ? 0 : -1;
+	default:
+		errno = SSL_get_verify_result(tls) == X509_V_OK ? EPROTOTYPE
+								: EKEYREJECTED;
 		return -1;
-	case SSL_ERROR_SYSCALL:
-		if (saved == 0)
-			return 0;
-		errno = saved;
-		return -1;
-	default: errno = EPROTO; return -1;
 	}
 }
 
-int
-tls_shake(struct tls *tls)
+ssize_t
+tls_read(SSL *tls, char *to, size_t n)
 {
-	int returned;
+	size_t done = 0;
 
 	ERR_clear_error();
 	errno = 0;
-	returned = SSL_connect(tls->ssl);
-	if (returned == 1)
-		return 0;
-	if (result(tls, returned) == 0)
-		errno = EPROTO; /* the server closed during the handshake */
-	if (errno == EPROTO && SSL_get_verify_result(tls->ssl) != X509_V_OK)
-		errno = EKEYREJECTED;
-	return -1;
+	return result(tls, SSL_read_ex(tls, to, n, &done), &done);
 }
 
 ssize_t
-tls_read(struct tls *tls, char *to, size_t n)
+tls_write(SSL *tls, const char *from, size_t n)
 {
-	size_t done;
-	int returned;
+	size_t done = 0;
+	ssize_t written;
 
 	ERR_clear_error();
 	errno = 0;
-	returned = SSL_read_ex(tls->ssl, to, n, &done);
-	return returned == 1 ? (ssize_t)done : result(tls, returned);
-}
-
-ssize_t
-tls_write(struct tls *tls, const char *from, size_t n)
-{
-	size_t done;
-	int returned;
-
-	ERR_clear_error();
-	errno = 0;
-	returned = SSL_write_ex(tls->ssl, from, n, &done);
-	if (returned == 1)
-		return (ssize_t)done;
-	if (result(tls, returned) == 0)
-		errno = EPIPE;
+	written = result(tls, SSL_write_ex(tls, from, n, &done), &done);
+	if (written != 0)
+		return written;
+	errno = ECONNRESET;
 	return -1;
 }
 
 short
-tls_events(const struct tls *tls)
+tls_events(const SSL *tls)
 {
-	return tls->events;
+	return SSL_want_write(tls) ? POLLOUT : POLLIN;
 }
 
 const char *
-tls_why(const struct tls *tls)
+tls_why(const SSL *tls)
 {
-	return X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl));
+	return X509_verify_cert_error_string(SSL_get_verify_result(tls));
 }
 
 void
-tls_close(struct tls *tls)
+tls_close(SSL *tls)
 {
 	int saved = errno;
 
-	if (tls == NULL)
-		return;
-	SSL_free(tls->ssl);
-	SSL_CTX_free(tls->context);
-	free(tls);
+	SSL_free(tls); /* NULL is none */
 	errno = saved;
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-struct tls;
+struct ssl_st; /* OpenSSL calls it SSL */
 
 /* Files in PEM; NULL for none. */
 struct tls_files {
@@ -21,8 +21,8 @@ struct tls_files {
 
 #ifdef NO_TLS
 /* As tls_open fails, the others are compiled but never called. */
-#define tls_open(fd, host, other, files) (errno = ENOTSUP, (struct tls *)NULL)
-#define tls_shake(tls) (-1)
+#define tls_open(fd, host, other, files) \
+	(errno = ENOTSUP, (struct ssl_st *)NULL)
 #define tls_read(tls, to, n) ((ssize_t)-1)
 #define tls_write(tls, from, n) ((ssize_t)-1)
 #define tls_events(tls) ((short)0)
@@ -36,31 +36,26 @@ struct tls_files {
  * none), which must outlive the session. Returns NULL with errno ENOTSUP,
  * ENOMEM, or ENOKEY: a file cannot be used.
  */
-struct tls *tls_open(
+struct ssl_st *tls_open(
     int fd, const char *host, const char *other, const struct tls_files *files);
 
 /*
- * Goes on with the handshake. Returns 0 when it is done, or -1 with errno:
- * EAGAIN until the socket is ready for tls_events; EKEYREJECTED if the
- * server's certificate is not good; EPROTO for all else.
- */
-int tls_shake(struct tls *tls);
-
-/*
  * As read and write on a non-blocking socket: bytes, 0 at the end, or -1
- * with errno; EAGAIN until the socket is ready for tls_events.
+ * with errno: EAGAIN until the socket is ready for tls_events; EKEYREJECTED if
+ * the server's certificate is not good; EPROTOTYPE if this is not TLS. The
+ * first of them also shake hands.
  */
-ssize_t tls_read(struct tls *tls, char *to, size_t n);
-ssize_t tls_write(struct tls *tls, const char *from, size_t n);
+ssize_t tls_read(struct ssl_st *tls, char *to, size_t n);
+ssize_t tls_write(struct ssl_st *tls, const char *from, size_t n);
 
 /* What the last EAGAIN waits for: POLLIN or POLLOUT. */
-short tls_events(const struct tls *tls);
+short tls_events(const struct ssl_st *tls);
 
 /* What is wrong with the certificate, after EKEYREJECTED: a fixed string. */
-const char *tls_why(const struct tls *tls);
+const char *tls_why(const struct ssl_st *tls);
 
 /* Frees the session; NULL is none. errno stays. */
-void tls_close(struct tls *tls);
+void tls_close(struct ssl_st *tls);
 
 #endif
 

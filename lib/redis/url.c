@@ -28,20 +28,30 @@ decode(char *text)
 	return 0;
 }
 
+/* Ends text at the first c. Returns what follows, or NULL if there is none. */
+static char *
+cut(char *text, char c)
+{
+	char *at = strchr(text, c);
+
+	if (at == NULL)
+		return NULL;
+	*at = '\0';
+	return at + 1;
+}
+
 /* [user]:password, decoded. */
 static const char *
 parse_user(struct url *url, char *text)
 {
-	char *colon = strchr(text, ':');
+	char *password = cut(text, ':');
 
-	if (colon == NULL)
+	if (password == NULL)
 		return "a user without a password";
-	*colon = '\0';
-	if (decode(text) == -1 || decode(colon + 1) == -1)
+	if (decode(text) == -1 || decode(password) == -1)
 		return "a bad percent-escape in the user or the password";
-	if (*text != '\0')
-		url->user = text;
-	url->password = colon + 1;
+	url->user = *text != '\0' ? text : NULL;
+	url->password = password;
 	return NULL;
 }
 
@@ -75,13 +85,11 @@ static const char *
 parse_hosts(struct url *url, char *text, uint16_t port)
 {
 	const char *wrong = NULL;
-	char *comma;
+	char *next;
 
-	for (; wrong == NULL && text != NULL; text = comma) {
-		comma = strchr(text, ',');
-		if (comma != NULL)
-			*comma++ = '\0';
-		if (url->kind != URL_SENTINEL && comma != NULL)
+	for (; wrong == NULL && text != NULL; text = next) {
+		next = cut(text, ',');
+		if (url->kind != URL_SENTINEL && next != NULL)
 			return "more than one host";
 		if (url->hosts == URL_HOSTS_MAX)
 			return "too many hosts";
@@ -101,50 +109,31 @@ parse_db(struct url *url, const char *text)
 	return NULL;
 }
 
-/* Takes what stands before the last @; *text is what follows it. */
-static const char *
-take_user(struct url *url, char **text)
-{
-	char *at = strrchr(*text, '@'), *user = *text;
-
-	if (at == NULL)
-		return NULL;
-	*at = '\0';
-	*text = at + 1;
-	return parse_user(url, user);
-}
-
 /* [//[user@]]/path[?db=N] */
 static const char *
 parse_unix(struct url *url, char *text)
 {
-	char *query = strchr(text, '?'), *slash;
+	char *query = cut(text, '?'), *path;
 	const char *wrong = NULL;
 
-	if (query != NULL) {
-		*query++ = '\0';
-		if (strncmp(query, "db=", 3) != 0)
-			return "a query that is not db=N";
-		wrong = parse_db(url, query + 3);
-	}
-	if (wrong == NULL && strncmp(text, "//", 2) == 0) {
+	if (query != NULL && strncmp(query, "db=", 3) != 0)
+		return "a query that is not db=N";
+	if (strncmp(text, "//", 2) == 0)
 		text += 2;
-		slash = strchr(text, '/');
-		if (slash == NULL)
-			return "a path that does not begin with /";
-		if (slash != text && slash[-1] != '@')
-			return "a host before the path of a socket";
-		if (slash != text) {
-			slash[-1] = '\0';
-			wrong = parse_user(url, text);
-		}
-		text = slash;
-	}
-	if (wrong == NULL && *text != '/')
+	path = strchr(text, '/');
+	if (path == NULL)
 		return "a path that does not begin with /";
-	if (wrong == NULL && decode(text) == -1)
+	if (path != text && path[-1] != '@')
+		return "a host before the path of a socket";
+	if (path != text) {
+		path[-1] = '\0';
+		wrong = parse_user(url, text);
+	}
+	if (wrong == NULL && query != NULL)
+		wrong = parse_db(url, query + 3);
+	if (wrong == NULL && decode(path) == -1)
 		return "a bad percent-escape in the path";
-	url->host[url->hosts++].name = text;
+	url->host[url->hosts++].name = path;
 	return wrong;
 }
 
@@ -153,29 +142,30 @@ static const char *
 parse_network(struct url *url, char *text)
 {
 	bool sentinel = url->kind == URL_SENTINEL;
-	char *slash, *name = NULL;
-	const char *wrong;
+	const char *wrong = NULL;
+	char *path, *name = NULL, *at;
 
 	if (strpbrk(text, "?#") != NULL)
 		return "a query or a fragment; in a password ?, # and / are "
 		       "percent-encoded";
-	slash = strchr(text, '/');
-	if (slash != NULL)
-		*slash++ = '\0';
-	if (sentinel && slash != NULL) {
-		name = slash;
-		slash = strchr(name, '/');
-		if (slash != NULL)
-			*slash++ = '\0';
+	path = cut(text, '/');
+	if (sentinel && path != NULL) {
+		name = path;
+		path = cut(name, '/');
 	}
 	if (sentinel && (name == NULL || *name == '\0' || decode(name) == -1))
 		return "no /NAME of what the Sentinels watch";
 	url->name = name;
-	wrong = take_user(url, &text);
+	at = strrchr(text, '@');
+	if (at != NULL) {
+		*at = '\0';
+		wrong = parse_user(url, text);
+		text = at + 1;
+	}
 	if (wrong == NULL)
 		wrong = parse_hosts(url, text, sentinel ? PORT_SENTINEL : PORT);
-	if (wrong == NULL && slash != NULL)
-		wrong = parse_db(url, slash);
+	if (wrong == NULL && path != NULL)
+		wrong = parse_db(url, path);
 	return wrong;
 }
 

@@ -1,5 +1,5 @@
 /*
- * Fuzzes reply, history and entry of lib/redis: a server that answers any
+ * Fuzzes conn, history and entry of lib/redis: a server that answers any
  * bytes, whole or byte by byte. The client gets the same events from both,
  * their ids go up, and no event is broken.
  */
@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NOLINTNEXTLINE(bugprone-suspicious-include) */
+#include "../../lib/redis/conn.c"
 #include "../../lib/redis/entry.h"
 #include "../../lib/redis/history.h"
-#include "../../lib/redis/reply.h"
 
 #define MAX 65536
 
@@ -33,25 +34,25 @@ drop(void *to, const char *bytes, size_t n)
 static void
 ask(struct history *history)
 {
-	while (history_command(history).words[0] != NULL)
-		;
+	char *command;
+
+	while (history_command(history, &command) > 0)
+		redisFreeCommand(command);
 }
 
 /* What feed does with a reply. Returns 0, or -1 at its end. */
 static int
-take(struct history *history, struct reply_reader *reader,
-    const struct reply *reply, struct frame *frame, struct entry_space *space,
+take(struct history *history, redisReply *reply, struct frame *frame,
     struct result *result)
 {
 	enum history_do what = history_reply(history, reply);
 	struct entry_id before;
-	struct event event;
-	bool entry;
+	struct entry entry;
+	bool is_entry;
 
 	for (;;) {
 		switch (what) {
 		case HISTORY_BROKEN: return -1;
-		case HISTORY_KEEP: reply_keep(reader); return 0;
 		case HISTORY_DONE:
 		case HISTORY_ASK: ask(history); return 0;
 		case HISTORY_START: break;
@@ -60,16 +61,16 @@ take(struct history *history, struct reply_reader *reader,
 				abort();
 			break;
 		case HISTORY_ENTRY:
-			if (entry_event(history->entry,
-				(struct bytes){"type", 4}, space, &event) == -1)
+			if (entry_read(&entry, history->entry,
+				(struct bytes){"type", 4}) == -1)
 				return -1;
-			frame_event(frame, &event);
+			entry_put(&entry, frame);
 			result->events++;
 		}
 		before = history->place;
-		entry = what == HISTORY_ENTRY;
+		is_entry = what == HISTORY_ENTRY;
 		what = history_next(history);
-		if (entry && entry_id_compare(before, history->place) >= 0)
+		if (is_entry && entry_id_compare(before, history->place) >= 0)
 			abort();
 	}
 }
@@ -78,35 +79,33 @@ static struct result
 run(const char *bytes, size_t n, size_t piece, const char *last_event_id)
 {
 	static struct frame frame;
-	static struct entry_space space;
-	struct reply_reader reader;
+	struct conn conn;
 	struct history history;
 	struct result result = {0, 0};
-	const struct reply *reply;
+	redisReply *reply;
 	int got = 1;
 
-	if (reply_init(&reader, MAX) == -1)
+	conn_init(&conn);
+	if (open_reader(&conn) == -1)
 		abort();
 	frame_init(&frame, drop, &result);
-	entry_init(&space);
 	history_init(&history, "key", last_event_id, 5);
 	history_begin(&history);
 	ask(&history);
 	for (size_t at = 0; at < n && got != -1; at += piece) {
 		if (piece > n - at)
 			piece = n - at;
-		if (reply_feed(&reader, bytes + at, piece) == -1)
+		if (feed(&conn, bytes + at, piece) == -1)
 			break;
-		while ((got = reply_next(&reader, &reply)) == 1)
-			if (take(&history, &reader, reply, &frame, &space,
-				&result) == -1) {
+		while ((got = parse(&conn, &reply)) == 1)
+			if (take(&history, reply, &frame, &result) == -1) {
 				got = -1;
 				break;
 			}
 	}
 	(void)frame_flush(&frame);
-	entry_free(&space);
-	reply_free(&reader);
+	history_free(&history);
+	conn_close(&conn);
 	return result;
 }
 
