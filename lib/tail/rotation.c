@@ -135,10 +135,16 @@ is_copy(const struct rotated_list *list, size_t at, int fd)
 	return same;
 }
 
+void
+rotation_add(struct rotation_seen *seen, uint64_t id)
+{
+	seen->ids[seen->n++ % ROTATION_SEEN] = id;
+}
+
 static bool
 is_seen(const struct rotation_seen *seen, const struct rotated *old)
 {
-	for (size_t i = 0; i < seen->n; i++)
+	for (size_t i = 0; i < seen->n && i < ROTATION_SEEN; i++)
 		if (seen->ids[i] == old->file.id)
 			return true;
 	return false;
