@@ -149,22 +149,24 @@ start(struct tail *tail)
 		refuse(tail, tail->path);
 }
 
-/* Encodes a record of several lines or with columns; event has its id. */
+/* Encodes what may have several lines or columns, with an id. */
 static int
-send_fields(struct tail *tail, const struct record *record, struct event *event)
+send_fields(
+    struct tail *tail, const struct follow_record *found, struct bytes id)
 {
-	struct bytes id = event->id;
+	struct event event = {.type = bytes_of(tail->stream.event)};
 
-	event->type = bytes_of(tail->stream.event);
-	if (columns_event(&tail->columns, record, event) == -1)
+	if (columns_event(&tail->columns, &found->record, &event) == -1)
 		return -1;
-	event->id = id;
-	if (!frame_field_ok(event->type) && !tail->warned) {
+	if (found->old)
+		return 0;
+	event.id = id;
+	if (!frame_field_ok(event.type) && !tail->warned) {
 		program_warn(
 		    &tail->stream, "an event column holds NUL: it is left out");
 		tail->warned = true;
 	}
-	frame_event(&tail->stream.frame, event);
+	frame_event(&tail->stream.frame, &event);
 	return 0;
 }
 
@@ -181,10 +183,10 @@ send_records(struct tail *tail)
 		event.id.at = tail->id.at;
 		event.data = found.record.bytes;
 		tail->placed = true;
-		if (plain)
-			frame_line(&tail->stream.frame, &event);
-		else if (send_fields(tail, &found.record, &event) == -1)
+		if (!plain && send_fields(tail, &found, event.id) == -1)
 			return -1;
+		if (plain && !found.old)
+			frame_line(&tail->stream.frame, &event);
 	}
 	return 0;
 }

@@ -477,14 +477,13 @@ follow_place(const struct follow *follow, struct cursor *cursor)
 bool
 follow_record(struct follow *follow, struct follow_record *record)
 {
-	do {
-		if (follow->fd == -1 ||
-		    !record_next(&follow->splitter, &record->record))
-			return false;
-		if (record->record.last)
-			follow->began = place(follow);
-	} while (place(follow) <= follow->skip);
+	if (follow->fd == -1 ||
+	    !record_next(&follow->splitter, &record->record))
+		return false;
+	if (record->record.last)
+		follow->began = place(follow);
 	mark(follow, &record->cursor);
+	record->old = record->cursor.offset <= follow->skip;
 	return true;
 }
 

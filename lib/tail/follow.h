@@ -64,6 +64,7 @@ struct follow {
 struct follow_record {
 	struct record record; /* until the next follow_read */
 	struct cursor cursor; /* of the place after it */
+	bool old; /* the viewer has it, but it is of a record that goes on */
 };
 
 /*

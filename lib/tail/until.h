@@ -12,8 +12,9 @@
 #include "../bytes.h"
 
 #define UNTIL_LINE_MAX 4096 /* bytes of its first line */
-#define UNTIL_EMPTY_MS 2000 /* so long an empty file may still be written to \
-			     */
+#define UNTIL_EMPTY_MS                                        \
+	2000 /* so long an empty file may still be written to \
+	      */
 
 struct until {
 	const char *path; /* NULL: there is none to wait for */
