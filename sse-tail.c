@@ -48,8 +48,8 @@ static const struct program program = {
 		"TAB-separated columns are these fields:\n"
 		"event, data; data last"},
 	    {'u', "until", "FILE",
-		"if it appears all was written: the last\n"
-		"event is its first line"},
+		"end when this file is there: its first line\n"
+		"is the data of the last event"},
 	    {'s', "stat", NULL, "only look at times, do not use inotify"},
 	    {'i', "interval", "SECONDS",
 		"between two looks, 0.001 or more (1)"},
