@@ -35,6 +35,16 @@ int file_at(int dir, const char *name, struct file *file);
 /* Likewise for an open descriptor. */
 int file_of(int fd, struct file *file);
 
+/*
+ * Writes the directory of path; returns where its name in that begins. path is
+ * shorter than PATH_MAX.
+ */
+const char *file_dir(char dir[PATH_MAX], const char *path);
+
+/* Opens that directory. Returns a descriptor, the caller's; or -1 with errno.
+ */
+int file_open_dir(const char *path, const char **name);
+
 /* Whether a name (a link is followed) leads to file now. */
 bool file_is_at(const char *name, const struct file *file);
 

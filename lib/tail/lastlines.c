@@ -2,13 +2,12 @@
  * lastlines: reads a file backwards, a block at a time, and counts the ends of
  * records.
  */
-#define _GNU_SOURCE /* SEEK_DATA */
 #include "lastlines.h"
 
 #include <stdbool.h>
-#include <unistd.h>
 
 #include "cursor.h"
+#include "file.h"
 
 #define BLOCK 32768
 
@@ -51,13 +50,11 @@ is_end(struct search *search, uint64_t at, char byte)
 static int
 skip_part(int fd, uint64_t end, uint64_t *offset)
 {
+	uint64_t data = file_data(fd, *offset);
 	char byte;
-#ifdef SEEK_DATA
-	off_t data = lseek(fd, (off_t)*offset, SEEK_DATA);
 
-	if (data != -1 && (uint64_t)data < end)
-		*offset = (uint64_t)data;
-#endif
+	if (data < end)
+		*offset = data;
 	for (int i = 0; i < 3 && *offset < end; i++) {
 		if (cursor_read(fd, &byte, 1, *offset) == -1)
 			return -1;

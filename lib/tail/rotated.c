@@ -19,20 +19,6 @@
 
 static const char separators[] = ".-_~,+@:=";
 
-int
-rotated_dir(char *path, const char **name)
-{
-	char *slash = strrchr(path, '/');
-
-	*name = slash == NULL ? path : slash + 1;
-	if (slash == NULL)
-		return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (slash == path)
-		return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*slash = '\0';
-	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
 const char *
 rotated_resolve(const char *path, char target[PATH_MAX])
 {
@@ -267,17 +253,15 @@ rotated_open(const struct rotated_list *list, const struct rotated *old)
 int
 rotated_list(struct rotated_list *list, const char *path)
 {
-	char real[PATH_MAX], target[PATH_MAX];
-	const char *base, *name;
+	char target[PATH_MAX];
+	const char *base;
 
 	list->dir = -1;
-	if (strlen(path) >= sizeof(real)) {
+	if (strlen(path) >= sizeof(target)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	name = rotated_resolve(path, target);
-	memcpy(real, name, strlen(name) + 1);
-	list->dir = rotated_dir(real, &base);
+	list->dir = file_open_dir(rotated_resolve(path, target), &base);
 	if (list->dir == -1 || list_stable(list, base) == -1)
 		return -1;
 	sort(list);

@@ -41,12 +41,6 @@ struct rotated_list {
 const char *rotated_resolve(const char *path, char target[PATH_MAX]);
 
 /*
- * Splits path, of which a copy is changed, into its directory and its name.
- * Returns the directory open, the caller's; or -1 with errno.
- */
-int rotated_dir(char *path, const char **name);
-
-/*
  * Fills list, which the caller frees in any case, with the rotated files of
  * path, or of its target. Returns 0, or -1 with errno.
  */

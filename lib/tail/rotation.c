@@ -43,14 +43,12 @@ open_marked(int dir, const char *name, const struct cursor *cursor)
 static int
 find_in(const char *path, const struct cursor *cursor)
 {
-	char copy[PATH_MAX];
 	const char *name;
 	const struct dirent *entry;
 	int dir, fd = -1, error = ENOENT;
 	DIR *list;
 
-	memcpy(copy, path, strlen(path) + 1);
-	dir = rotated_dir(copy, &name);
+	dir = file_open_dir(path, &name);
 	if (dir == -1)
 		return -1;
 	list = fdopendir(dir);
