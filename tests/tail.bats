@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2094 # bats
 # sse-tail: what its viewers get while a log grows and is rotated, and when
 # they come back. tail-model.py asks the same at random.
 
@@ -21,7 +22,7 @@ view() {
 	eventually grep -q '^:' "$name"
 }
 
-# But for "start", which only says where the viewer is.
+# But for "start", which only gives the viewer a place.
 sent() {
 	tr -d '\r' <"$1" | sed '/^event: start$/,/^$/d' |
 		sed -n 's/^event: \(.*\)/<\1>/p; s/^data: //p' |
@@ -32,7 +33,7 @@ got() {
 	[ "$(sent "$1")" = "$2" ]
 }
 
-# Fails where other events come than those that are expected.
+# Fails if other events come than those that are expected.
 gets() {
 	eventually got "$1" "$2" || {
 		echo "got: $(sent "$1")" >&2
@@ -199,7 +200,7 @@ linked() {
 	each_way linked
 }
 
-@test "who comes back gets what was missed, once, across rotations" {
+@test "a viewer that comes back gets what it missed, once, across rotations" {
 	seq 3 >log
 	view first -
 	gets first '1 2 3'
@@ -298,7 +299,7 @@ finds() {
 }
 
 # bats test_tags=slow
-@test "files of another kind of name are a gap, also for who is connected" {
+@test "files of another kind of name are a gap, also for a connected viewer" {
 	finds app.log.old app.log.old2 app.log '<gap> rotated three'
 	finds 1-app.log 2-app.log app.log '<gap> rotated three'
 	echo one >log
@@ -418,7 +419,7 @@ start_of() {
 	[[ $(last_id "$1") =~ ^[0-9a-v.]{12,36}$ ]]
 }
 
-@test "who has had no line yet comes back with a place, and misses nothing" {
+@test "a viewer that had no line yet comes back with a place, and misses nothing" {
 	seq 3 >log
 	view none - -n 0
 	start_of none
@@ -437,7 +438,7 @@ start_of() {
 	seq 31 32 >log
 	view next "$(last_id empty)"
 	gets next "$(seq -s ' ' 32)"
-	# who comes back with an id has one
+	# a viewer that comes back with an id has one
 	refute grep -q '^event: start' next
 }
 
@@ -604,7 +605,7 @@ teardown() {
 	refute grep -q secret <<<"$output"
 }
 
-@test "a new file whose mode comes late is waited for by who is connected" {
+@test "a new file whose mode comes late is waited for by a connected viewer" {
 	open_folder
 	echo 1 >log
 	chmod 644 log
@@ -731,7 +732,7 @@ paragraphs() {
 	eventually has_events paragraph3 'c/d|e/f/half'
 }
 
-@test "each piece of a long record has its type, also for who comes back" {
+@test "each piece of a long record has its type, also for a viewer that comes back" {
 	local ids n
 
 	printf 'alert\t%s\nx\n' "$(head -c 2500 /dev/zero | tr '\0' y)" >log
@@ -759,22 +760,22 @@ paragraphs() {
 }
 
 until_file() {
-	rm -f done
+	rm -f status
 	echo one >log
-	view viewer - -u done "$@"
+	view viewer - -u status "$@"
 	gets viewer one
 	mv log log.1
 	printf 'two\nthree' >log
 	gets viewer 'one two'
-	echo 'status 0' >done
+	echo 'status 0' >status
 	gets viewer 'one two three <end> status 0'
 	eventually ended "$VIEWER_viewer"
 	wait "$VIEWER_viewer"
 	[ "$(last_id viewer)" = end ]
-	# who comes later gets it all, who has had the end no more
-	run -0 --separate-stderr timeout 20 sse-tail -u done -n all log
+	# a later viewer gets it all, one that has had the end no more
+	run -0 --separate-stderr timeout 20 sse-tail -u status -n all log
 	[[ $output = *'data: three'*'id: end'*'data: status 0'* ]]
-	HTTP_LAST_EVENT_ID=end REQUEST_METHOD=GET run -0 sse-tail -u done log
+	HTTP_LAST_EVENT_ID=end REQUEST_METHOD=GET run -0 sse-tail -u status log
 	[[ $output = 'Status: 204 '* && $output != *data* ]]
 }
 
@@ -790,29 +791,29 @@ until_file() {
 
 @test "FILE of -u may be made before it is written to, and its directory late" {
 	echo one >log
-	view viewer - -u status/done
+	view viewer - -u run/status
 	gets viewer one
-	mkdir status
-	: >status/done
-	view empty - -u status/done
+	mkdir run
+	: >run/status
+	view empty - -u run/status
 	refute eval 'DEADLINE=1 eventually grep -q end viewer 2>/dev/null'
-	printf '7\nmore\n' >>status/done
+	printf '7\nmore\n' >>run/status
 	gets viewer 'one <end> 7'
 	gets empty 'one <end> 7'
 	# nothing at all is an end too, after a while
-	: >status/empty
-	view empty - -u status/empty
+	: >run/empty
+	view empty - -u run/empty
 	gets empty 'one <end> '
 }
 
 @test "a viewer that comes back to a log that is gone gets a gap before the end" {
 	seq 3 >log
-	view first - -u done
+	view first - -u status
 	gets first '1 2 3'
 	leave first
 	rm log
-	echo 0 >done
-	view second "$(last_id first)" -u done
+	echo 0 >status
+	view second "$(last_id first)" -u status
 	gets second '<gap> rotated <end> 0'
 }
 
@@ -821,10 +822,10 @@ until_file() {
 
 	for i in {1..20}; do
 		: >log
-		rm -f done
-		view "viewer" - -u done -n 0
+		rm -f status
+		view "viewer" - -u status -n 0
 		(seq "$i" >>log && printf last >>log && echo 7 >new &&
-			mv new done) 3>&-
+			mv new status) 3>&-
 		gets viewer "$(seq -s ' ' "$i") last <end> 7"
 		wait "$VIEWER_viewer"
 	done
@@ -841,10 +842,10 @@ until_file() {
 # A viewer of a shared log, whose id is $2.
 share_log() {
 	spawn env HTTP_LAST_EVENT_ID="$2" REQUEST_METHOD=GET \
-		sse-share -n 10 -f -l 0 -- sse-tail -n all -u done log >"$1"
+		sse-share -n 10 -f -l 0 -- sse-tail -n all -u status log >"$1"
 }
 
-@test "sse-share -f shows a job's log from where a viewer is, and its end, to all" {
+@test "sse-share -f shows a job's log from each viewer's place, and its end" {
 	export SSE_CGI_DIR=$BATS_TEST_TMPDIR/meet
 	seq 1000 >log
 	spawn sse-tail -n all log >all
@@ -855,7 +856,7 @@ share_log() {
 		sed -n 's/^id: //p')"
 	share_log first "$(sed -n 's/^id: //p; /^data/q' all)"
 	echo 1001 >>log
-	echo 'status 0' >done
+	echo 'status 0' >status
 	gets back "$(seq -s ' ' 21 1001) <end> status 0"
 	gets first "$(seq -s ' ' 2 1001) <end> status 0"
 	eventually grep -q '^id: end' new
@@ -903,7 +904,7 @@ has_inotify() {
 }
 
 # bats test_tags=slow
-@test "where inotify is not to be had it looks each second" {
+@test "if inotify is not to be had, sse-tail looks each second" {
 	echo 1 >log
 	ASAN_OPTIONS=detect_leaks=0 spawn strace -qq -o trace \
 		-e inject=inotify_init1:error=EMFILE sse-tail log >init
@@ -917,7 +918,7 @@ has_inotify() {
 }
 
 # bats test_tags=slow
-@test "where inotify does not tell it looks each second all the same" {
+@test "if inotify tells nothing, sse-tail looks each second all the same" {
 	echo 1 >log
 	ASAN_OPTIONS=detect_leaks=0 spawn strace -qq -o trace \
 		-e inject=inotify_add_watch:retval=1 sse-tail log >viewer

@@ -71,26 +71,25 @@ lastlines_find(int fd, uint64_t size, enum record_end mode, uint64_t n,
 {
 	struct search search = {.mode = mode, .end = size};
 	char block[BLOCK];
-	uint64_t start = size, at;
-	size_t left;
+	uint64_t at = size, start = size; /* of the block */
 
-	while (start > 0) {
-		left = start < sizeof(block) ? (size_t)start : sizeof(block);
-		start -= left;
-		if (cursor_read(fd, block, left, start) == -1)
-			return -1;
-		while (left-- > 0) {
-			at = start + left;
-			if (is_end(&search, at, block[left]) && n-- == 0) {
-				*offset = search.begin;
-				return 0;
-			}
-			if (search.end <= at || search.end - at <= max)
-				continue;
+	*offset = 0;
+	while (at > 0) {
+		if (at == start) {
+			start -= start < BLOCK ? start : BLOCK;
+			if (cursor_read(
+				fd, block, (size_t)(at - start), start) == -1)
+				return -1;
+		}
+		at--;
+		if (is_end(&search, at, block[at - start]) && n-- == 0) {
+			*offset = search.begin;
+			return 0;
+		}
+		if (search.end > at && search.end - at > max) {
 			*offset = at + 1;
 			return skip_part(fd, search.end, offset);
 		}
 	}
-	*offset = 0;
 	return 0;
 }

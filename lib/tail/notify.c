@@ -47,7 +47,7 @@ notify_free(struct notify *notify)
 	proc_close(&notify->fd);
 }
 
-/* Watches one path, "" for none; where that fails, it is tried again. */
+/* Watches one path, "" for none; if that fails, it is tried again. */
 static int
 add(struct notify *notify, const char *path, uint32_t mask)
 {

@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 #include "../proc.h"
+#include "cursor.h"
 
 #define DATE_DIGITS 8 /* and more: a date or a time, no number */
-#define LISTS_MAX 4   /* and once more: somebody renames without end */
+#define LISTS_MAX 8   /* and once more: somebody renames without end */
 
 static const char separators[] = ".-_~,+@:=";
 
@@ -134,7 +135,11 @@ add_old(struct rotated_list *list, const char *name, const char *base)
 		return 0;
 	if (file_at(list->dir, name, &old->file) == -1)
 		return errno == ENOENT ? 0 : -1;
-	list->n += old->file.regular;
+	if (!old->file.regular)
+		return 0;
+	list->n++;
+	list->digest =
+	    cursor_hash(list->digest ^ old->file.id, name, strlen(name));
 	return 0;
 }
 
@@ -150,41 +155,26 @@ list_once(struct rotated_list *list, const char *base)
 		return -1;
 	}
 	rewinddir(entries); /* the offset is that of list's descriptor */
-	list->n = 0;
+	list->n = list->digest = 0;
 	while (result == 0 && (entry = readdir(entries)) != NULL)
 		result = add_old(list, entry->d_name, base);
 	(void)closedir(entries);
 	return result;
 }
 
-/* Whether two lists are the same. */
-static bool
-same_lists(const struct rotated_list *a, const struct rotated_list *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (a->old[i].file.id != b->old[i].file.id ||
-		    strcmp(a->old[i].name, b->old[i].name) != 0)
-			return false;
-	return true;
-}
-
 /* Lists until nothing was renamed meanwhile: a list may miss what was. */
 static int
 list_stable(struct rotated_list *list, const char *base)
 {
-	struct rotated_list again = {.dir = list->dir};
+	uint64_t before;
 	int result = list_once(list, base);
 
 	for (int i = 0; result == 0 && i < LISTS_MAX; i++) {
-		result = list_once(&again, base);
-		if (result == 0 && same_lists(list, &again))
+		before = list->digest;
+		result = list_once(list, base);
+		if (list->digest == before)
 			break;
-		if (result == 0)
-			result = list_once(list, base);
 	}
-	free(again.old);
 	return result;
 }
 
@@ -196,7 +186,7 @@ rotated_compare(const struct file *a, const struct file *b)
 	return (a->birth_ns > b->birth_ns) - (a->birth_ns < b->birth_ns);
 }
 
-/* Times are coarse (4 ms or so): where they are the same, names tell. */
+/* Times are coarse (4 ms or so): if they are the same, names tell. */
 static int
 compare(const void *left, const void *right)
 {

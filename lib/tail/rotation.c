@@ -308,7 +308,9 @@ rotation_find(const char *path, const struct cursor *cursor)
 		return -1;
 	}
 	real = rotated_resolve(path, target);
-	fd = find_in(path, cursor);
+	fd = open_marked(AT_FDCWD, path, cursor);
+	if (fd == -1 && errno == ENOENT)
+		fd = find_in(path, cursor);
 	if (fd == -1 && errno == ENOENT && real != path)
 		fd = find_in(real, cursor);
 	if (fd == -1 && errno == ENOENT)
