@@ -20,12 +20,6 @@
 
 static const char separators[] = ".-_~,+@:=";
 
-const char *
-rotated_resolve(const char *path, char target[PATH_MAX])
-{
-	return realpath(path, target) == NULL ? path : target;
-}
-
 /* How many bytes of name, of n, come before a compression's suffix. */
 static size_t
 stem_of(const char *name, size_t n)
@@ -251,7 +245,9 @@ rotated_list(struct rotated_list *list, const char *path)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	list->dir = file_open_dir(rotated_resolve(path, target), &base);
+	if (realpath(path, target) != NULL)
+		path = target; /* else there is nothing yet */
+	list->dir = file_open_dir(path, &base);
 	if (list->dir == -1 || list_stable(list, base) == -1)
 		return -1;
 	sort(list);

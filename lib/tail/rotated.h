@@ -36,12 +36,6 @@ struct rotated_list {
 };
 
 /*
- * The target of path, or path itself if there is nothing (yet). path
- * is shorter than PATH_MAX.
- */
-const char *rotated_resolve(const char *path, char target[PATH_MAX]);
-
-/*
  * Fills list, which the caller frees in any case, with the rotated files of
  * path, or of its target. Returns 0, or -1 with errno.
  */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -300,19 +301,17 @@ int
 rotation_find(const char *path, const struct cursor *cursor)
 {
 	char target[PATH_MAX];
-	const char *real;
 	int fd;
 
 	if (strlen(path) >= PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	real = rotated_resolve(path, target);
 	fd = open_marked(AT_FDCWD, path, cursor);
 	if (fd == -1 && errno == ENOENT)
 		fd = find_in(path, cursor);
-	if (fd == -1 && errno == ENOENT && real != path)
-		fd = find_in(real, cursor);
+	if (fd == -1 && errno == ENOENT && realpath(path, target) != NULL)
+		fd = find_in(target, cursor);
 	if (fd == -1 && errno == ENOENT)
 		fd = find_copy(path, cursor);
 	return fd;
