@@ -855,6 +855,9 @@ share_log() {
 	share_log back "$(grep -B 1 -x 'data: 20' all |
 		sed -n 's/^id: //p')"
 	share_log first "$(sed -n 's/^id: //p; /^data/q' all)"
+	# one that comes at the very end may be told to come again
+	eventually grep -q '^data: 1000$' back
+	eventually grep -q '^data: 1000$' first
 	echo 1001 >>log
 	echo 'status 0' >status
 	gets back "$(seq -s ' ' 21 1001) <end> status 0"
