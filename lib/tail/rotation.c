@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,14 +44,12 @@ open_marked(int dir, const char *name, const struct cursor *cursor)
 static int
 find_in(const char *path, const struct cursor *cursor)
 {
-	char copy[PATH_MAX];
 	const char *name;
 	const struct dirent *entry;
 	int dir, fd = -1, error = ENOENT;
 	DIR *list;
 
-	memcpy(copy, path, strlen(path) + 1);
-	dir = rotated_dir(copy, &name);
+	dir = file_open_dir(path, &name);
 	if (dir == -1)
 		return -1;
 	list = fdopendir(dir);
@@ -68,11 +67,12 @@ find_in(const char *path, const struct cursor *cursor)
 	return fd;
 }
 
-/* Whether n bytes are one line, time and again: no copy is told by that. */
+/* Whether n bytes are one record, time and again: no copy is told by that. */
 static bool
 is_monotonous(const char *bytes, size_t n)
 {
-	const char *end = memchr(bytes, '\n', n);
+	const char *end =
+	    memchr(bytes, memchr(bytes, '\n', n) ? '\n' : '\0', n);
 	size_t line = end == NULL ? n : (size_t)(end - bytes) + 1;
 
 	return memcmp(bytes, bytes + line, n - line) == 0;
@@ -135,10 +135,16 @@ is_copy(const struct rotated_list *list, size_t at, int fd)
 	return same;
 }
 
+void
+rotation_add(struct rotation_seen *seen, uint64_t id)
+{
+	seen->ids[seen->n++ % ROTATION_SEEN] = id;
+}
+
 static bool
 is_seen(const struct rotation_seen *seen, const struct rotated *old)
 {
-	for (size_t i = 0; i < seen->n; i++)
+	for (size_t i = 0; i < seen->n && i < ROTATION_SEEN; i++)
 		if (seen->ids[i] == old->file.id)
 			return true;
 	return false;
@@ -295,17 +301,17 @@ int
 rotation_find(const char *path, const struct cursor *cursor)
 {
 	char target[PATH_MAX];
-	const char *real;
 	int fd;
 
 	if (strlen(path) >= PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	real = rotated_resolve(path, target);
-	fd = find_in(path, cursor);
-	if (fd == -1 && errno == ENOENT && real != path)
-		fd = find_in(real, cursor);
+	fd = open_marked(AT_FDCWD, path, cursor);
+	if (fd == -1 && errno == ENOENT)
+		fd = find_in(path, cursor);
+	if (fd == -1 && errno == ENOENT && realpath(path, target) != NULL)
+		fd = find_in(target, cursor);
 	if (fd == -1 && errno == ENOENT)
 		fd = find_copy(path, cursor);
 	return fd;
