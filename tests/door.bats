@@ -104,7 +104,7 @@ only_channel() {
 }
 
 door_py() {
-	timeout 120 python3 "$TOP/tests/tools/door.py" "$@" 3>&- 7>&-
+	timeout 600 python3 "$TOP/tests/tools/door.py" "$@" 3>&- 7>&-
 }
 
 # bats test_tags=tools
@@ -230,6 +230,13 @@ own_socket() {
 @test "idle and short connections by the thousand harm nobody, in bounded memory" {
 	sanitized sse-share && export SANITIZED=1
 	door_py many -l 0 -k 0 -- sse-counter -i 0.1
+	all_over
+}
+
+# bats test_tags=tools,slow
+@test "a million short connections harm nobody" {
+	sanitized sse-share && export SANITIZED=1
+	SHORT=1000000 door_py many -l 0 -k 0 -- sse-counter -i 0.1
 	all_over
 }
 
