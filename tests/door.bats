@@ -104,7 +104,7 @@ only_channel() {
 }
 
 door_py() {
-	timeout 120 python3 "$TOP/tests/tools/door.py" "$@" 3>&- 7>&-
+	timeout 600 python3 "$TOP/tests/tools/door.py" "$@" 3>&- 7>&-
 }
 
 # bats test_tags=tools
@@ -233,6 +233,13 @@ own_socket() {
 	all_over
 }
 
+# bats test_tags=tools,slow
+@test "a million short connections harm nobody" {
+	sanitized sse-share && export SANITIZED=1
+	SHORT=1000000 door_py many -l 0 -k 0 -- sse-counter -i 0.1
+	all_over
+}
+
 # bats test_tags=tools
 @test "if its channel does not answer, a door tells viewers to come back" {
 	door_py stop -l 0 -k 0 -- sse-counter -i 0.1 2>err
@@ -265,7 +272,21 @@ status_of() {
 	curl -s -m 60 -o status -w '%{http_code}' "$@"
 }
 
-# Two viewers of the door at this path of http://127.0.0.1:$PORT; one leaves.
+# What the doors below share: three events, then silence.
+three_events() {
+	program "$1" <<-'END'
+		#!/bin/sh
+		printf 'Content-Type: text/event-stream\n\n'
+		for i in 1 2 3; do
+			printf 'id: %s\ndata: %s\n\n' "$i" "$i"
+			sleep 0.1
+		done
+		exec sleep 600
+	END
+}
+
+# Two viewers of the door at this path of http://127.0.0.1:$PORT; one leaves
+# while nothing is written.
 sees_door() {
 	local url=http://127.0.0.1:$PORT$1 first
 
@@ -290,7 +311,8 @@ checkout() {
 	mkdir -p top/conf run
 	cp "$TOP"/conf/* top/conf/
 	cp -a "$TOP/cgi-bin" "$TOP/www" top/
-	cp "$PROGRAMS_DIR"/sse-{share,counter} top/
+	cp "$PROGRAMS_DIR/sse-share" top/
+	three_events top/sse-counter
 	sed -i "$@"
 	PORT=$(free_port)
 	SSE_CGI_DIR=$PWD/run/meet
@@ -298,7 +320,7 @@ checkout() {
 }
 
 @test "lighttpd starts a door, tells it at once that a viewer left, and ends it" {
-	checkout -e 's/ -n 1 -- / -l 600 -k 0 -- /; s/"PATH"/& , "SSE_TEST"/' \
+	checkout -e 's/ -n 1 -- / -n 3 -l 600 -k 0 -- /; s/"PATH"/& , "SSE_TEST"/' \
 		top/conf/lighttpd-scgi.conf
 	spawn lighttpd -D -f top/conf/lighttpd-scgi.conf >log 2>&1
 	lighttpd=$!
@@ -317,7 +339,7 @@ checkout() {
 	[ "$(id -u)" = 0 ] || sed -i 's/^user root;//' top/conf/nginx-scgi.conf
 	sed -i "s,@PORT@,$PORT," top/conf/nginx-scgi.conf
 	spawn spawn-fcgi -n -s run/door.sock -- \
-		"$SSE_TOP/sse-share" -l 600 -k 0 -- "$SSE_TOP/sse-counter"
+		"$SSE_TOP/sse-share" -l 600 -k 0 -n 3 -- "$SSE_TOP/sse-counter"
 	eventually test -S run/door.sock
 	spawn nginx -p run -c "$SSE_TOP/conf/nginx-scgi.conf" 2>log
 	eventually listens "$PORT"
@@ -327,18 +349,19 @@ checkout() {
 
 # bats test_tags=tools
 @test "a door at a systemd socket and at inetd's speaks HTTP itself" {
+	three_events three
 	PORT=$(free_port)
 	spawn systemd-socket-activate --inetd -E PATH -E SSE_CGI_DIR \
 		-E SSE_TEST -l "127.0.0.1:$PORT" \
-		sse-share -l 600 -k 0 -- sse-counter
+		sse-share -l 600 -k 0 -n 3 -- ./three
 	eventually listens "$PORT"
 	sees_door /
 	stop_all
 	rm a b
 	PORT=$(free_port)
 	echo "127.0.0.1:$PORT stream tcp wait $(id -un)" \
-		"$PROGRAMS_DIR/sse-share sse-share -l 600 -k 0 --" \
-		"$PROGRAMS_DIR/sse-counter" >inetd.conf
+		"$PROGRAMS_DIR/sse-share sse-share -l 600 -k 0 -n 3 --" \
+		"$PWD/three" >inetd.conf
 	spawn inetd -i inetd.conf
 	eventually listens "$PORT"
 	sees_door /

@@ -57,6 +57,8 @@ door_flags(const struct stream *stream)
 static void
 close_channel(const struct door *door, struct visitor *visitor)
 {
+	if (visitor->channel == -1)
+		return;
 	/* asked for, as a child may have it for a moment */
 	poller_forget(door->poller, visitor->channel);
 	proc_close(&visitor->channel);

@@ -347,7 +347,9 @@ def many(args):
     viewer = door.ask(scgi(get()))
     read_until(viewer, b"\ndata: ")
     idle = []
-    for i in range(5000):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for i in range(min(5000, hard - 100)):
         idle.append(door.connect())
         if i % 3 == 0:
             idle[-1].sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 9000)
