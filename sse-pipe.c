@@ -358,7 +358,7 @@ turn(struct pipe *pipe)
 static bool
 has_end(const struct pipe *pipe)
 {
-	return *pipe->end_type != '\0' && !columns_have_id(&pipe->out.columns);
+	return *pipe->end_type != '\0' && !columns_have(&pipe->out.columns, COLUMN_ID);
 }
 
 /* A client that has had this event does not get the stream again: 204. */
