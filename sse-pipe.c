@@ -361,20 +361,6 @@ has_end(const struct pipe *pipe)
 	return *pipe->end_type != '\0' && !columns_have(&pipe->out.columns, COLUMN_ID);
 }
 
-/* A client that has had this event does not get the stream again: 204. */
-static void
-send_end(struct pipe *pipe, int status)
-{
-	char digits[UTIL_DIGITS_MAX];
-	struct event end = {
-	    .id = BYTES("end"),
-	    .type = bytes_of(pipe->end_type),
-	    .data = {digits, util_digits(digits, (uint64_t)status)},
-	};
-
-	frame_event(&pipe->stream.frame, &end);
-}
-
 /* Clients of a command that failed do not come back all at once. */
 static void
 send_restart(struct pipe *pipe)
@@ -394,11 +380,14 @@ finish(struct pipe *pipe)
 {
 	struct stream *stream = &pipe->stream;
 	int status = pipe->command != NULL ? pipe->child.status : EXIT_SUCCESS;
+	char digits[UTIL_DIGITS_MAX];
+	size_t n = util_digits(digits, (uint64_t)status);
 
 	if (status != EXIT_SUCCESS && pipe->restart)
 		send_restart(pipe);
 	else if (has_end(pipe))
-		send_end(pipe, status);
+		stream_send_end(
+		    stream, pipe->end_type, (struct bytes){digits, n});
 	(void)frame_flush(&stream->frame); /* stream_close says if it failed */
 	if (status != EXIT_SUCCESS)
 		program_warn(stream, "%s ended with status %d",
@@ -419,7 +408,7 @@ main(int argc, char *argv[])
 
 	/* Request: a stream that was finished stays so. */
 	program_request(stream);
-	if (strcmp(stream->request.last_event_id, "end") == 0 && has_end(&pipe))
+	if (stream_had_end(stream) && has_end(&pipe))
 		return program_no_content(stream);
 
 	/* Header, once the command runs. */

@@ -1,18 +1,20 @@
 /*
- * sse-tail: one event a line of a growing file, with an id from which a
- * viewer that comes back goes on. It joins modules: follow knows which lines
- * come next, watch when, frame encodes them.
+ * sse-tail: one event a record of a growing file, with an id from which a
+ * viewer that comes back goes on. It joins modules: follow knows which records
+ * come next, notify when, until whether there are more; frame encodes them.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/columns.h"
 #include "lib/program.h"
 #include "lib/tail/follow.h"
 #include "lib/tail/notify.h"
+#include "lib/tail/until.h"
 #include "lib/util.h"
 
-#define LINES_DEFAULT 10
+#define BACK_DEFAULT 10
 #define EVENT_MAX_DEFAULT 60000 /* many clients hold 64 KiB a line */
 #define EVENT_MAX_LIMIT (1 << 30)
 
@@ -20,10 +22,15 @@ struct tail {
 	struct stream stream;
 	struct follow follow;
 	struct notify notify;
+	struct until until;
+	struct columns columns;
 	struct cursor_text id; /* of the last event */
 	bool placed;           /* the viewer has an id */
+	bool warned;
 	const char *path;
-	uint64_t lines; /* back from the end */
+	const char *failed; /* the path that main reports */
+	enum record_end mode;
+	uint64_t back; /* so many records from the end */
 	size_t event_max;
 	bool stat_only;
 	int64_t look_ns; /* between two looks at the most */
@@ -34,14 +41,55 @@ static const struct program program = {
     .operands = "[--] FILE",
     .options =
 	{
-	    {'n', "lines", "LINES", "begin so many lines back, or all (10)"},
+	    {'n', "lines", "LINES", "begin so many records back, or all (10)"},
+	    {'0', "null", NULL, "a record ends with NUL"},
+	    {'p', "paragraphs", NULL, "a record ends with an empty line"},
+	    {'c', "columns", "LIST",
+		"TAB-separated columns are these fields:\n"
+		"event, data; data last"},
+	    {'u', "until", "FILE",
+		"if it appears all was written: the last\n"
+		"event is its first line"},
 	    {'s', "stat", NULL, "only look at times, do not use inotify"},
 	    {'i', "interval", "SECONDS",
 		"between two looks, 0.001 or more (1)"},
-	    {'b', "max-event", "BYTES", "longer lines come in pieces (60000)"},
+	    {'b', "max-event", "BYTES",
+		"longer records come in pieces (60000)"},
 	},
     .methods = CGI_GET | CGI_HEAD,
 };
+
+static void
+parse_option(struct tail *tail, int option)
+{
+	struct stream *stream = &tail->stream;
+
+	switch (option) {
+	case 'n':
+		tail->back =
+		    strcmp(optarg, "all") == 0
+			? FOLLOW_ALL
+			: program_number(stream, 'n', 0, FOLLOW_ALL - 1);
+		break;
+	case '0': tail->mode = RECORD_NUL; break;
+	case 'p': tail->mode = RECORD_PARAGRAPH; break;
+	case 'c':
+		if (columns_parse(&tail->columns, optarg) == -1 ||
+		    columns_have_id(&tail->columns))
+			program_refuse(stream, PROGRAM_USAGE,
+			    "-c '%.100s': not a list of event and data, with "
+			    "data last; ids are sse-tail's own",
+			    optarg);
+		break;
+	case 'u': tail->until.path = optarg; break;
+	case 's': tail->stat_only = true; break;
+	case 'i': tail->look_ns = program_seconds(stream, 'i', false); break;
+	case 'b':
+		tail->event_max =
+		    (size_t)program_number(stream, 'b', 1, EVENT_MAX_LIMIT);
+		break;
+	}
+}
 
 static void
 parse_options(struct tail *tail, int argc, char *argv[])
@@ -49,24 +97,11 @@ parse_options(struct tail *tail, int argc, char *argv[])
 	struct stream *stream = &tail->stream;
 	int option;
 
-	while ((option = program_option(stream, argc, argv)) != -1) {
-		switch (option) {
-		case 'n':
-			tail->lines = strcmp(optarg, "all") == 0
-					  ? FOLLOW_ALL
-					  : program_number(
-						stream, 'n', 0, FOLLOW_ALL - 1);
-			break;
-		case 's': tail->stat_only = true; break;
-		case 'i':
-			tail->look_ns = program_seconds(stream, 'i', false);
-			break;
-		case 'b':
-			tail->event_max = (size_t)program_number(
-			    stream, 'b', 1, EVENT_MAX_LIMIT);
-			break;
-		}
-	}
+	tail->back = BACK_DEFAULT;
+	tail->event_max = EVENT_MAX_DEFAULT;
+	tail->look_ns = UTIL_SECOND_NS;
+	while ((option = program_option(stream, argc, argv)) != -1)
+		parse_option(tail, option);
 	if (optind == argc)
 		program_refuse(
 		    stream, PROGRAM_USAGE, "the FILE to follow is missing");
@@ -74,7 +109,7 @@ parse_options(struct tail *tail, int argc, char *argv[])
 	if (cgi_own_args(argc, argv) > optind + 1)
 		program_refuse(stream, PROGRAM_USAGE,
 		    "'%.100s': one FILE is enough", argv[optind + 1]);
-	tail->path = argv[optind];
+	tail->path = tail->failed = argv[optind];
 }
 
 /* Whether waiting cannot mend what is at the path. */
@@ -84,6 +119,19 @@ is_final(int error)
 	return error == EISDIR || error == ENOTSUP || error == ENAMETOOLONG;
 }
 
+/* The file at path cannot be read, now or ever: errno says why. */
+static _Noreturn void
+refuse(struct tail *tail, const char *path)
+{
+	const char *why =
+	    errno == ENOTSUP ? "Not a regular file" : strerror(errno);
+
+	if (is_final(errno))
+		program_refuse(
+		    &tail->stream, PROGRAM_FAILURE, "%s: %s", path, why);
+	program_send_back(&tail->stream, PROGRAM_FAILURE, "%s: %s", path, why);
+}
+
 /* Finds where to begin; exits if the file cannot be followed now. */
 static void
 start(struct tail *tail)
@@ -91,41 +139,61 @@ start(struct tail *tail)
 	const char *id = tail->stream.request.last_event_id;
 	struct cursor cursor, *known = NULL;
 
-	const char *why;
-
 	if (cursor_parse(&cursor, id) == 0)
 		known = &cursor; /* else it is a new viewer */
 	tail->placed = known != NULL;
-	if (follow_init(&tail->follow, tail->path, tail->event_max, tail->lines,
-		known) == 0)
-		return;
-	why = errno == ENOTSUP ? "Not a regular file" : strerror(errno);
-	if (is_final(errno))
-		program_refuse(
-		    &tail->stream, PROGRAM_FAILURE, "%s: %s", tail->path, why);
-	program_send_back(
-	    &tail->stream, PROGRAM_FAILURE, "%s: %s", tail->path, why);
+	if (until_look(&tail->until) == -1)
+		refuse(tail, tail->until.path);
+	if (follow_init(&tail->follow, tail->path, tail->mode, tail->event_max,
+		tail->back, known) == -1)
+		refuse(tail, tail->path);
 }
 
-static void
-send_lines(struct tail *tail)
+/* Encodes what may have several lines or columns, with an id. */
+static int
+send_fields(
+    struct tail *tail, const struct follow_record *found, struct bytes id)
 {
-	struct cursor_text *id = &tail->id;
 	struct event event = {.type = bytes_of(tail->stream.event)};
-	struct follow_line line;
 
-	while (follow_line(&tail->follow, &line)) {
-		event.id.n = cursor_text(id, &line.cursor);
-		event.id.at = id->at;
-		event.data = line.bytes;
-		frame_line(&tail->stream.frame, &event);
-		tail->placed = true;
+	if (columns_event(&tail->columns, &found->record, &event) == -1)
+		return -1;
+	if (found->old)
+		return 0;
+	event.id = id;
+	if (!frame_field_ok(event.type) && !tail->warned) {
+		program_warn(
+		    &tail->stream, "an event column holds NUL: it is left out");
+		tail->warned = true;
 	}
+	frame_event(&tail->stream.frame, &event);
+	return 0;
+}
+
+/* Returns 0, or -1 with errno. */
+static int
+send_records(struct tail *tail)
+{
+	bool plain = tail->mode == RECORD_LINE && tail->columns.n <= 1;
+	struct event event = {.type = bytes_of(tail->stream.event)};
+	struct follow_record found;
+
+	while (follow_record(&tail->follow, &found)) {
+		event.id.n = cursor_text(&tail->id, &found.cursor);
+		event.id.at = tail->id.at;
+		event.data = found.record.bytes;
+		tail->placed = true;
+		if (!plain && send_fields(tail, &found, event.id) == -1)
+			return -1;
+		if (plain && !found.old)
+			frame_line(&tail->stream.frame, &event);
+	}
+	return 0;
 }
 
 /*
- * It has no id: who leaves before the next line has still had nothing of
- * what comes after the gap.
+ * It has no id: a viewer that leaves before the next record has still had
+ * nothing of what comes after the gap.
  */
 static void
 send_gap(struct tail *tail)
@@ -152,7 +220,20 @@ send_start(struct tail *tail)
 	stream_send_start(&tail->stream, id);
 }
 
-/* One step of the follower. Returns 0, or -1 with errno. */
+/* All was read: what is incomplete counts now. Returns 0, or -1 with errno. */
+static int
+finish(struct tail *tail)
+{
+	follow_end(&tail->follow);
+	if (send_records(tail) == -1)
+		return -1;
+	if (tail->follow.gap != NULL)
+		send_gap(tail);
+	stream_send_end(&tail->stream, "end", tail->until.line);
+	return 0;
+}
+
+/* One step of the follower. Returns 1 to go on, 0 at the end, -1 with errno. */
 static int
 step(struct tail *tail)
 {
@@ -161,25 +242,34 @@ step(struct tail *tail)
 
 	*tick_ns = 0; /* at once */
 	switch (follow_read(follow)) {
-	case FOLLOW_LINES: send_lines(tail); return 0;
-	case FOLLOW_GAP: send_gap(tail); return 0;
+	case FOLLOW_RECORDS: return send_records(tail) == -1 ? -1 : 1;
+	case FOLLOW_GAP: send_gap(tail); return 1;
 	case FOLLOW_FAILED: return -1;
 	case FOLLOW_IDLE: break;
 	}
+	if (tail->until.there && !follow->doubt)
+		return finish(tail);
+	if (until_look(&tail->until) == -1 && is_final(errno)) {
+		tail->failed = tail->until.path;
+		return -1;
+	}
+	if (tail->until.there && !follow->doubt)
+		return 1; /* first to what was written before it */
 	if (!tail->placed)
 		send_start(tail);
 	/* whatever inotify tells: some file systems do not tell it */
 	if (!notify_files(
 		&tail->notify, follow->fd, follow->next, follow->opened))
-		*tick_ns = util_now_ns() +
-			   (follow->doubt ? FOLLOW_AGAIN_MS * INT64_C(1000000)
-					  : tail->look_ns);
-	return 0;
+		*tick_ns =
+		    util_now_ns() + (follow->doubt || tail->until.doubt
+					    ? FOLLOW_AGAIN_MS * INT64_C(1000000)
+					    : tail->look_ns);
+	return 1;
 }
 
 /*
- * One turn of the loop. Returns 1 to go on, 0 if the client has left (or time
- * is up), -1 with errno on failure.
+ * One turn of the loop. Returns 1 to go on, 0 at the end or if the client has
+ * left (or time is up), -1 with errno on failure.
  */
 static int
 turn(struct tail *tail)
@@ -192,7 +282,7 @@ turn(struct tail *tail)
 	case LOOP_TICK: break;
 	default: return 0;
 	}
-	return step(tail) == -1 ? -1 : 1;
+	return step(tail);
 }
 
 int
@@ -203,14 +293,13 @@ main(int argc, char *argv[])
 	int more = 1, status;
 
 	/* Options. */
-	tail.lines = LINES_DEFAULT;
-	tail.event_max = EVENT_MAX_DEFAULT;
-	tail.look_ns = UTIL_SECOND_NS;
 	argc = program_init(stream, &program, argc, argv);
 	parse_options(&tail, argc, argv);
 
-	/* Request: the file is there, or may come. */
+	/* Request: the file is there, or may come; what has ended stays so. */
 	program_request(stream);
+	if (tail.until.path != NULL && stream_had_end(stream))
+		return program_no_content(stream);
 	start(&tail);
 
 	/* Header. */
@@ -218,7 +307,7 @@ main(int argc, char *argv[])
 		return program_end(stream);
 
 	/* Loop: the first look is now. */
-	notify_init(&tail.notify, tail.path, tail.stat_only);
+	notify_init(&tail.notify, tail.path, tail.until.path, tail.stat_only);
 	if (tail.notify.fd != -1 &&
 	    loop_watch(&stream->loop, tail.notify.fd, POLLIN) == -1)
 		more = -1;
@@ -228,11 +317,12 @@ main(int argc, char *argv[])
 
 	/* Clean-up. */
 	if (more == -1) {
-		program_warn(stream, "%s:", tail.path);
+		program_warn(stream, "%s:", tail.failed);
 		stream->failed = true;
 	}
 	status = program_end(stream);
 	follow_free(&tail.follow);
 	notify_free(&tail.notify);
+	columns_free(&tail.columns);
 	return status;
 }

@@ -22,9 +22,25 @@ record_init(struct splitter *splitter, enum record_end mode, size_t max)
 }
 
 void
-record_after_cr(struct splitter *splitter)
+record_begin_after(struct splitter *splitter, struct bytes before)
 {
-	splitter->skip_lf = true;
+	const char *end = before.at + before.n;
+
+	if (before.n == 0)
+		return;
+	splitter->middle = *--end != '\0';
+	if (splitter->mode == RECORD_NUL)
+		return;
+	splitter->skip_lf = *end == '\r';
+	splitter->blank = *end == '\r' || *end == '\n';
+	splitter->middle = splitter->middle && !splitter->blank;
+	if (splitter->mode != RECORD_PARAGRAPH || !splitter->blank)
+		return;
+	/* the line before: it is empty, or the record goes on */
+	if (*end == '\n' && end > before.at && end[-1] == '\r')
+		end--;
+	splitter->middle =
+	    end > before.at && end[-1] != '\r' && end[-1] != '\n';
 }
 
 void
@@ -221,6 +237,8 @@ next_paragraph(struct splitter *splitter, struct record *record)
 			break;
 		if (!splitter->blank)
 			splitter->body = at;
+		else
+			splitter->middle = false; /* that ended before */
 		splitter->blank = true;
 		splitter->scan = at + 1;
 		splitter->skip_lf = *mark == '\r';

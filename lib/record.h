@@ -58,8 +58,12 @@ struct splitter {
 /* max is at least 1. Returns 0, or -1 with errno ENOMEM. */
 int record_init(struct splitter *splitter, enum record_end mode, size_t max);
 
-/* The input begins after a CR: an LF at its very start belongs to that. */
-void record_after_cr(struct splitter *splitter);
+/*
+ * What stands before the input, or its last four bytes and more: an LF after a
+ * CR belongs to that, and what does not follow the end of a record is a later
+ * piece of one. After NULs, a hole in the file, lines and paragraphs begin.
+ */
+void record_begin_after(struct splitter *splitter, struct bytes before);
 
 /* Frees what record_init took. */
 void record_free(struct splitter *splitter);

@@ -58,6 +58,24 @@ stream_send_start(struct stream *stream, struct bytes id)
 	frame_event(&stream->frame, &start);
 }
 
+void
+stream_send_end(struct stream *stream, const char *type, struct bytes data)
+{
+	struct event end = {
+	    .id = BYTES("end"),
+	    .type = bytes_of(type),
+	    .data = data,
+	};
+
+	frame_event(&stream->frame, &end);
+}
+
+bool
+stream_had_end(const struct stream *stream)
+{
+	return strcmp(stream->request.last_event_id, "end") == 0;
+}
+
 enum loop_reason
 stream_wait(struct stream *stream)
 {

@@ -57,6 +57,14 @@ bool stream_open(struct stream *stream);
 void stream_send_start(struct stream *stream, struct bytes id);
 
 /*
+ * The last event of a stream that is complete. A client that has had it comes
+ * back with its id: stream_had_end. It gets 204, by program_no_content.
+ */
+void stream_send_end(
+    struct stream *stream, const char *type, struct bytes data);
+bool stream_had_end(const struct stream *stream);
+
+/*
  * Sends what is encoded, then loop_wait; keepalives are sent here. LOOP_GONE
  * also stands for a write that failed: stream_close knows why.
  */

@@ -98,22 +98,32 @@ cursor_text(struct cursor_text *text, const struct cursor *cursor)
 	n += put_number(text->at + n, cursor->offset);
 	text->at[n++] = '.';
 	put_eight(text->at + n, cursor->check);
-	return n + 8;
+	n += 8;
+	if (cursor->back == 0)
+		return n;
+	text->at[n++] = '.';
+	return n + put_number(text->at + n, cursor->back);
 }
 
 int
 cursor_parse(struct cursor *cursor, const char *text)
 {
+	errno = EINVAL;
+	cursor->back = 0;
 	text = get_number(text, '.', &cursor->file);
 	if (text != NULL)
 		text = get_number(text, '.', &cursor->offset);
-	if (text != NULL && cursor->offset <= INT64_MAX &&
-	    strspn(text, digits) == 8 && text[8] == '\0') {
-		cursor->check = get_digits(text, 8);
+	if (text == NULL || cursor->offset > INT64_MAX ||
+	    strspn(text, digits) != 8)
+		return -1;
+	cursor->check = get_digits(text, 8);
+	if (text[8] == '\0')
 		return 0;
-	}
-	errno = EINVAL;
-	return -1;
+	return text[8] == '.' &&
+		       get_number(text + 9, '\0', &cursor->back) != NULL &&
+		       cursor->back > 0 && cursor->back <= cursor->offset
+		   ? 0
+		   : -1;
 }
 
 static uint64_t

@@ -1,6 +1,6 @@
 /*
  * cursor: a place in a file as an opaque text, a viewer's last event id. It
- * names the file, the offset after a line, and a check of the bytes before
+ * names the file, the offset after a record, and a check of the bytes before
  * that offset: of the file's first ones, which a log that was truncated and
  * has grown again has changed, and of the last ones.
  */
@@ -11,8 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* FILE.OFFSET.CHECK, 13, 13 and 8 digits of base 32 at the most. No NUL. */
-#define CURSOR_TEXT_MAX 36
+/*
+ * FILE.OFFSET.CHECK and, within a record, .BACK: 13, 13, 8 and 13 digits of
+ * base 32 at the most. No NUL.
+ */
+#define CURSOR_TEXT_MAX 50
 
 #define CURSOR_HEAD 256 /* bytes at the start of the file that are checked */
 #define CURSOR_TAIL 32  /* bytes before the offset that are checked */
@@ -21,6 +24,7 @@ struct cursor {
 	uint64_t file;   /* id of struct file; 0: there was none */
 	uint64_t offset; /* 0 to INT64_MAX */
 	uint64_t check;  /* 40 bits, of cursor_check */
+	uint64_t back;   /* to where the record begins, if it goes on; or 0 */
 };
 
 /* A cursor as text, without NUL, and what stays for the next one. */

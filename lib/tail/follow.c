@@ -11,12 +11,11 @@
 #include "../proc.h"
 #include "../util.h"
 #include "lastlines.h"
-#include "rotation.h"
 
 /* Bytes of one read: with ids and framing mostly one write (frame.h). */
 #define READ_MAX 28672
 
-/* The offset in the file after the last line that was taken. */
+/* The offset in the file after the last record that was taken. */
 static uint64_t
 place(const struct follow *follow)
 {
@@ -39,17 +38,15 @@ adopt(struct follow *follow, int fd, uint64_t offset)
 	follow->marked = false;
 	follow->ended = false;
 	follow->doubt_ns = 0;
-	follow->start = follow->position = offset;
+	follow->start = follow->position = follow->began = offset;
 	record_free(&follow->splitter);
 	if (file_of(fd, &follow->file) == -1 ||
 	    window_load(&follow->window, fd, offset) == -1 ||
-	    record_init(&follow->splitter, RECORD_LINE, follow->line_max) == -1)
+	    record_init(&follow->splitter, follow->mode, follow->max) == -1)
 		return -1;
 	if (!same)
-		follow->seen[follow->seen_n++ % FOLLOW_SEEN] = follow->file.id;
-	follow->cursor.file = follow->file.id;
-	if (window_ends_with(&follow->window, '\r'))
-		record_after_cr(&follow->splitter);
+		rotation_add(&follow->seen, follow->file.id);
+	record_begin_after(&follow->splitter, window_before(&follow->window));
 	return 0;
 }
 
@@ -75,21 +72,25 @@ static enum follow_result
 open_name(struct follow *follow, int *fd)
 {
 	*fd = file_open(AT_FDCWD, follow->path);
-	if (*fd != -1 || errno == ENOENT || errno == EACCES || errno == EPERM)
-		return FOLLOW_LINES;
-	return in_doubt(follow) ? FOLLOW_IDLE : FOLLOW_FAILED;
+	if (*fd != -1 || errno == ENOENT)
+		return FOLLOW_RECORDS;
+	follow->lost = "unknown"; /* if it ends now */
+	if (in_doubt(follow))
+		return FOLLOW_IDLE;
+	return errno == EACCES || errno == EPERM ? FOLLOW_RECORDS
+						 : FOLLOW_FAILED;
 }
 
 static int
-start_back(struct follow *follow, int fd, uint64_t lines)
+start_back(struct follow *follow, int fd, uint64_t n)
 {
 	uint64_t offset = 0;
 
-	if (lines != FOLLOW_ALL) {
+	if (n != FOLLOW_ALL) {
 		if (file_of(fd, &follow->file) == -1)
 			return -1;
-		if (lastlines_find(fd, (uint64_t)follow->file.size, lines,
-			follow->line_max, &offset) == -1)
+		if (lastlines_find(fd, (uint64_t)follow->file.size,
+			follow->mode, n, follow->max, &offset) == -1)
 			offset = 0; /* truncated just now */
 	}
 	if (adopt(follow, fd, offset) == 0)
@@ -117,13 +118,14 @@ start_absent(struct follow *follow)
 }
 
 int
-follow_init(struct follow *follow, const char *path, size_t line_max,
-    uint64_t lines, const struct cursor *cursor)
+follow_init(struct follow *follow, const char *path, enum record_end mode,
+    size_t max, uint64_t n, const struct cursor *cursor)
 {
 	int fd = file_open(AT_FDCWD, path);
 
 	*follow = (struct follow){.path = path,
-	    .line_max = line_max,
+	    .mode = mode,
+	    .max = max,
 	    .fd = -1,
 	    .home = {.dir = -1},
 	    .next = -1,
@@ -137,7 +139,7 @@ follow_init(struct follow *follow, const char *path, size_t line_max,
 	} else if (fd == -1) {
 		start_absent(follow);
 	}
-	return fd == -1 ? 0 : start_back(follow, fd, lines);
+	return fd == -1 ? 0 : start_back(follow, fd, n);
 }
 
 void
@@ -162,13 +164,16 @@ give_up(struct follow *follow, const char *gap)
 	return FOLLOW_GAP;
 }
 
+/* Goes on in fd, from offset on; what ends up to skip was given before. */
 static enum follow_result
-read_from(struct follow *follow, int fd, uint64_t offset)
+read_from(struct follow *follow, int fd, uint64_t offset, uint64_t skip)
 {
-	if (adopt(follow, fd, offset) == 0)
-		return FOLLOW_LINES;
-	/* just now */
-	return errno == ENODATA ? give_up(follow, "truncated") : FOLLOW_FAILED;
+	if (adopt(follow, fd, offset) == -1)
+		return errno == ENODATA /* just now */
+			   ? give_up(follow, "truncated")
+			   : FOLLOW_FAILED;
+	follow->skip = skip;
+	return FOLLOW_RECORDS;
 }
 
 static const char *
@@ -191,12 +196,12 @@ resume_first(struct follow *follow, int fd)
 
 	proc_close(&follow->next);
 	if (result == ROTATION_CURRENT && file_of(fd, &file) == 0 && file.size)
-		return read_from(follow, fd, 0);
+		return read_from(follow, fd, 0, 0);
 	/* an empty one has time: the writer may still have another open */
 	follow->next = fd;
 	follow->opened++;
 	if (result == ROTATION_BETWEEN)
-		return read_from(follow, first, 0);
+		return read_from(follow, first, 0, 0);
 	if (result == ROTATION_CURRENT || in_doubt(follow))
 		return FOLLOW_IDLE;
 	return give_up(follow, lost_by(result));
@@ -206,32 +211,32 @@ resume_first(struct follow *follow, int fd)
 static enum follow_result
 resume(struct follow *follow, int fd)
 {
+	uint64_t skip = follow->cursor.offset,
+		 offset = skip - follow->cursor.back;
 	struct file file;
-	int found, error;
+	const char *gap;
+	bool lost;
+	int found;
 
 	if (follow->cursor.file == 0)
 		return resume_first(follow, fd);
 	if (fd != -1 && file_of(fd, &file) == 0 &&
 	    file.id == follow->cursor.file) {
 		if (cursor_holds(&follow->cursor, fd))
-			return read_from(follow, fd, follow->cursor.offset);
+			return read_from(follow, fd, offset, skip);
 		proc_close(&fd);
 		return give_up(follow, "truncated");
 	}
 	found = rotation_find(follow->path, &follow->cursor);
-	error = errno;
-	if (found == -1 && (fd == -1 || in_doubt(follow))) {
-		/* without a current file there is nothing to begin with */
-		follow->doubt = fd != -1;
-		proc_close(&fd);
-		return FOLLOW_IDLE;
-	}
+	gap = errno == ENOENT    ? "rotated"
+	      : errno == EBADMSG ? "truncated"
+				 : "unknown";
+	/* without a current file there is nothing to begin with */
+	lost = found == -1 && !in_doubt(follow) && fd != -1;
 	proc_close(&fd);
-	if (found == -1)
-		return give_up(follow, error == ENOENT    ? "rotated"
-				       : error == EBADMSG ? "truncated"
-							  : "unknown");
-	return read_from(follow, found, follow->cursor.offset);
+	if (found != -1)
+		return read_from(follow, found, offset, skip);
+	return lost ? give_up(follow, gap) : FOLLOW_IDLE;
 }
 
 /* There is no file that is read: begins with the one that has the name. */
@@ -241,11 +246,11 @@ begin(struct follow *follow)
 	int fd;
 	enum follow_result result = open_name(follow, &fd);
 
-	if (result != FOLLOW_LINES)
+	if (result != FOLLOW_RECORDS)
 		return result;
 	if (follow->marked)
 		return resume(follow, fd);
-	return fd == -1 ? FOLLOW_IDLE : read_from(follow, fd, 0);
+	return fd == -1 ? FOLLOW_IDLE : read_from(follow, fd, 0, 0);
 }
 
 /*
@@ -285,7 +290,7 @@ read_on(struct follow *follow)
 	n = window_read(
 	    &follow->window, follow->fd, follow->position, to, room);
 	if (n == -1 && errno == EINTR)
-		return FOLLOW_LINES;
+		return FOLLOW_RECORDS;
 	/* ESTALE is how NFS says that a file is gone */
 	if (n == -1 && errno != ENODATA)
 		return errno == ESTALE ? FOLLOW_IDLE : FOLLOW_FAILED;
@@ -296,11 +301,11 @@ read_on(struct follow *follow)
 	if (n == 0)
 		return FOLLOW_IDLE;
 	if (skip_hole(follow, to, (size_t)n))
-		return read_from(follow, follow->fd, follow->hole);
+		return read_from(follow, follow->fd, follow->hole, 0);
 	window_got(&follow->window, to, (size_t)n);
 	record_filled(&follow->splitter, (size_t)n);
 	follow->position += (uint64_t)n;
-	return FOLLOW_LINES;
+	return FOLLOW_RECORDS;
 }
 
 /* after is the next file: what fd got until now comes before it. */
@@ -310,7 +315,7 @@ leave_for(struct follow *follow, int after)
 	if (after == follow->next)
 		follow->next = -1;
 	follow->after = after;
-	return FOLLOW_LINES;
+	return FOLLOW_RECORDS;
 }
 
 /*
@@ -339,14 +344,18 @@ choose_between(struct follow *follow, int between)
 
 /*
  * fd, which has lost its name to no rotated file, was replaced by a longer copy
- * of itself, as by an editor or rsync: goes on there after the last line.
+ * of itself, as by an editor or rsync: goes on there after the last record.
  */
 static enum follow_result
 go_on(struct follow *follow, int copy)
 {
+	uint64_t skip = place(follow);
+
 	if (copy == follow->next)
 		follow->next = -1;
-	return read_from(follow, copy, place(follow));
+	if (skip < follow->skip)
+		skip = follow->skip;
+	return read_from(follow, copy, follow->began, skip);
 }
 
 /*
@@ -356,14 +365,12 @@ go_on(struct follow *follow, int copy)
 static enum follow_result
 choose_next(struct follow *follow)
 {
-	struct rotation_seen seen = {follow->seen,
-	    follow->seen_n < FOLLOW_SEEN ? follow->seen_n : FOLLOW_SEEN};
 	enum rotation_next result;
 	struct file file;
 	int after = -1;
 
 	result = rotation_next(follow->path, follow->fd, follow->next,
-	    file_is_home(&follow->home, &follow->file), &seen, &after);
+	    file_is_home(&follow->home, &follow->file), &follow->seen, &after);
 	if (after == -1)
 		after = follow->next;
 	if (file_of(follow->fd, &file) == 0 &&
@@ -381,11 +388,10 @@ choose_next(struct follow *follow)
 	if (file_of(follow->next, &file) == -1)
 		return FOLLOW_FAILED;
 	if (file.size == 0) {
-		/* renamed in its turn: it comes between, once it has lines */
+		/* renamed in its turn: it comes between, once it has some */
 		if (!file_is_at(follow->path, &file))
 			proc_close(&follow->next);
-		follow->lost = NULL;
-		return follow->next == -1 ? FOLLOW_LINES : FOLLOW_IDLE;
+		return follow->next == -1 ? FOLLOW_RECORDS : FOLLOW_IDLE;
 	}
 	return leave_for(follow, follow->next);
 }
@@ -399,8 +405,9 @@ look(struct follow *follow)
 	if (follow->after != -1) {
 		record_ended(&follow->splitter);
 		follow->ended = true;
-		return FOLLOW_LINES;
+		return FOLLOW_RECORDS;
 	}
+	follow->lost = NULL;
 	if (file_is_at(follow->path, &follow->file)) {
 		proc_close(&follow->next);
 		follow->doubt_ns = 0;
@@ -409,14 +416,16 @@ look(struct follow *follow)
 	}
 	if (follow->next == -1) {
 		result = open_name(follow, &follow->next);
-		if (result != FOLLOW_LINES)
+		if (result != FOLLOW_RECORDS)
 			return result;
+		if (follow->next != -1)
+			follow->doubt_ns = 0;
 		follow->opened++;
 	}
 	return follow->next == -1 ? FOLLOW_IDLE : choose_next(follow);
 }
 
-/* fd was read to its end and has no more lines: goes on with after. */
+/* fd was read to its end and has no more records: goes on with after. */
 static enum follow_result
 pass_on(struct follow *follow)
 {
@@ -425,7 +434,7 @@ pass_on(struct follow *follow)
 	if (follow->lost != NULL)
 		return give_up(follow, follow->lost);
 	follow->after = -1;
-	return read_from(follow, fd, 0);
+	return read_from(follow, fd, 0, 0);
 }
 
 enum follow_result
@@ -442,14 +451,17 @@ follow_read(struct follow *follow)
 	return result == FOLLOW_IDLE ? look(follow) : result;
 }
 
-/* The check of the place after the last line. */
-static uint64_t
-check(const struct follow *follow, uint64_t offset)
+/* The place after the last record that was taken. */
+static void
+mark(const struct follow *follow, struct cursor *cursor)
 {
 	const char *end;
 	size_t n = record_behind(&follow->splitter, &end);
 
-	return window_check(&follow->window, offset, end, n);
+	cursor->file = follow->file.id;
+	cursor->offset = place(follow);
+	cursor->check = window_check(&follow->window, cursor->offset, end, n);
+	cursor->back = cursor->offset - follow->began;
 }
 
 bool
@@ -458,22 +470,28 @@ follow_place(const struct follow *follow, struct cursor *cursor)
 	*cursor = (struct cursor){.check = CURSOR_NONE};
 	if (follow->fd == -1)
 		return follow->marked && follow->cursor.file == 0;
-	cursor->file = follow->file.id;
-	cursor->offset = place(follow);
-	cursor->check = check(follow, cursor->offset);
+	mark(follow, cursor);
 	return true;
 }
 
 bool
-follow_line(struct follow *follow, struct follow_line *line)
+follow_record(struct follow *follow, struct follow_record *record)
 {
-	struct record record;
-
-	if (follow->fd == -1 || !record_next(&follow->splitter, &record))
+	if (follow->fd == -1 ||
+	    !record_next(&follow->splitter, &record->record))
 		return false;
-	line->bytes = record.bytes;
-	follow->cursor.offset = place(follow);
-	follow->cursor.check = check(follow, follow->cursor.offset);
-	line->cursor = follow->cursor;
+	if (record->record.last)
+		follow->began = place(follow);
+	mark(follow, &record->cursor);
+	record->old = record->cursor.offset <= follow->skip;
 	return true;
+}
+
+void
+follow_end(struct follow *follow)
+{
+	record_ended(&follow->splitter);
+	follow->gap = follow->lost;
+	if (follow->marked && follow->cursor.file != 0)
+		follow->gap = "rotated";
 }

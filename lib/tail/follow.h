@@ -1,5 +1,5 @@
 /*
- * follow: the lines of a file that grows, is truncated, renamed, replaced or
+ * follow: the records of a file that grows, is truncated, renamed, replaced or
  * not there yet, by its name. Knows files and cursors; nothing of events, of
  * times between two looks, nor of what tells that there is something to see.
  */
@@ -12,10 +12,10 @@
 #include "../record.h"
 #include "cursor.h"
 #include "file.h"
+#include "rotation.h"
 #include "window.h"
 
-#define FOLLOW_ALL UINT64_MAX /* lines */
-#define FOLLOW_SEEN 16        /* files, of which none is read again */
+#define FOLLOW_ALL UINT64_MAX /* records */
 
 /*
  * How often and how long it looks again at what may be a rename half done: by
@@ -25,10 +25,10 @@
 #define FOLLOW_AGAIN_MS 20
 
 enum follow_result {
-	FOLLOW_LINES,  /* follow_line may have some; then look again */
-	FOLLOW_GAP,    /* lines may be missing here: follow->gap says why */
-	FOLLOW_IDLE,   /* all was read, for now */
-	FOLLOW_FAILED, /* errno says how */
+	FOLLOW_RECORDS, /* follow_record may have some; then look again */
+	FOLLOW_GAP,     /* records may be missing here: follow->gap says why */
+	FOLLOW_IDLE,    /* all was read, for now */
+	FOLLOW_FAILED,  /* errno says how */
 };
 
 struct follow {
@@ -40,9 +40,10 @@ struct follow {
 
 	/* the rest is the follower's own */
 	const char *path;
-	size_t line_max;
-	bool marked; /* cursor is to be found yet; file 0: none was there */
-	struct cursor cursor;  /* of the last line */
+	enum record_end mode;
+	size_t max;            /* of a record's or a piece's bytes */
+	bool marked;           /* cursor is to be found yet */
+	struct cursor cursor;  /* file 0: none was there */
 	struct file file;      /* that is open as fd */
 	struct file_home home; /* of fd, when it had the name */
 	uint64_t hole;         /* up to where the file began with NULs */
@@ -50,29 +51,31 @@ struct follow {
 	const char *lost; /* a gap that comes before it */
 	bool ended;       /* fd is at its end: after is next */
 	int64_t doubt_ns; /* since when; 0 for none */
-	uint64_t seen[FOLLOW_SEEN];
-	size_t seen_n;
+	struct rotation_seen seen;
 	struct splitter splitter;
 	uint64_t start;    /* offset in the file where splitter's input began */
+	uint64_t began;    /* likewise where the current record began */
+	uint64_t skip;     /* pieces of it up to there were given before */
 	uint64_t position; /* where to read on */
 	struct window window; /* bytes around position */
 };
 
-/* One line, or a piece of one that is longer than line_max. */
-struct follow_line {
-	struct bytes bytes;   /* without its end; until the next follow_read */
+/* A record, or a piece of one that is longer than max. */
+struct follow_record {
+	struct record record; /* until the next follow_read */
 	struct cursor cursor; /* of the place after it */
+	bool old; /* the viewer has it, but it is of a record that goes on */
 };
 
 /*
- * Starts to follow path, which the caller keeps: lines back from its end, or
- * from its start if there is no such file yet. With a cursor, the place after
- * that is searched for instead, by follow_read. Returns 0, or -1 with errno
- * of file_open where there is something at path that cannot be followed, or
+ * Starts to follow path, which the caller keeps: n records back from its end,
+ * or from its start if there is no such file yet. With a cursor, the place
+ * after that is searched for instead, by follow_read. Returns 0, or -1 with
+ * errno of file_open if there is something at path that cannot be followed, or
  * not now. NULs at the start of a file are a hole, and skipped.
  */
-int follow_init(struct follow *follow, const char *path, size_t line_max,
-    uint64_t lines, const struct cursor *cursor);
+int follow_init(struct follow *follow, const char *path, enum record_end mode,
+    size_t max, uint64_t n, const struct cursor *cursor);
 
 /* Closes and frees what the follower has. */
 void follow_free(struct follow *follow);
@@ -85,13 +88,20 @@ void follow_free(struct follow *follow);
 enum follow_result follow_read(struct follow *follow);
 
 /*
- * The place where it is, for who has had no line yet. Where there is no file
- * it is after the last one that there was, or before all that come. False
- * where it is not known.
+ * The place where it is, for who has had no record yet. If there is no file it
+ * is after the last one that there was, or before all that come. False if it
+ * is not known.
  */
 bool follow_place(const struct follow *follow, struct cursor *cursor);
 
-/* Takes the next line out of what was read; false where there is none. */
-bool follow_line(struct follow *follow, struct follow_line *line);
+/* Takes the next record out of what was read; false if there is none. */
+bool follow_record(struct follow *follow, struct follow_record *record);
+
+/*
+ * Nothing more will be written; to be called after FOLLOW_IDLE without doubt.
+ * An incomplete record counts now: follow_record has it. Then records may be
+ * missing if follow->gap is not NULL: it says why.
+ */
+void follow_end(struct follow *follow);
 
 #endif

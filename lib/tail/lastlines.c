@@ -1,5 +1,6 @@
 /*
- * lastlines: reads a file backwards, a block at a time, and counts line ends.
+ * lastlines: reads a file backwards, a block at a time, and counts the ends of
+ * records.
  */
 #define _GNU_SOURCE /* SEEK_DATA */
 #include "lastlines.h"
@@ -12,40 +13,52 @@
 #define BLOCK 32768
 
 struct search {
-	uint64_t lines;    /* to be passed yet */
-	uint64_t line_end; /* where the line that is looked at ends */
-	char after;        /* the byte after the one that is looked at */
+	enum record_end mode;
+	uint64_t begin;     /* of the record after the end that was found */
+	uint64_t end;       /* of the record that is looked at */
+	char after;         /* the byte after the one that is looked at */
+	uint64_t line_ends; /* RECORD_PARAGRAPH: that follow each other */
 };
 
-/* One byte, at offset at, going back. True if the last lines begin after it. */
+/* One byte, at offset at, going back. True if a record ends there. */
 static bool
-begins_after(struct search *search, uint64_t at, char byte)
+is_end(struct search *search, uint64_t at, char byte)
 {
-	bool end = byte == '\n' || (byte == '\r' && search->after != '\n');
+	bool line_end = byte == '\n' || (byte == '\r' && search->after != '\n');
+	bool end = search->mode == RECORD_NUL ? byte == '\0' : line_end;
 
 	search->after = byte;
-	if (!end)
-		return false;
-	if (search->lines == 0)
-		return true;
-	search->lines--;
-	search->line_end = at;
-	return false;
+	if (search->mode == RECORD_PARAGRAPH) {
+		if (line_end && search->line_ends++ == 0)
+			search->begin = at + 1;
+		if (search->line_ends > 1 && (byte == '\n' || byte == '\r'))
+			search->end = at;
+		if (byte == '\n' || byte == '\r')
+			return false;
+		end = search->line_ends > 1;
+		search->line_ends = 0;
+	} else if (end) {
+		search->begin = at + 1;
+		search->end = at;
+	}
+	return end;
 }
 
-/* Within a long line: after a hole, which is all NULs, and after the character
- * that offset is in the middle of. */
+/*
+ * Within a long record: after a hole, which is all NULs, and after the
+ * character that offset is in the middle of.
+ */
 static int
-skip_part(int fd, uint64_t line_end, uint64_t *offset)
+skip_part(int fd, uint64_t end, uint64_t *offset)
 {
 	char byte;
 #ifdef SEEK_DATA
 	off_t data = lseek(fd, (off_t)*offset, SEEK_DATA);
 
-	if (data != -1 && (uint64_t)data < line_end)
+	if (data != -1 && (uint64_t)data < end)
 		*offset = (uint64_t)data;
 #endif
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 3 && *offset < end; i++) {
 		if (cursor_read(fd, &byte, 1, *offset) == -1)
 			return -1;
 		if (((unsigned char)byte & 0xc0) != 0x80)
@@ -56,26 +69,29 @@ skip_part(int fd, uint64_t line_end, uint64_t *offset)
 }
 
 int
-lastlines_find(
-    int fd, uint64_t size, uint64_t lines, size_t line_max, uint64_t *offset)
+lastlines_find(int fd, uint64_t size, enum record_end mode, uint64_t n,
+    size_t max, uint64_t *offset)
 {
-	struct search search = {.lines = lines, .line_end = size};
+	struct search search = {.mode = mode, .end = size};
 	char block[BLOCK];
-	uint64_t start = size;
-	size_t n;
+	uint64_t start = size, at;
+	size_t left;
 
 	while (start > 0) {
-		n = start < sizeof(block) ? (size_t)start : sizeof(block);
-		start -= n;
-		if (cursor_read(fd, block, n, start) == -1)
+		left = start < sizeof(block) ? (size_t)start : sizeof(block);
+		start -= left;
+		if (cursor_read(fd, block, left, start) == -1)
 			return -1;
-		while (n-- > 0) {
-			*offset = start + n + 1;
-			if (begins_after(&search, start + n, block[n]))
+		while (left-- > 0) {
+			at = start + left;
+			if (is_end(&search, at, block[left]) && n-- == 0) {
+				*offset = search.begin;
 				return 0;
-			if (search.line_end - start - n > line_max &&
-			    search.line_end > start + n)
-				return skip_part(fd, search.line_end, offset);
+			}
+			if (search.end <= at || search.end - at <= max)
+				continue;
+			*offset = at + 1;
+			return skip_part(fd, search.end, offset);
 		}
 	}
 	*offset = 0;

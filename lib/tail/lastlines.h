@@ -1,6 +1,6 @@
 /*
- * lastlines: where the last lines of a file begin, found from its end, so that
- * the size of the file does not matter.
+ * lastlines: where the last records of a file begin, found from its end, so
+ * that the size of the file does not matter.
  */
 #ifndef LASTLINES_H
 #define LASTLINES_H
@@ -8,16 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../record.h"
+
 /*
- * Sets *offset to where the last lines lines of the first size bytes of fd
- * begin. What follows the last line end counts as no line, and is kept. A
- * line ends with LF, CR or CRLF. The search stops in a line that is longer
- * than line_max: its last line_max bytes come first then (or up to three
- * less, where they would begin within a UTF-8 character; or less, where they
- * would begin with a hole of the file). Returns 0, or -1
- * with errno: ENODATA where the file has less than size bytes.
+ * Sets *offset to where the last n records of the first size bytes of fd begin.
+ * What follows the end of the last record counts as none, and is kept. The
+ * search stops in a record that is longer than max: its last max bytes come
+ * first then (or up to three less, if they would begin within a UTF-8
+ * character; or less, if they would begin with a hole of the file). Returns 0,
+ * or -1 with errno: ENODATA if the file has less than size bytes.
  */
-int lastlines_find(
-    int fd, uint64_t size, uint64_t lines, size_t line_max, uint64_t *offset);
+int lastlines_find(int fd, uint64_t size, enum record_end mode, uint64_t n,
+    size_t max, uint64_t *offset);
 
 #endif

@@ -19,7 +19,7 @@
 
 #define EVENTS 4096 /* bytes of a read */
 
-enum { DIRECTORY, TARGET, FILE_READ, FILE_NEXT };
+enum { DIRECTORY, TARGET, UNTIL, FILE_READ, FILE_NEXT };
 
 #define IN_THE_DIRECTORY                                                   \
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | \
@@ -34,20 +34,14 @@ name_of(const char *path)
 	return slash == NULL ? path : slash + 1;
 }
 
-/* Writes the directory of path; one that is too long is none that exists. */
-static void
-dir_of(char dir[PATH_MAX], const char *path)
-{
-	size_t n = (size_t)(name_of(path) - path);
-
-	(void)snprintf(
-	    dir, PATH_MAX, "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "." : path);
-}
-
 void
-notify_init(struct notify *notify, const char *path, bool stat_only)
+notify_init(
+    struct notify *notify, const char *path, const char *until, bool stat_only)
 {
-	*notify = (struct notify){.path = path, .fd = -1, .stale = true};
+	*notify = (struct notify){.path = path,
+	    .until = until != NULL ? until : "",
+	    .fd = -1,
+	    .stale = true};
 	for (int i = 0; i < NOTIFY_SLOTS; i++)
 		notify->slots[i] = -1;
 	if (!stat_only)
@@ -74,6 +68,18 @@ add(struct notify *notify, const char *path, uint32_t mask)
 	return slot;
 }
 
+/* The directory of path, "" for none; if it is too long it does not exist. */
+static int
+add_dir(struct notify *notify, const char *path)
+{
+	char dir[PATH_MAX];
+	size_t n = (size_t)(name_of(path) - path);
+
+	(void)snprintf(
+	    dir, sizeof(dir), "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "." : path);
+	return add(notify, *path == '\0' ? path : dir, IN_THE_DIRECTORY);
+}
+
 /* An open file, whatever its name is by now. */
 static int
 add_fd(struct notify *notify, int fd)
@@ -97,7 +103,6 @@ has_slot(const int slots[NOTIFY_SLOTS], int slot)
 bool
 notify_files(struct notify *notify, int fd, int next, unsigned int opened)
 {
-	char dir[PATH_MAX];
 	int slots[NOTIFY_SLOTS];
 	bool more = false;
 
@@ -107,12 +112,9 @@ notify_files(struct notify *notify, int fd, int next, unsigned int opened)
 	notify->stale = false;
 	if (realpath(notify->path, notify->target) == NULL)
 		notify->target[0] = '\0';
-	dir_of(dir, notify->path);
-	slots[DIRECTORY] = add(notify, dir, IN_THE_DIRECTORY);
-	dir[0] = '\0';
-	if (notify->target[0] != '\0')
-		dir_of(dir, notify->target);
-	slots[TARGET] = add(notify, dir, IN_THE_DIRECTORY);
+	slots[DIRECTORY] = add_dir(notify, notify->path);
+	slots[TARGET] = add_dir(notify, notify->target);
+	slots[UNTIL] = add_dir(notify, notify->until);
 	slots[FILE_READ] = add_fd(notify, fd);
 	slots[FILE_NEXT] = add_fd(notify, next);
 
@@ -134,11 +136,13 @@ is_ours(struct notify *notify, const struct inotify_event *event)
 	if (event->mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF))
 		notify->stale = true;
 	if (event->wd != notify->slots[DIRECTORY] &&
-	    event->wd != notify->slots[TARGET])
+	    event->wd != notify->slots[TARGET] &&
+	    event->wd != notify->slots[UNTIL])
 		return true;
 	return event->len == 0 ||
 	       strcmp(event->name, name_of(notify->path)) == 0 ||
-	       strcmp(event->name, name_of(notify->target)) == 0;
+	       strcmp(event->name, name_of(notify->target)) == 0 ||
+	       strcmp(event->name, name_of(notify->until)) == 0;
 }
 
 bool

@@ -9,13 +9,13 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#define NOTIFY_SLOTS 4 /* two directories and two files */
+#define NOTIFY_SLOTS 5 /* three directories and two files */
 
 struct notify {
 	int fd; /* to poll for input; -1: there is nothing to wait for */
 
 	/* the rest is the watch's own */
-	const char *path;
+	const char *path, *until;
 	bool stale; /* a directory has moved, or could not be watched */
 	unsigned int opened;
 	int slots[NOTIFY_SLOTS];
@@ -23,18 +23,21 @@ struct notify {
 };
 
 /*
- * Prepares to watch path, which the caller keeps; with stat_only it will not.
- * Nothing is watched before notify_files.
+ * Prepares to watch path, and whether until appears, unless that is NULL; the
+ * caller keeps both. With stat_only it will not. Nothing is watched before
+ * notify_files.
  */
-void notify_init(struct notify *notify, const char *path, bool stat_only);
+void notify_init(
+    struct notify *notify, const char *path, const char *until, bool stat_only);
 
 /* Closes what notify_init opened. */
 void notify_free(struct notify *notify);
 
 /*
- * Watches path's directory, that of its target, and two open files, each of
- * which may be -1; opened is a number that changes with them. True where
- * something is watched that was not before: it may have changed meanwhile.
+ * Watches path's directory, that of its target, that of until, and two open
+ * files, each of which may be -1; opened is a number that changes with them.
+ * True if something is watched that was not before: it may have changed
+ * meanwhile.
  */
 bool notify_files(struct notify *notify, int fd, int next, unsigned int opened);
 

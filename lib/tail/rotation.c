@@ -68,11 +68,12 @@ find_in(const char *path, const struct cursor *cursor)
 	return fd;
 }
 
-/* Whether n bytes are one line, time and again: no copy is told by that. */
+/* Whether n bytes are one record, time and again: no copy is told by that. */
 static bool
 is_monotonous(const char *bytes, size_t n)
 {
-	const char *end = memchr(bytes, '\n', n);
+	const char *end =
+	    memchr(bytes, memchr(bytes, '\n', n) ? '\n' : '\0', n);
 	size_t line = end == NULL ? n : (size_t)(end - bytes) + 1;
 
 	return memcmp(bytes, bytes + line, n - line) == 0;
@@ -135,10 +136,16 @@ is_copy(const struct rotated_list *list, size_t at, int fd)
 	return same;
 }
 
+void
+rotation_add(struct rotation_seen *seen, uint64_t id)
+{
+	seen->ids[seen->n++ % ROTATION_SEEN] = id;
+}
+
 static bool
 is_seen(const struct rotation_seen *seen, const struct rotated *old)
 {
-	for (size_t i = 0; i < seen->n; i++)
+	for (size_t i = 0; i < seen->n && i < ROTATION_SEEN; i++)
 		if (seen->ids[i] == old->file.id)
 			return true;
 	return false;

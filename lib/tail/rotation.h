@@ -22,11 +22,15 @@
  */
 int rotation_find(const char *path, const struct cursor *cursor);
 
-/* Ids of files that were read already and do not come next. */
+#define ROTATION_SEEN 16
+
+/* Ids of the files that were read last, and do not come next. */
 struct rotation_seen {
-	const uint64_t *ids;
-	size_t n;
+	uint64_t ids[ROTATION_SEEN];
+	size_t n; /* how many there were in all */
 };
+
+void rotation_add(struct rotation_seen *seen, uint64_t id);
 
 enum rotation_next {
 	ROTATION_CURRENT, /* none came between: now, path itself */

@@ -64,10 +64,10 @@ window_load(struct window *window, int fd, uint64_t offset)
 	return 0;
 }
 
-bool
-window_ends_with(const struct window *window, char byte)
+struct bytes
+window_before(const struct window *window)
 {
-	return window->tails > 0 && window->tail[window->tails - 1] == byte;
+	return (struct bytes){window->tail, window->tails};
 }
 
 ssize_t

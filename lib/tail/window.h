@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../bytes.h"
 #include "cursor.h"
 
 /* All fields are the window's own. */
@@ -29,8 +30,8 @@ struct window {
  */
 int window_load(struct window *window, int fd, uint64_t offset);
 
-/* Whether the last byte before the place is byte. */
-bool window_ends_with(const struct window *window, char byte);
+/* The last bytes before the place, until window_got. */
+struct bytes window_before(const struct window *window);
 
 /*
  * Reads what follows offset, the place, to to; and in the same call what is

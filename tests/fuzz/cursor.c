@@ -18,6 +18,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	const char *again;
 	struct cursor_text written = {.file_n = 0};
 	struct cursor cursor;
+	bool fine;
 	size_t length;
 
 	if (text == NULL)
@@ -44,7 +45,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	memcpy(text, again, length);
 	text[length] = '\0';
-	if ((cursor_parse(&cursor, text) == 0) != (cursor.offset <= INT64_MAX))
+	fine = cursor.offset <= INT64_MAX && cursor.back <= cursor.offset;
+	if ((cursor_parse(&cursor, text) == 0) != fine)
 		abort();
 	free(text);
 	return 0;

@@ -3,13 +3,15 @@
 
 usage: tail-model.py PROGRAM MODE SECONDS [SEED]
 
-Each run writes numbered lines to a log that is rotated by one of many naming
-schemes, compressed, truncated, copied over and deleted at random, whose mode
-comes late, while a viewer comes and goes, of which some came before the first
-line or the file. Its lines must be those that were written, in their order,
-each once; where some are missing a gap must stand, and only where there was a
-reason for one. MODE is inotify or stat. A failure prints its seed, with which
-the run is repeated alone.
+Each run writes numbered records (lines, NUL-ended ones or paragraphs, some
+with a column of types) to a log that is rotated by one of many naming schemes,
+compressed, truncated, copied over and deleted at random, whose mode comes late,
+while a viewer comes and goes, of which some came before the first record or the
+file. Its events must be those that were written, in their order, each once and
+of its type; where some are missing a gap must stand, and only where there was a
+reason for one. Some take long records in pieces (-b), some have an end (-u).
+MODE is inotify or stat. A failure prints its seed, with which the run is
+repeated alone.
 """
 
 import gzip
@@ -50,6 +52,62 @@ class Wrong(Exception):
     """The viewer got what it must not get, or did not get what it must."""
 
 
+PIECE = 100  # bytes, -b
+
+
+class Form:
+    """What a record looks like, and the events that it becomes."""
+
+    ENDS = {'': ['\n', '\n', '\n', '\r\n'], '-0': ['\0'],
+            '-p': ['\n\n', '\n\n', '\n\n\n', '\r\n\r\n']}
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.kind = rng.choice(['', '', '-0', '-p'])
+        self.columns = rng.random() < 0.4
+        self.small = rng.random() < 0.3
+        self.until = rng.choice([None, None, 'app.done', 'jobs/done'])
+        self.groups = 0
+        self.options = [self.kind] if self.kind else []
+        if self.columns:
+            self.options += ['-c', 'event,data']
+        if self.small:
+            self.options += ['-b', str(PIECE)]
+        if self.until:
+            self.options += ['-u', self.until]
+
+    def text(self, number):
+        """A record, each piece of which is found nowhere else."""
+        text = '%d:' % number
+        if self.columns:
+            text = self.rng.choice(['alert\t', 'note\t', '\t', '']) + text
+        length = self.rng.choice([0, 0, 3, 40, 280])
+        if self.small:
+            length = self.rng.choice([20, 50, 80, 150, 240])
+        while len(text) < length:
+            self.groups += 1
+            text += '%06d' % self.groups
+            text += '\n' if self.kind and self.rng.random() < 0.3 else ','
+        if self.small:
+            text = text[:length]
+        return text.rstrip('\n')
+
+    def end(self):
+        return self.rng.choice(self.ENDS[self.kind])
+
+    def events(self, text):
+        """(type, data) of each."""
+        if self.kind == '-p':
+            text = text.rstrip('\n')
+        size = PIECE if self.small else len(text)
+        pieces = [text[at:at + size] for at in range(0, len(text), size)]
+        kind = ''
+        tab = pieces[0].find('\t')
+        if self.columns and tab != -1:
+            kind, pieces[0] = pieces[0][:tab], pieces[0][tab + 1:]
+        return [(kind, piece) for piece in pieces]
+
+
 class Life:
     """What a file held from its creation, or truncation, to its end."""
 
@@ -67,8 +125,9 @@ class Life:
 class Log:
     """The log and its writer, which holds it open."""
 
-    def __init__(self, rng, folder):
+    def __init__(self, rng, form, folder):
         self.rng = rng
+        self.form = form
         self.folder = folder
         self.path = os.path.join(folder, 'app.log')
         self.scheme = rng.choice(sorted(SCHEMES))
@@ -117,8 +176,11 @@ class Log:
 
     def text(self):
         self.number += 1
-        more = self.rng.choice([0, 0, 3, 40, 300])
-        return '%d:%s' % (self.number, 'x' * more)
+        return self.form.text(self.number)
+
+    def last(self):
+        """The last event."""
+        return self.form.events(self.life.lines[-1])[-1]
 
     def describe(self):
         names = sorted(os.listdir(self.folder))
@@ -133,8 +195,7 @@ class Log:
         for _ in range(count):
             text = '' if self.life.half else self.text()
             line = self.life.half + text + ('end' if self.life.half else '')
-            out += line[len(self.life.half):] + self.rng.choice(
-                ['\n', '\n', '\n', '\r\n'])
+            out += line[len(self.life.half):] + self.form.end()
             self.life.half = ''
             self.life.lines.append(line)
         os.write(self.fd, out.encode())
@@ -143,6 +204,8 @@ class Log:
         if self.life.half:
             return
         self.life.half = self.text()
+        if self.form.kind == '-p' and self.rng.random() < 0.5:
+            self.life.half += '\n'
         os.write(self.fd, self.life.half.encode())
 
     def name_old(self):
@@ -216,7 +279,7 @@ class Log:
             time.sleep(0.005)
         text = self.text()
         fd = os.open(self.path, os.O_WRONLY)
-        os.pwrite(fd, (text + '\n').encode(), size)
+        os.pwrite(fd, (text + self.form.end()).encode(), size)
         os.close(fd)
         self.life.lines.append(text)
 
@@ -226,7 +289,8 @@ class Log:
             return
         if self.life.half:
             # if the copy goes unseen this is all that came
-            self.halves[self.life.half] = self.life
+            for event in self.form.events(self.life.half):
+                self.halves[event[1]] = self.life
         self.life.copied = True
         copy = os.path.join(self.folder, '.app.log.Xy3z')
         shutil.copyfile(self.path, copy)
@@ -267,6 +331,22 @@ class Log:
         self.losses += 1
         if self.rng.random() < 0.7:
             self.reopen()
+
+    def finish(self):
+        """The job has ended; a last record may be incomplete."""
+        if self.rng.random() < 0.5:
+            self.half()
+        if self.life.half:
+            self.life.lines.append(self.life.half)
+        path = os.path.join(self.folder, self.form.until)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        how = self.rng.choice(['move', 'write', 'late'])
+        with open(path + '.new' if how == 'move' else path, 'w') as done:
+            if how == 'late':
+                time.sleep(0.01)
+            done.write(self.rng.choice(['7', '7\n', '7\r\nand more']))
+        if how == 'move':
+            os.rename(path + '.new', path)
 
     def prune(self):
         if len(self.old) < 2:
@@ -318,13 +398,16 @@ class Viewer:
             self.header = False
         *frames, self.rest = self.rest.split(b'\n\n')
         for frame in frames:
-            fields = dict(line.split(': ', 1) if ': ' in line else (line, '')
-                          for line in frame.decode().split('\n'))
+            fields = {}
+            for line in frame.decode().split('\n'):
+                name, _, value = line.partition(':')
+                fields.setdefault(name, []).append(value[1:])
             if 'retry' in fields:
                 self.retry = True
             if 'data' in fields:
-                self.events.append((fields.get('event', ''), fields['data'],
-                                    fields.get('id', '')))
+                self.events.append((fields.get('event', [''])[0],
+                                    '\n'.join(fields['data']),
+                                    fields.get('id', [''])[0]))
 
     def read(self, seconds, leaving=False):
         """Reads what comes; False at the end of the stream."""
@@ -359,28 +442,45 @@ class Viewer:
         if got > 0 and self.rng.random() < 0.6:
             del self.events[self.kept + self.rng.randrange(got + 1):]
 
-    def wait_for(self, text, kind=''):
+    def wait_for(self, expected):
         end = time.monotonic() + DEADLINE
-        while not any(event[:2] == (kind, text)
-                      for event in reversed(self.events)):
+        while not any(event[:2] == expected for event in reversed(self.events)):
             if time.monotonic() > end:
-                raise Wrong('%r did not come' % (text or kind))
+                raise Wrong('%r did not come' % (expected,))
             if not self.read(0.5):
                 raise Wrong('the stream ended')
+
+    def wait_end(self):
+        end = time.monotonic() + DEADLINE
+        while self.read(0.5):
+            if time.monotonic() > end:
+                raise Wrong('the stream did not end')
+        self.process.stdout.close()
+        if self.process.wait() != 0:
+            raise Wrong('exit status %d' % self.process.returncode)
+        if not self.events or self.events[-1] != ('end', '7', 'end'):
+            raise Wrong('no event "end"')
+        if subprocess.run(
+                self.command, capture_output=True, cwd=self.log.folder,
+                env=dict(os.environ, HTTP_LAST_EVENT_ID='end')
+                ).stdout.split(b'\r')[0] != b'Status: 204 No Content':
+            raise Wrong('no 204 after the end')
 
 
 def judge(log, events):
     """Compares what was written with what was got."""
     written, lives, firsts = {}, [], set()
     for life in log.lives:
-        if life.lines:
-            firsts.add(life.lines[0])
-        for line in life.lines:
-            written[line] = len(lives)
-            lives.append(life)
+        for number, text in enumerate(life.lines):
+            for kind, data in log.form.events(text):
+                if number == 0:
+                    firsts.add(data)
+                    number = -1
+                written[data] = len(lives), kind
+                lives.append(life)
     at, gap = -1, False
     for kind, data, _ in events:
-        if kind == 'start':
+        if kind in ('start', 'end'):
             continue
         if kind == 'gap':
             if log.losses == 0 and not (at < 0 and log.lives[0].copied):
@@ -392,7 +492,9 @@ def judge(log, events):
             continue
         if data not in written:
             raise Wrong('%r was never written' % data)
-        index = written[data]
+        index, expected = written[data]
+        if kind != expected:
+            raise Wrong('%r is of type %r' % (data, kind))
         if index <= at:
             raise Wrong('%r came again, or late' % data)
         # a copy that copytruncate made may still have the next line
@@ -414,14 +516,16 @@ def judge(log, events):
 
 def play(seed, program, options, folder, trace):
     rng = random.Random(seed)
-    log = Log(rng, folder)
+    form = Form(rng)
+    log = Log(rng, form, folder)
+    options = options + form.options
     viewer = Viewer(rng, program, options + ['-n', 'all'], log)
     # a viewer that has had nothing yet, or of no file
     state = rng.choice(['lines', 'lines', 'empty', 'absent', 'between'])
     if log.scheme == 'letters':
         # it cannot know of a first file that has got a name like that
         state = rng.choice(['lines', 'empty'])
-    trace.append('%s, %s' % (log.scheme, state))
+    trace.append('%s, %s, %s' % (log.scheme, state, ' '.join(options)))
     if state == 'between':
         # there is the one that was before, which a new viewer does not get
         log.rotations = 1
@@ -433,11 +537,9 @@ def play(seed, program, options, folder, trace):
         log.reopen()
     if state == 'lines':
         log.append(rng.randrange(1, 20))
+        look_back(rng, program, options, log)
     viewer.come()
-    if state == 'lines':
-        viewer.wait_for(log.life.lines[-1])
-    else:
-        viewer.wait_for('', 'start')
+    viewer.wait_for(log.last() if state == 'lines' else ('start', ''))
     viewer.kept = len(viewer.events)
     if rng.random() < 0.5:
         viewer.leave()
@@ -472,20 +574,38 @@ def play(seed, program, options, folder, trace):
     log.reopen()
     log.chmod()
     log.append(1)
+    if form.until:
+        log.finish()
     if viewer.process is None:
         viewer.come()
-    viewer.wait_for(log.life.lines[-1])
-    viewer.leave()
-    # what it dropped when it left is not to be judged
-    viewer.come()
-    log.append(1)
-    viewer.wait_for(log.life.lines[-1])
-    viewer.rng = random.Random()
-    viewer.kept = len(viewer.events)
-    viewer.leave()
+    if form.until:
+        viewer.wait_end()
+    else:
+        viewer.wait_for(log.last())
+        viewer.leave()
+        # what it dropped when it left is not to be judged
+        viewer.come()
+        log.append(1)
+        viewer.wait_for(log.last())
+        viewer.kept = len(viewer.events)
+        viewer.leave()
     os.close(log.fd)
     judge(log, viewer.events)
-    return log, viewer
+
+
+def look_back(rng, program, options, log):
+    """A viewer that gets the last records alone."""
+    count = rng.randrange(1, 22)
+    if log.form.small or rng.random() < 0.7:
+        return  # within a long one the search stops
+    viewer = Viewer(rng, program, options + ['-n', str(count)], log)
+    viewer.come()
+    viewer.wait_for(log.last())
+    got = [event[:2] for event in viewer.events]
+    if got != [event for text in log.life.lines[-count:]
+               for event in log.form.events(text)]:
+        raise Wrong('the last %d are %r' % (count, got))
+    viewer.leave()
 
 
 class Runs:
