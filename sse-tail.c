@@ -25,15 +25,15 @@ struct tail {
 	struct until until;
 	struct columns columns;
 	struct cursor_text id; /* of the last event */
-	bool placed;           /* the viewer has an id */
-	bool warned;
 	const char *path;
 	const char *failed; /* the path that main reports */
-	enum record_end mode;
-	uint64_t back; /* so many records from the end */
+	uint64_t back;      /* so many records from the end */
 	size_t event_max;
-	bool stat_only;
 	int64_t look_ns; /* between two looks at the most */
+	enum record_end mode;
+	bool stat_only;
+	bool placed; /* the viewer has an id */
+	bool warned;
 };
 
 static const struct program program = {
@@ -48,8 +48,8 @@ static const struct program program = {
 		"TAB-separated columns are these fields:\n"
 		"event, data; data last"},
 	    {'u', "until", "FILE",
-		"if it appears all was written: the last\n"
-		"event is its first line"},
+		"end when this file is there: its first line\n"
+		"is the data of the last event"},
 	    {'s', "stat", NULL, "only look at times, do not use inotify"},
 	    {'i', "interval", "SECONDS",
 		"between two looks, 0.001 or more (1)"},
@@ -132,7 +132,7 @@ refuse(struct tail *tail, const char *path)
 	program_send_back(&tail->stream, PROGRAM_FAILURE, "%s: %s", path, why);
 }
 
-/* Finds where to begin; exits if the file cannot be followed now. */
+/* Finds the place to begin at; exits if the file cannot be followed now. */
 static void
 start(struct tail *tail)
 {
@@ -206,7 +206,7 @@ send_gap(struct tail *tail)
 	frame_event(&tail->stream.frame, &event);
 }
 
-/* Nothing was sent yet: who is cut off now comes back with an id. */
+/* Nothing was sent yet: a viewer that is cut off now comes back with an id. */
 static void
 send_start(struct tail *tail)
 {

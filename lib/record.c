@@ -165,7 +165,7 @@ give_unended(struct splitter *splitter, struct record *record, size_t n)
 	return true;
 }
 
-/* An LF that follows a CR belongs to it, also where a read came between. */
+/* An LF that follows a CR belongs to it, also if a read came between. */
 static void
 skip_lf(struct splitter *splitter)
 {
@@ -176,7 +176,7 @@ skip_lf(struct splitter *splitter)
 	splitter->skip_lf = false;
 }
 
-/* The current record has not begun: it begins where the search is. */
+/* The current record has not begun: it begins at scan. */
 static void
 begin(struct splitter *splitter)
 {

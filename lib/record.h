@@ -97,8 +97,8 @@ void record_frame_lines(
 
 /*
  * The next record or piece of one. A piece is max bytes long, or up to three
- * less where it would cut a UTF-8 character or a CRLF in two. Returns false
- * where there is none before more input.
+ * less if it would cut a UTF-8 character or a CRLF in two. Returns false
+ * if there is none before more input.
  */
 bool record_next(struct splitter *splitter, struct record *record);
 

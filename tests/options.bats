@@ -118,7 +118,10 @@ refused() {
 	for list in '' id data,id id,id,data id,event x,data 'data,' ,data \
 		id,event,data,data Id,data dat datax; do
 		refused sse-pipe -c "$list"
+		refused sse-tail -c "$list" lines
 	done
+	refused sse-tail -c id,data lines
+	grep -q "ids are sse-tail's own" "$BATS_TEST_TMPDIR/err"
 }
 
 @test "sse-pipe refuses options of a command where there is no command" {

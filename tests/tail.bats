@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031,SC2094 # bats
 # sse-tail: what its viewers get while a log grows and is rotated, and when
 # they come back. tail-model.py asks the same at random.
 
@@ -21,7 +22,7 @@ view() {
 	eventually grep -q '^:' "$name"
 }
 
-# But for "start", which only says where the viewer is.
+# But for "start", which only gives the viewer a place.
 sent() {
 	tr -d '\r' <"$1" | sed '/^event: start$/,/^$/d' |
 		sed -n 's/^event: \(.*\)/<\1>/p; s/^data: //p' |
@@ -32,7 +33,7 @@ got() {
 	[ "$(sent "$1")" = "$2" ]
 }
 
-# Fails where other events come than those that are expected.
+# Fails if other events come than those that are expected.
 gets() {
 	eventually got "$1" "$2" || {
 		echo "got: $(sent "$1")" >&2
@@ -199,7 +200,7 @@ linked() {
 	each_way linked
 }
 
-@test "who comes back gets what was missed, once, across rotations" {
+@test "a viewer that comes back gets what it missed, once, across rotations" {
 	seq 3 >log
 	view first -
 	gets first '1 2 3'
@@ -298,7 +299,7 @@ finds() {
 }
 
 # bats test_tags=slow
-@test "files of another kind of name are a gap, also for who is connected" {
+@test "files of another kind of name are a gap, also for a connected viewer" {
 	finds app.log.old app.log.old2 app.log '<gap> rotated three'
 	finds 1-app.log 2-app.log app.log '<gap> rotated three'
 	echo one >log
@@ -418,7 +419,7 @@ start_of() {
 	[[ $(last_id "$1") =~ ^[0-9a-v.]{12,36}$ ]]
 }
 
-@test "who has had no line yet comes back with a place, and misses nothing" {
+@test "a viewer that had no line yet comes back with a place, and misses nothing" {
 	seq 3 >log
 	view none - -n 0
 	start_of none
@@ -437,7 +438,7 @@ start_of() {
 	seq 31 32 >log
 	view next "$(last_id empty)"
 	gets next "$(seq -s ' ' 32)"
-	# who comes back with an id has one
+	# a viewer that comes back with an id has one
 	refute grep -q '^event: start' next
 }
 
@@ -604,7 +605,7 @@ teardown() {
 	refute grep -q secret <<<"$output"
 }
 
-@test "a new file whose mode comes late is waited for by who is connected" {
+@test "a new file whose mode comes late is waited for by a connected viewer" {
 	open_folder
 	echo 1 >log
 	chmod 644 log
@@ -630,6 +631,237 @@ teardown() {
 	eventually grep -q '^data: last' viewer
 	[ "$(sed -n 's/^data: //p' viewer | awk '{print length}' | xargs)" = \
 		'60000 60000 60000 20000 4' ]
+}
+
+# Publishing: columns, NUL-ended records and paragraphs.
+publish() {
+	printf 'alert\tdisk full\n\tback\nplain\nal' >log
+	view viewer - -c event,data -e note "$@"
+	gets viewer '<alert> disk full <note> back <note> plain'
+	printf 'ert\tfull\tagain\n' >>log
+	gets viewer \
+		$'<alert> disk full <note> back <note> plain <alert> full\tagain'
+	mv log log.1
+	printf 'note\tone\n' >log
+	gets viewer \
+		$'<alert> disk full <note> back <note> plain <alert> full\tagain <note> one'
+	leave viewer
+}
+
+@test "with -c event,data a line begins with its event's type and a TAB" {
+	each_way publish
+}
+
+# Events as text: "type data|data" each, without start.
+events() {
+	sse-cat -j <"$1" |
+		python3 -c 'import json, sys
+print("/".join(
+    (event["event"] + " " if event.get("event", "message") != "message"
+     else "") + event["data"].replace("\n", "|")
+    for event in map(json.loads, sys.stdin) if event.get("event") != "start"))'
+}
+
+has_events() {
+	[ "$(events "$1")" = "$2" ]
+}
+
+null_ended() {
+	printf 'one\ntwo\0three\0hal' >log
+	view viewer - -0 "$@"
+	eventually has_events viewer 'one|two/three'
+	printf 'f\n\0' >>log
+	eventually has_events viewer 'one|two/three/half|'
+	mv log log.1
+	printf 'four' >>log.1
+	printf '\0five\0' >log
+	eventually has_events viewer 'one|two/three/half|/four/five'
+	leave viewer
+}
+
+@test "with -0 a record ends with NUL and may have several lines" {
+	each_way null_ended
+}
+
+paragraphs() {
+	printf 'one\ntwo\n\n\nthree\r\n\r\nhal' >log
+	view viewer - -p "$@"
+	eventually has_events viewer 'one|two/three'
+	printf 'f\nfour\n' >>log
+	view back "$(last_id viewer)" -p "$@"
+	printf '\nfive\nsix\n' >>log
+	eventually has_events viewer 'one|two/three/half|four'
+	mv log log.1
+	printf '\n\nseven\n\n' >log
+	eventually has_events viewer 'one|two/three/half|four/five|six/seven'
+	eventually has_events back 'half|four/five|six/seven'
+	leave viewer
+	leave back
+}
+
+@test "with -p a paragraph is an event of several lines" {
+	each_way paragraphs
+}
+
+@test "with -p -c the columns are those of a paragraph's first line" {
+	printf 'alert\tone\nnote\ttwo\n\nthree\nnote\tfour\n\n' >log
+	view viewer - -p -c event,data
+	eventually has_events viewer \
+		$'alert one|note\ttwo/three|note\tfour'
+}
+
+@test "-n counts records, not lines" {
+	local n
+
+	printf 'a\nb\0c\n\n\0\nd\0e\0half' >log
+	printf 'a\nb\n\n\nc\r\n\r\nd\ne\n\nf\n\n\n\nhalf\n' >paragraphs
+	for n in 0 1 2 3; do
+		view "null$n" - -0 -n "$n"
+		HTTP_LAST_EVENT_ID='' spawn sse-tail -p -n "$n" paragraphs \
+			>"paragraph$n"
+	done
+	printf ' end\0' >>log
+	printf '\n' >>paragraphs
+	eventually has_events null0 'half end'
+	eventually has_events null1 'e/half end'
+	eventually has_events null2 '|d/e/half end'
+	eventually has_events null3 'c||/|d/e/half end'
+	eventually has_events paragraph0 half
+	eventually has_events paragraph1 f/half
+	eventually has_events paragraph2 'd|e/f/half'
+	eventually has_events paragraph3 'c/d|e/f/half'
+}
+
+@test "each piece of a long record has its type, also for a viewer that comes back" {
+	local ids n
+
+	printf 'alert\t%s\nx\n' "$(head -c 2500 /dev/zero | tr '\0' y)" >log
+	view first - -n all -b 1000 -c event,data
+	eventually grep -q '^data: x' first
+	leave first
+	[ "$(grep -c '^event: alert' first)" -eq 3 ]
+	mapfile -t ids < <(sed -n 's/^id: //p' first)
+	for n in 0 1 2; do
+		view next "${ids[n]}" -b 1000 -c event,data
+		eventually grep -q '^data: x' next
+		leave next
+		sed '1,/^:/d' next | sed 1d >rest
+		[ "$(grep -c '^data' rest)" -eq $((3 - n)) ]
+		tail -n "$(wc -l <rest)" first | diff - rest
+	done
+}
+
+@test "a type with NUL is left out, with one warning" {
+	printf '%b' 'a\0b\tone\nc\0\ttwo\n' >log
+	spawn sse-tail -c event,data log >viewer 2>err
+	gets viewer 'one two'
+	[ "$(cat err)" = \
+		"sse-tail: an event column holds NUL: it is left out" ]
+}
+
+until_file() {
+	rm -f status
+	echo one >log
+	view viewer - -u status "$@"
+	gets viewer one
+	mv log log.1
+	printf 'two\nthree' >log
+	gets viewer 'one two'
+	echo 'status 0' >status
+	gets viewer 'one two three <end> status 0'
+	eventually ended "$VIEWER_viewer"
+	wait "$VIEWER_viewer"
+	[ "$(last_id viewer)" = end ]
+	# a later viewer gets it all, one that has had the end no more
+	run -0 --separate-stderr timeout 20 sse-tail -u status -n all log
+	[[ $output = *'data: three'*'id: end'*'data: status 0'* ]]
+	HTTP_LAST_EVENT_ID=end REQUEST_METHOD=GET run -0 sse-tail -u status log
+	[[ $output = 'Status: 204 '* && $output != *data* ]]
+}
+
+@test "with -u the stream ends once FILE is there and all was read, with its first line" {
+	each_way until_file
+}
+
+@test "without -u an id end is that of a new viewer" {
+	echo one >log
+	view viewer end
+	gets viewer one
+}
+
+@test "FILE of -u may be made before it is written to, and its directory late" {
+	echo one >log
+	view viewer - -u run/status
+	gets viewer one
+	mkdir run
+	: >run/status
+	view empty - -u run/status
+	refute eval 'DEADLINE=1 eventually grep -q end viewer 2>/dev/null'
+	printf '7\nmore\n' >>run/status
+	gets viewer 'one <end> 7'
+	gets empty 'one <end> 7'
+	# nothing at all is an end too, after a while
+	: >run/empty
+	view empty - -u run/empty
+	gets empty 'one <end> '
+}
+
+@test "a viewer that comes back to a log that is gone gets a gap before the end" {
+	seq 3 >log
+	view first - -u status
+	gets first '1 2 3'
+	leave first
+	rm log
+	echo 0 >status
+	view second "$(last_id first)" -u status
+	gets second '<gap> rotated <end> 0'
+}
+
+@test "no line that was written before FILE of -u is missed" {
+	local i
+
+	for i in {1..20}; do
+		: >log
+		rm -f status
+		view "viewer" - -u status -n 0
+		(seq "$i" >>log && printf last >>log && echo 7 >new &&
+			mv new status) 3>&-
+		gets viewer "$(seq -s ' ' "$i") last <end> 7"
+		wait "$VIEWER_viewer"
+	done
+}
+
+@test "a FILE of -u that is none is refused at once" {
+	: >log
+	run -1 timeout 20 sse-tail -u . log
+	[ "$output" = "sse-tail: .: Is a directory" ]
+	run -1 timeout 20 sse-tail -u /dev/null log
+	[ "$output" = "sse-tail: /dev/null: Not a regular file" ]
+}
+
+# A viewer of a shared log, whose id is $2.
+share_log() {
+	spawn env HTTP_LAST_EVENT_ID="$2" REQUEST_METHOD=GET \
+		sse-share -n 10 -f -l 0 -- sse-tail -n all -u status log >"$1"
+}
+
+@test "sse-share -f shows a job's log from each viewer's place, and its end" {
+	export SSE_CGI_DIR=$BATS_TEST_TMPDIR/meet
+	seq 1000 >log
+	spawn sse-tail -n all log >all
+	eventually grep -q '^data: 1000$' all
+	share_log new ''
+	eventually grep -q '^data: 1000$' new
+	share_log back "$(grep -B 1 -x 'data: 20' all |
+		sed -n 's/^id: //p')"
+	share_log first "$(sed -n 's/^id: //p; /^data/q' all)"
+	echo 1001 >>log
+	echo 'status 0' >status
+	gets back "$(seq -s ' ' 21 1001) <end> status 0"
+	gets first "$(seq -s ' ' 2 1001) <end> status 0"
+	eventually grep -q '^id: end' new
+	share_log late end
+	eventually grep -q '^Status: 204' late
 }
 
 @test "words of the query never become the path" {
@@ -672,7 +904,7 @@ has_inotify() {
 }
 
 # bats test_tags=slow
-@test "where inotify is not to be had it looks each second" {
+@test "if inotify is not to be had, sse-tail looks each second" {
 	echo 1 >log
 	ASAN_OPTIONS=detect_leaks=0 spawn strace -qq -o trace \
 		-e inject=inotify_init1:error=EMFILE sse-tail log >init
@@ -686,7 +918,7 @@ has_inotify() {
 }
 
 # bats test_tags=slow
-@test "where inotify does not tell it looks each second all the same" {
+@test "if inotify tells nothing, sse-tail looks each second all the same" {
 	echo 1 >log
 	ASAN_OPTIONS=detect_leaks=0 spawn strace -qq -o trace \
 		-e inject=inotify_add_watch:retval=1 sse-tail log >viewer

@@ -53,7 +53,7 @@ uint64_t cursor_hash(uint64_t seed, const char *bytes, size_t n);
  */
 uint64_t cursor_check(uint64_t head_hash, const char *tail, size_t n);
 
-/* The check of the place where there was no file. */
+/* The check of a place without a file. */
 #define CURSOR_NONE 0
 
 /*
@@ -67,7 +67,7 @@ bool cursor_same(int fd, int other, uint64_t size);
 
 /*
  * Reads n bytes at offset of fd, all of them. Returns 0, or -1 with errno:
- * ENODATA where there are less.
+ * ENODATA if there are fewer.
  */
 int cursor_read(int fd, char *to, size_t n, uint64_t offset);
 

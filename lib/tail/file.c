@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -15,10 +16,7 @@
 
 #include "../proc.h"
 #include "../util.h"
-
-#ifndef AT_EMPTY_PATH
-#define AT_EMPTY_PATH 0x1000
-#endif
+#include "cursor.h"
 
 /* The kernel's struct statx (statx(2)), as far as it is wanted here. */
 struct birth {
@@ -36,30 +34,19 @@ _Static_assert(sizeof(struct birth) == 256, "statx fills 256 bytes");
 static int64_t
 birth_ns(int dir, const char *name, int flags)
 {
-#ifdef SYS_statx
 	struct birth birth = {0};
 
 	if (syscall(SYS_statx, dir, name, flags, BIRTH_MASK, &birth) == 0 &&
 	    birth.mask & BIRTH_MASK)
 		return birth.seconds * UTIL_SECOND_NS + birth.nanoseconds;
-#else
-	(void)dir, (void)name, (void)flags;
-#endif
 	return 0;
-}
-
-/* Spreads every bit of n over all of the result. */
-static uint64_t
-mix(uint64_t n)
-{
-	n = (n ^ n >> 32) * UINT64_C(0x9fb21c651e98df25);
-	n = (n ^ n >> 29) * UINT64_C(0xd6e8feb86659fd93);
-	return n ^ n >> 32;
 }
 
 static void
 fill(struct file *file, const struct stat *status, int64_t born_ns)
 {
+	uint64_t ino = status->st_ino;
+
 	file->dev = status->st_dev;
 	file->ino = status->st_ino;
 	file->size = status->st_size;
@@ -68,7 +55,8 @@ fill(struct file *file, const struct stat *status, int64_t born_ns)
 	file->birth_ns = born_ns;
 	file->regular = S_ISREG(status->st_mode);
 	file->deleted = status->st_nlink == 0;
-	file->id = mix(mix((uint64_t)born_ns) + (uint64_t)status->st_ino);
+	file->id =
+	    cursor_hash((uint64_t)born_ns, (const char *)&ino, sizeof(ino));
 }
 
 int
@@ -91,6 +79,27 @@ file_of(int fd, struct file *file)
 		return -1;
 	fill(file, &status, birth_ns(fd, "", AT_EMPTY_PATH));
 	return 0;
+}
+
+const char *
+file_dir(char dir[PATH_MAX], const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	int n = slash == NULL ? 0 : (int)(slash - path);
+
+	(void)snprintf(dir, PATH_MAX, "%.*s", n, path);
+	if (n == 0)
+		memcpy(dir, slash == NULL ? "." : "/", 2);
+	return slash == NULL ? path : slash + 1;
+}
+
+int
+file_open_dir(const char *path, const char **name)
+{
+	char dir[PATH_MAX];
+
+	*name = file_dir(dir, path);
+	return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 bool

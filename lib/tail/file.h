@@ -12,7 +12,7 @@
 
 struct file {
 	/*
-	 * Of the inode and, where the file system knows it, of its birth: it
+	 * Of the inode and, if the file system knows it, of its birth: it
 	 * survives a rename, and an inode that is used again has another. The
 	 * device is no part: its number changes from boot to boot.
 	 */
@@ -21,7 +21,7 @@ struct file {
 	ino_t ino;
 	int64_t size;     /* bytes */
 	int64_t mtime_ns; /* its last write, since 1970 */
-	int64_t birth_ns; /* likewise its creation; 0 where unknown */
+	int64_t birth_ns; /* likewise its creation; 0 if unknown */
 	bool regular;
 	bool deleted; /* it has no name at all any more */
 };
@@ -35,6 +35,16 @@ int file_at(int dir, const char *name, struct file *file);
 /* Likewise for an open descriptor. */
 int file_of(int fd, struct file *file);
 
+/*
+ * Writes the directory of path; returns where its name in that begins. path is
+ * shorter than PATH_MAX.
+ */
+const char *file_dir(char dir[PATH_MAX], const char *path);
+
+/* Opens that directory. Returns a descriptor, the caller's; or -1 with errno.
+ */
+int file_open_dir(const char *path, const char **name);
+
 /* Whether a name (a link is followed) leads to file now. */
 bool file_is_at(const char *name, const struct file *file);
 
@@ -45,7 +55,7 @@ bool file_is_at(const char *name, const struct file *file);
  */
 int file_open(int dir, const char *name);
 
-/* Where a file is, whatever links led there and are changed later. */
+/* The directory and name of a file, whatever links lead there later. */
 struct file_home {
 	int dir; /* open, or -1: not known. The user's to close */
 	char base[NAME_MAX + 1];
@@ -58,8 +68,8 @@ void file_set_home(struct file_home *home, const char *path);
 bool file_is_home(const struct file_home *home, const struct file *file);
 
 /*
- * Where the data begins that follows offset, which may be in a hole: the end of
- * the file where there is none, offset where it is not known.
+ * The offset of the first data from offset on, which may be in a hole: the end
+ * of the file if there is none, offset if it is not known.
  */
 uint64_t file_data(int fd, uint64_t offset);
 

@@ -65,7 +65,7 @@ in_doubt(struct follow *follow)
 }
 
 /*
- * Opens what has the name. Sets *fd, to -1 where there is none to be had yet:
+ * Opens what has the name. Sets *fd, to -1 if there is nothing to be had yet:
  * it may get its owner and mode a little later.
  */
 static enum follow_result
@@ -213,26 +213,19 @@ resume(struct follow *follow, int fd)
 {
 	uint64_t skip = follow->cursor.offset,
 		 offset = skip - follow->cursor.back;
-	struct file file;
 	const char *gap;
 	bool lost;
 	int found;
 
 	if (follow->cursor.file == 0)
 		return resume_first(follow, fd);
-	if (fd != -1 && file_of(fd, &file) == 0 &&
-	    file.id == follow->cursor.file) {
-		if (cursor_holds(&follow->cursor, fd))
-			return read_from(follow, fd, offset, skip);
-		proc_close(&fd);
-		return give_up(follow, "truncated");
-	}
 	found = rotation_find(follow->path, &follow->cursor);
 	gap = errno == ENOENT    ? "rotated"
 	      : errno == EBADMSG ? "truncated"
 				 : "unknown";
 	/* without a current file there is nothing to begin with */
-	lost = found == -1 && !in_doubt(follow) && fd != -1;
+	lost =
+	    found == -1 && fd != -1 && (errno == EBADMSG || !in_doubt(follow));
 	proc_close(&fd);
 	if (found != -1)
 		return read_from(follow, found, offset, skip);
@@ -294,7 +287,7 @@ read_on(struct follow *follow)
 	/* ESTALE is how NFS says that a file is gone */
 	if (n == -1 && errno != ENODATA)
 		return errno == ESTALE ? FOLLOW_IDLE : FOLLOW_FAILED;
-	/* who reads one full buffer after the other only looks at the tail */
+	/* while it reads one full buffer after the other, the tail is enough */
 	if (n == -1 ||
 	    ((size_t)n < room && !window_begins(&follow->window, follow->fd)))
 		return give_up(follow, "truncated");

@@ -53,8 +53,8 @@ struct follow {
 	int64_t doubt_ns; /* since when; 0 for none */
 	struct rotation_seen seen;
 	struct splitter splitter;
-	uint64_t start;    /* offset in the file where splitter's input began */
-	uint64_t began;    /* likewise where the current record began */
+	uint64_t start;    /* offset in the file of the splitter's first byte */
+	uint64_t began;    /* likewise of the current record's */
 	uint64_t skip;     /* pieces of it up to there were given before */
 	uint64_t position; /* where to read on */
 	struct window window; /* bytes around position */
@@ -88,7 +88,7 @@ void follow_free(struct follow *follow);
 enum follow_result follow_read(struct follow *follow);
 
 /*
- * The place where it is, for who has had no record yet. If there is no file it
+ * The place of a viewer that has had no record yet. If there is no file it
  * is after the last one that there was, or before all that come. False if it
  * is not known.
  */

@@ -2,13 +2,12 @@
  * lastlines: reads a file backwards, a block at a time, and counts the ends of
  * records.
  */
-#define _GNU_SOURCE /* SEEK_DATA */
 #include "lastlines.h"
 
 #include <stdbool.h>
-#include <unistd.h>
 
 #include "cursor.h"
+#include "file.h"
 
 #define BLOCK 32768
 
@@ -51,13 +50,11 @@ is_end(struct search *search, uint64_t at, char byte)
 static int
 skip_part(int fd, uint64_t end, uint64_t *offset)
 {
+	uint64_t data = file_data(fd, *offset);
 	char byte;
-#ifdef SEEK_DATA
-	off_t data = lseek(fd, (off_t)*offset, SEEK_DATA);
 
-	if (data != -1 && (uint64_t)data < end)
-		*offset = (uint64_t)data;
-#endif
+	if (data < end)
+		*offset = data;
 	for (int i = 0; i < 3 && *offset < end; i++) {
 		if (cursor_read(fd, &byte, 1, *offset) == -1)
 			return -1;
@@ -74,26 +71,25 @@ lastlines_find(int fd, uint64_t size, enum record_end mode, uint64_t n,
 {
 	struct search search = {.mode = mode, .end = size};
 	char block[BLOCK];
-	uint64_t start = size, at;
-	size_t left;
+	uint64_t at = size, start = size; /* of the block */
 
-	while (start > 0) {
-		left = start < sizeof(block) ? (size_t)start : sizeof(block);
-		start -= left;
-		if (cursor_read(fd, block, left, start) == -1)
-			return -1;
-		while (left-- > 0) {
-			at = start + left;
-			if (is_end(&search, at, block[left]) && n-- == 0) {
-				*offset = search.begin;
-				return 0;
-			}
-			if (search.end <= at || search.end - at <= max)
-				continue;
+	*offset = 0;
+	while (at > 0) {
+		if (at == start) {
+			start -= start < BLOCK ? start : BLOCK;
+			if (cursor_read(
+				fd, block, (size_t)(at - start), start) == -1)
+				return -1;
+		}
+		at--;
+		if (is_end(&search, at, block[at - start]) && n-- == 0) {
+			*offset = search.begin;
+			return 0;
+		}
+		if (search.end > at && search.end - at > max) {
 			*offset = at + 1;
 			return skip_part(fd, search.end, offset);
 		}
 	}
-	*offset = 0;
 	return 0;
 }

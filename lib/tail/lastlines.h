@@ -1,5 +1,5 @@
 /*
- * lastlines: where the last records of a file begin, found from its end, so
+ * lastlines: finds the begin of the last records of a file from its end, so
  * that the size of the file does not matter.
  */
 #ifndef LASTLINES_H
@@ -11,8 +11,8 @@
 #include "../record.h"
 
 /*
- * Sets *offset to where the last n records of the first size bytes of fd begin.
- * What follows the end of the last record counts as none, and is kept. The
+ * Sets *offset to the begin of the last n records of the first size bytes of
+ * fd. What follows the end of the last record counts as none, and is kept. The
  * search stops in a record that is longer than max: its last max bytes come
  * first then (or up to three less, if they would begin within a UTF-8
  * character; or less, if they would begin with a hole of the file). Returns 0,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../proc.h"
+#include "file.h"
 
 #define EVENTS 4096 /* bytes of a read */
 
@@ -25,14 +26,6 @@ enum { DIRECTORY, TARGET, UNTIL, FILE_READ, FILE_NEXT };
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | \
 	    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define IN_THE_FILE (IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF)
-
-static const char *
-name_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? path : slash + 1;
-}
 
 void
 notify_init(
@@ -54,7 +47,7 @@ notify_free(struct notify *notify)
 	proc_close(&notify->fd);
 }
 
-/* Watches one path, "" for none; where that fails, it is tried again. */
+/* Watches one path, "" for none; if that fails, it is tried again. */
 static int
 add(struct notify *notify, const char *path, uint32_t mask)
 {
@@ -73,10 +66,7 @@ static int
 add_dir(struct notify *notify, const char *path)
 {
 	char dir[PATH_MAX];
-	size_t n = (size_t)(name_of(path) - path);
-
-	(void)snprintf(
-	    dir, sizeof(dir), "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "." : path);
+	(void)file_dir(dir, path);
 	return add(notify, *path == '\0' ? path : dir, IN_THE_DIRECTORY);
 }
 
@@ -129,6 +119,14 @@ notify_files(struct notify *notify, int fd, int next, unsigned int opened)
 	return more;
 }
 
+static bool
+is_name(const char *name, const char *path)
+{
+	char dir[PATH_MAX];
+
+	return strcmp(name, file_dir(dir, path)) == 0;
+}
+
 /* Whether an event is about the files, or a name that leads to them. */
 static bool
 is_ours(struct notify *notify, const struct inotify_event *event)
@@ -139,10 +137,9 @@ is_ours(struct notify *notify, const struct inotify_event *event)
 	    event->wd != notify->slots[TARGET] &&
 	    event->wd != notify->slots[UNTIL])
 		return true;
-	return event->len == 0 ||
-	       strcmp(event->name, name_of(notify->path)) == 0 ||
-	       strcmp(event->name, name_of(notify->target)) == 0 ||
-	       strcmp(event->name, name_of(notify->until)) == 0;
+	return event->len == 0 || is_name(event->name, notify->path) ||
+	       is_name(event->name, notify->target) ||
+	       is_name(event->name, notify->until);
 }
 
 bool

@@ -13,31 +13,12 @@
 #include <unistd.h>
 
 #include "../proc.h"
+#include "cursor.h"
 
 #define DATE_DIGITS 8 /* and more: a date or a time, no number */
-#define LISTS_MAX 4   /* and once more: somebody renames without end */
+#define LISTS_MAX 8   /* and once more: somebody renames without end */
 
 static const char separators[] = ".-_~,+@:=";
-
-int
-rotated_dir(char *path, const char **name)
-{
-	char *slash = strrchr(path, '/');
-
-	*name = slash == NULL ? path : slash + 1;
-	if (slash == NULL)
-		return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (slash == path)
-		return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*slash = '\0';
-	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-const char *
-rotated_resolve(const char *path, char target[PATH_MAX])
-{
-	return realpath(path, target) == NULL ? path : target;
-}
 
 /* How many bytes of name, of n, come before a compression's suffix. */
 static size_t
@@ -148,7 +129,11 @@ add_old(struct rotated_list *list, const char *name, const char *base)
 		return 0;
 	if (file_at(list->dir, name, &old->file) == -1)
 		return errno == ENOENT ? 0 : -1;
-	list->n += old->file.regular;
+	if (!old->file.regular)
+		return 0;
+	list->n++;
+	list->digest =
+	    cursor_hash(list->digest ^ old->file.id, name, strlen(name));
 	return 0;
 }
 
@@ -164,41 +149,26 @@ list_once(struct rotated_list *list, const char *base)
 		return -1;
 	}
 	rewinddir(entries); /* the offset is that of list's descriptor */
-	list->n = 0;
+	list->n = list->digest = 0;
 	while (result == 0 && (entry = readdir(entries)) != NULL)
 		result = add_old(list, entry->d_name, base);
 	(void)closedir(entries);
 	return result;
 }
 
-/* Whether two lists are the same. */
-static bool
-same_lists(const struct rotated_list *a, const struct rotated_list *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (a->old[i].file.id != b->old[i].file.id ||
-		    strcmp(a->old[i].name, b->old[i].name) != 0)
-			return false;
-	return true;
-}
-
 /* Lists until nothing was renamed meanwhile: a list may miss what was. */
 static int
 list_stable(struct rotated_list *list, const char *base)
 {
-	struct rotated_list again = {.dir = list->dir};
+	uint64_t before;
 	int result = list_once(list, base);
 
 	for (int i = 0; result == 0 && i < LISTS_MAX; i++) {
-		result = list_once(&again, base);
-		if (result == 0 && same_lists(list, &again))
+		before = list->digest;
+		result = list_once(list, base);
+		if (list->digest == before)
 			break;
-		if (result == 0)
-			result = list_once(list, base);
 	}
-	free(again.old);
 	return result;
 }
 
@@ -210,7 +180,7 @@ rotated_compare(const struct file *a, const struct file *b)
 	return (a->birth_ns > b->birth_ns) - (a->birth_ns < b->birth_ns);
 }
 
-/* Times are coarse (4 ms or so): where they are the same, names tell. */
+/* Times are coarse (4 ms or so): if they are the same, names tell. */
 static int
 compare(const void *left, const void *right)
 {
@@ -267,17 +237,17 @@ rotated_open(const struct rotated_list *list, const struct rotated *old)
 int
 rotated_list(struct rotated_list *list, const char *path)
 {
-	char real[PATH_MAX], target[PATH_MAX];
-	const char *base, *name;
+	char target[PATH_MAX];
+	const char *base;
 
 	list->dir = -1;
-	if (strlen(path) >= sizeof(real)) {
+	if (strlen(path) >= sizeof(target)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	name = rotated_resolve(path, target);
-	memcpy(real, name, strlen(name) + 1);
-	list->dir = rotated_dir(real, &base);
+	if (realpath(path, target) != NULL)
+		path = target; /* else there is nothing yet */
+	list->dir = file_open_dir(path, &base);
 	if (list->dir == -1 || list_stable(list, base) == -1)
 		return -1;
 	sort(list);

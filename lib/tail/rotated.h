@@ -18,7 +18,7 @@ struct rotated {
 	size_t stem; /* bytes of name without a compression's suffix */
 	bool compressed;
 	int64_t number; /* that is all that name adds to the log's, or -1 */
-	int64_t rank;   /* number, or the negative where 1 is the newest */
+	int64_t rank;   /* number, or the negative if 1 is the newest */
 	struct file file;
 };
 
@@ -28,23 +28,12 @@ struct rotated_list {
 	int current;     /* open: the file that is the log now, or -1 */
 	struct file now; /* what it is; it may be in the list since */
 	size_t n;
-	size_t room; /* of old, for so many */
+	size_t room;     /* of old, for so many */
+	uint64_t digest; /* of all names and ids */
 	struct rotated *old;
 	bool down;    /* the greatest number is the oldest */
 	bool unclear; /* times do not tell whether it is */
 };
-
-/*
- * Where path leads: target, or path itself where there is nothing (yet). path
- * is shorter than PATH_MAX.
- */
-const char *rotated_resolve(const char *path, char target[PATH_MAX]);
-
-/*
- * Splits path, of which a copy is changed, into its directory and its name.
- * Returns the directory open, the caller's; or -1 with errno.
- */
-int rotated_dir(char *path, const char **name);
 
 /*
  * Fills list, which the caller frees in any case, with the rotated files of
@@ -55,11 +44,11 @@ int rotated_list(struct rotated_list *list, const char *path);
 /* Keeps errno. */
 void rotated_free(struct rotated_list *list);
 
-/* Opens one of them; or -1 with errno, ENOENT where it was renamed since. */
+/* Opens one of them; or -1 with errno, ENOENT if it was renamed since. */
 int rotated_open(
     const struct rotated_list *list, const struct rotated *rotated);
 
-/* Below 0 where a was last written, or else was made, before b. */
+/* Below 0 if a was last written, or else was made, before b. */
 int rotated_compare(const struct file *a, const struct file *b);
 
 #endif

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,14 +44,12 @@ open_marked(int dir, const char *name, const struct cursor *cursor)
 static int
 find_in(const char *path, const struct cursor *cursor)
 {
-	char copy[PATH_MAX];
 	const char *name;
 	const struct dirent *entry;
 	int dir, fd = -1, error = ENOENT;
 	DIR *list;
 
-	memcpy(copy, path, strlen(path) + 1);
-	dir = rotated_dir(copy, &name);
+	dir = file_open_dir(path, &name);
 	if (dir == -1)
 		return -1;
 	list = fdopendir(dir);
@@ -302,17 +301,17 @@ int
 rotation_find(const char *path, const struct cursor *cursor)
 {
 	char target[PATH_MAX];
-	const char *real;
 	int fd;
 
 	if (strlen(path) >= PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	real = rotated_resolve(path, target);
-	fd = find_in(path, cursor);
-	if (fd == -1 && errno == ENOENT && real != path)
-		fd = find_in(real, cursor);
+	fd = open_marked(AT_FDCWD, path, cursor);
+	if (fd == -1 && errno == ENOENT)
+		fd = find_in(path, cursor);
+	if (fd == -1 && errno == ENOENT && realpath(path, target) != NULL)
+		fd = find_in(target, cursor);
 	if (fd == -1 && errno == ENOENT)
 		fd = find_copy(path, cursor);
 	return fd;

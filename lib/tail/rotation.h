@@ -2,7 +2,7 @@
  * rotation: the rotated files of a log, in its own directory: the file of a
  * cursor, by what it is and not by its name, and which file came after another
  * as the log. Names say which files are the log's, times say in which order;
- * where they do not tell, it says so. Nothing here blocks but the file system.
+ * if they do not tell, it says so. Nothing here blocks but the file system.
  */
 #ifndef ROTATION_H
 #define ROTATION_H
@@ -14,10 +14,10 @@
 #include "cursor.h"
 
 /*
- * Finds the file of cursor in the directory of path, or where path is a
+ * Finds the file of cursor in the directory of path, or if path is a
  * symbolic link, in that of its target too; under any name. If it is gone: the
  * log, if it is a longer copy of it. Returns it open, the
- * caller's; or -1 with errno: ENOENT where it is not there, EBADMSG where it
+ * caller's; or -1 with errno: ENOENT if it is not there, EBADMSG if it
  * is, but has changed before the cursor; or of the directory.
  */
 int rotation_find(const char *path, const struct cursor *cursor);
@@ -60,7 +60,7 @@ enum rotation_next rotation_next(const char *path, int fd, int current,
 
 /*
  * The last one of the rotated files, opened, the caller's; or -1 with errno:
- * ENOENT where there is none, EBADMSG where it is compressed, or of open.
+ * ENOENT if there is none, EBADMSG if it is compressed, or of open.
  */
 int rotation_last(const char *path);
 

@@ -1,6 +1,6 @@
 /*
  * window: the bytes of a file by which it is recognised while it is read: its
- * first ones, and those before the place where it is read on. If they change
+ * first ones, and those before the place that is read next. If they change
  * the file was truncated. Blocks for the file system only.
  */
 #ifndef WINDOW_H
@@ -36,7 +36,7 @@ struct bytes window_before(const struct window *window);
 /*
  * Reads what follows offset, the place, to to; and in the same call what is
  * before it, so that both are of the same file. Returns as read does; -1 with
- * errno ENODATA where what is before has changed.
+ * errno ENODATA if what is before has changed.
  */
 ssize_t window_read(
     const struct window *window, int fd, uint64_t offset, char *to, size_t n);

@@ -8,7 +8,7 @@ with a column of types) to a log that is rotated by one of many naming schemes,
 compressed, truncated, copied over and deleted at random, whose mode comes late,
 while a viewer comes and goes, of which some came before the first record or the
 file. Its events must be those that were written, in their order, each once and
-of its type; where some are missing a gap must stand, and only where there was a
+of its type; if some are missing there must be a gap, and only if there was a
 reason for one. Some take long records in pieces (-b), some have an end (-u).
 MODE is inotify or stat. A failure prints its seed, with which the run is
 repeated alone.
@@ -139,7 +139,7 @@ class Log:
         self.fd = -1
         self.life = None    # of what the writer has open
         self.named = None   # of what has the name
-        # where names say nothing each rotation may be a gap
+        # if names say nothing each rotation may be a gap
         self.losses = self.scheme == 'letters'
         self.halves = {}    # what stood at the end of a file that was copied
 
@@ -270,7 +270,7 @@ class Log:
             self.lives.append(self.life)
 
     def hole(self):
-        """A writer without O_APPEND goes on where it was."""
+        """A writer without O_APPEND keeps its offset."""
         if self.life is not self.named:
             return
         size = os.stat(self.path).st_size

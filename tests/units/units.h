@@ -41,7 +41,7 @@ void units_true(const char *module, const char *name, bool is_true);
 char *units_place(int slot, const char *bytes, size_t n);
 char *units_place_text(int slot, const char *text);
 
-/* format.c, request.c and channel.c */
+/* format.c, columns.c, request.c and channel.c */
 void test_util(void);
 void test_frame(void);
 void test_decode(void);
