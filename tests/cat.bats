@@ -345,6 +345,7 @@ message() {
 	[ ! -s error ]
 }
 
+# bats test_tags=tools
 @test "sse-cat -0 -c id,event,data | sse-pipe -0 -c id,event,data passes every stream on" {
 	python3 "$TOP/tests/tools/pass-on.py" 200 $RANDOM
 }
@@ -476,10 +477,10 @@ again() {
 	[ "$(cat place)" = 1 ]
 }
 
+# bats test_tags=tools
 @test "an event is printed, and then its id is in the file" {
-	# bats test_tags=tools
 	printf 'id: 1\ndata: x\n\n' >stream
-	strace -o trace -e trace=write,fdatasync,fsync,renameat,renameat2 \
+	ASAN_OPTIONS=detect_leaks=0 strace -o trace -e trace=write,fdatasync,fsync,renameat,renameat2 \
 		sse-cat -f pos <stream >printed
 	grep -v '^+' trace | tail -n 6 | sed -E 's/\(1[,)].*/ 1/; s/2?\(.*//' \
 		>calls
@@ -557,11 +558,11 @@ followed() {
 		END { print back + 0, NR; exit back > '"${KILLS:-8}"' }' out
 }
 
+# bats test_tags=memory
 @test "sse-cat passes a stream on within little memory" {
-	# bats test_tags=memory
 	local max=3000
 
-	grep -q __asan_init "$TOP/sse-cat" && max=200000
+	! sanitized sse-cat || max=200000
 	mkfifo in
 	spawn sh -c 'exec sse-cat -j <in >/dev/null'
 	exec 4>in

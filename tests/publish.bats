@@ -8,13 +8,10 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 }
 
-# The checkout's examples and pages. Its user is root's as well, for whom
-# lighttpd must authenticate nobody: "alice" is known by her address.
+# The checkout's examples and pages, and more lines of lighttpd's.
 start_site() {
 	cp "$TOP/conf/lighttpd.conf" site.conf
 	mkdir -p jobs
-	printf 'hush' >secret
-	chmod 600 secret
 	PORT=$(free_port)
 	cat >>site.conf <<-END
 		setenv.add-environment = (
@@ -248,6 +245,7 @@ restart_lighttpd() {
 	[ "$(wc -l <runs)" = 2 ]
 }
 
+# bats test_tags=tools
 @test "deploy says of a job that was killed that it is over" {
 	make_job
 	start_site
