@@ -404,7 +404,8 @@ turn(struct pipe *pipe)
 static bool
 has_end(const struct pipe *pipe)
 {
-	return *pipe->end_type != '\0' && !columns_have_id(&pipe->out.columns);
+	return *pipe->end_type != '\0' &&
+	       !columns_have(&pipe->out.columns, COLUMN_ID);
 }
 
 /* Clients of a command that failed do not come back all at once. */

@@ -75,7 +75,7 @@ parse_option(struct tail *tail, int option)
 	case 'p': tail->mode = RECORD_PARAGRAPH; break;
 	case 'c':
 		if (columns_parse(&tail->columns, optarg) == -1 ||
-		    columns_have_id(&tail->columns))
+		    columns_have(&tail->columns, COLUMN_ID))
 			program_refuse(stream, PROGRAM_USAGE,
 			    "-c '%.100s': not a list of event and data, with "
 			    "data last; ids are sse-tail's own",

@@ -34,10 +34,10 @@ columns_parse(struct columns *columns, const char *list)
 }
 
 bool
-columns_have_id(const struct columns *columns)
+columns_have(const struct columns *columns, enum column column)
 {
 	for (size_t i = 0; i < columns->n; i++)
-		if (columns->column[i] == COLUMN_ID)
+		if (columns->column[i] == column)
 			return true;
 	return false;
 }

@@ -32,8 +32,8 @@ struct columns {
  */
 int columns_parse(struct columns *columns, const char *list);
 
-/* Whether ids are the source's own. */
-bool columns_have_id(const struct columns *columns);
+/* Whether the list names that column. */
+bool columns_have(const struct columns *columns, enum column column);
 
 /*
  * Makes fields of a record; event has the type that counts without a column of

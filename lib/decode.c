@@ -280,6 +280,22 @@ begin_frame(struct decoder *decoder)
 	decoder->skips = false;
 }
 
+int
+decode_begin(struct decoder *decoder, struct bytes id)
+{
+	begin_frame(decoder);
+	empty(decoder, &decoder->new_id);
+	empty(decoder, &decoder->id);
+	decoder->state = BYTE_ORDER_MARK;
+	decoder->name_n = 0;
+	decoder->skip_lf = false;
+	append(decoder, &decoder->id, id.at, id.n);
+	if (decoder->state == BYTE_ORDER_MARK)
+		return 0;
+	errno = decoder->state == LONG ? EMSGSIZE : ENOMEM;
+	return -1;
+}
+
 /*
  * The event is too long: what is held goes, with the last id, which counts as
  * well, and what comes up to the end of its frame is not kept.

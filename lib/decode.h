@@ -73,6 +73,13 @@ struct decoder {
  */
 void decode_init(struct decoder *decoder, size_t max);
 
+/*
+ * Another stream of the same source, from its first byte: an event that has
+ * not ended is dropped, and id, which the decoder copies, is the last event
+ * id. Returns 0, or -1 with errno ENOMEM, or EMSGSIZE if id is longer than max.
+ */
+int decode_begin(struct decoder *decoder, struct bytes id);
+
 /* Frees what the decoder holds; an event that has not ended is dropped. */
 void decode_free(struct decoder *decoder);
 

@@ -271,8 +271,9 @@ message() {
 	run -0 sh -c 'printf "data: x\n\n" | (trap "" PIPE; sse-cat >&-)'
 }
 
-@test "sse-cat refuses unknown options and operands with exit status 2" {
-	for bad in -x -b -b0 '-b -1' '-b x' -e '-r 5' file '-j file'; do
+@test "sse-cat refuses what it does not know with exit status 2" {
+	for bad in -x -b -b0 '-b -1' '-b x' -e '-r 5' -f -c '-c data,id' \
+		'-c id' '-c x,data' '-j -c data' '-0 -j'; do
 		# shellcheck disable=SC2086
 		run -2 sse-cat $bad </dev/null
 		[ "${#lines[@]}" -eq 1 ]
@@ -293,20 +294,275 @@ message() {
 	export REQUEST_METHOD=GET QUERY_STRING=price
 	[ "$(sse-cat -e price <stream)" = 1 ]
 	QUERY_STRING=x%2by run -2 sse-cat x+y <stream
+	# a query runs no command and writes no file
+	for query in touch+made --+touch+made -f+made -fmade -j+-fmade; do
+		IFS=+ read -ra words <<<"$query"
+		QUERY_STRING=$query run -2 sse-cat "${words[@]}" <stream
+	done
+	[ ! -e made ]
+	QUERY_STRING=x run -0 sse-cat -- sh -c \
+		'printf "data: $1\n\nid: end\nevent: end\ndata\n\n"' sh x
+	[ "$output" = x ]
 	REQUEST_METHOD=HEAD run -0 sse-cat <stream
 	[ "$output" = 1 ]
 	cp "$PROGRAMS_DIR/sse-cat" nph-sse-cat
 	[ "$(./nph-sse-cat <stream)" = 1 ]
 	# what the script has opened stays open
-	sse-cat <(cat stream) </dev/null 2>&1 | grep -q 'no argument'
 	[ "$(sse-cat -e price 5<stream <&5)" = 1 ]
 }
 
-@test "sse-cat prints a long stream within little memory" {
-	# bats test_tags=memory
+@test "-c prints columns, and with the type's the marks as well" {
+	printf '%s\n' 'id: 1' 'event: a' 'data: x' 'data:	y' '' 'data: z' '' \
+		': c' 'id: 2' '' 'data' '' 'event: start' 'id: 3' 'data' '' \
+		'event: end' 'id: end' 'data: 0' '' >stream
+	printf '%s\0' $'1\ta\tx\n\ty' $'\t\tz' $'2\t\t' $'3\tstart\t' \
+		$'end\tend\t0' >expected
+	sse-cat -0 -c id,event,data <stream | cmp - expected
+	printf '%s\0' $'1\tx\n\ty' $'\tz' $'2\t' >expected
+	sse-cat -0 -c id,data <stream | cmp - expected
+	printf '%s\n' $'end\t0' >expected
+	sse-cat -e end --columns event,data <stream | cmp - expected
+	printf '%s\0' $'x\n\ty' z '' >expected
+	sse-cat -0 <stream | cmp - expected
+	sse-cat --null -c data <stream | cmp - expected
+}
+
+@test "no byte of an event begins a record or a column of its own" {
+	printf 'id: 1\ndata: a\ndata: 2\ndata: 3\n\ndata: b\n\n' >stream
+	[ "$(sse-cat -c id,data <stream 2>error)" = $'1\ta 2 3\n\tb' ]
+	[ "$(cat error)" = 'sse-cat: data of several lines become one: -0 keeps them' ]
+	printf 'id: 1\t2\nevent: a\tb\ndata: c\td\n\nevent: x\0\ndata\n\n' \
+		>stream
+	[ "$(sse-cat -c id,event,data <stream 2>error)" = $'\t\tc\td\n\t\t' ]
+	[ "$(cat error)" = \
+		'sse-cat: an id or event type holds TAB or NUL: it is left out' ]
+	printf 'data: a\0b\n\ndata: \0\n\n' >stream
+	printf 'a\xef\xbf\xbdb\0\xef\xbf\xbd\0' >expected
+	sse-cat -0 <stream 2>error | cmp - expected
+	[ "$(cat error)" = 'sse-cat: data hold NUL: it becomes U+FFFD' ]
+	sse-cat -c data <stream >printed 2>error
+	printf 'a\0b\n\0\n' | cmp - printed
+	[ ! -s error ]
+}
+
+# bats test_tags=tools
+@test "sse-cat -0 -c id,event,data | sse-pipe -0 -c id,event,data passes every stream on" {
+	python3 "$TOP/tests/tools/pass-on.py" 200 $RANDOM
+}
+
+# Which runs there were: the last event ids that they got.
+again() {
+	cat >again <<-END
+		echo "<\$LAST_EVENT_ID>" >>runs
+		n=\$(grep -c . runs)
+		$1
+	END
+	shift
+	sse-cat "$@" -- sh again
+}
+
+@test "sse-cat runs its command again, with the last id, until the event end" {
+	# shellcheck disable=SC2016
+	again 'printf "retry: 1\n\nid: $n\ndata: x\ndata: $n\n\nid: 9\ndata: torn"
+		[ "$n" -lt 3 ] || printf "\n\nid: end\nevent: end\ndata: 0\n\n"' \
+		>printed
+	[ "$(cat printed)" = $'x\n1\nx\n2\nx\n3\ntorn' ]
+	[ "$(cat runs)" = $'<>\n<1>\n<2>' ]
+	nothing_left
+}
+
+@test "an id stays for a next run's events that have none" {
+	# shellcheck disable=SC2016
+	again 'printf "retry: 1\n\n"; [ "$n" -gt 1 ] || printf "id: 1\n\n"
+		printf "data: $n\n\n"
+		[ "$n" -lt 3 ] || printf "id: end\nevent: end\ndata\n\n"' -j \
+		>printed
+	[ "$(cat runs)" = $'<>\n<1>\n<1>' ]
+	[ "$(grep -c '"id":"1"' printed)" = 3 ]
+}
+
+@test "sse-cat exits with the status of the event end, whoever still runs" {
+	run -3 again 'printf "data: x\n\nid: end\nevent: end\ndata: 3\n\n"
+		sleep 1000'
+	[ "$output" = x ]
+	run -0 again 'printf "id: end\nevent: end\ndata: 256\n\n"'
+	run -0 again 'printf "id: end\nevent: end\ndata: done\n\n"'
+	run -1 again 'printf "event: end\nid: end\ndata: 1\n\nid: 1\n\n"'
+	nothing_left
+}
+
+@test "runs that bring nothing are said, and their pause grows" {
+	# shellcheck disable=SC2016
+	again '[ "$n" -lt 5 ] || printf "id: end\nevent: end\ndata\n\n"
+		[ "$n" -ne 1 ] || printf "retry: 1\n:\n\n"; exit 7' 2>error
+	[ "$(wc -l <runs)" -eq 5 ]
+	printf "sse-cat: sh ended with status 7 and without an event; %s\n" \
+		'it runs again in 200 ms' 'it runs again in 400 ms' \
+		'it runs again in 800 ms' | diff - error
+}
+
+@test "without a retry field sse-cat waits for three seconds" {
+	# shellcheck disable=SC2016
+	again 'cut -d " " -f 1 /proc/uptime >>times
+		[ "$n" -lt 2 ] || printf "id: end\nevent: end\ndata\n\n"'
+	awk 'NR == 1 { t = $1 } NR == 2 { exit !($1 - t >= 3) }' times
+}
+
+@test "a command that cannot be run ends sse-cat as it ends a shell" {
+	run -127 sse-cat -- ./no-such
+	[ "$output" = 'sse-cat: ./no-such: No such file or directory' ]
+	run -126 sse-cat -- /
+}
+
+@test "the command ends with sse-cat and with its reader, also between runs" {
+	mkfifo out
+	spawn sse-cat -- sh -c 'echo $$ >pid; sleep 1000' >printed
+	cat=$!
+	eventually test -s pid
+	kill "$cat"
+	eventually ended "$(cat pid)"
+	wait "$cat"
+	spawn sh -c 'exec sse-cat -- sh -c "echo \$\$ >pid2; sleep 1000" >out'
+	cat=$!
+	head -c 0 <out
+	eventually ended "$cat"
+	wait "$cat"
+	spawn sh -c 'exec sse-cat -- sh -c "echo >>ran" >printed'
+	cat=$!
+	eventually test -s ran
+	kill "$cat"
+	eventually ended "$cat"
+	wait "$cat"
+	nothing_left
+}
+
+@test "-f keeps the last id over restarts, and what has ended stays ended" {
+	# shellcheck disable=SC2016
+	command='echo "$n" >out; printf "id: a$n\ndata: $n\n\n"
+		[ "$n" -lt 2 ] || printf "id: end\nevent: end\ndata: 4\n\n"'
+	spawn again "$command" -f pos >printed
+	eventually grep -qx a1 pos
+	stop_all
+	run -4 again "$command" -f "$PWD/pos"
+	[ "$output" = 2 ]
+	[ "$(cat runs)" = $'<>\n<a1>' ]
+	[ "$(cat pos)" = end ]
+	run -0 again "$command" --file pos
+	[ -z "$output" ]
+	[ "$(wc -l <runs)" -eq 2 ]
+	[ ! -e pos.new ]
+	printf 'data: x\n\n' >stream
+	printf '7\n' >pos
+	[ "$(sse-cat -j -f pos <stream)" = "$(message x 7)" ]
+}
+
+@test "a file that cannot keep an id is refused before anything is read" {
+	printf 'id: 1\ndata: x\n\n' >stream
+	mkdir directory
+	printf 'two\nlines\n' >lines
+	head -c 8193 /dev/zero | tr '\0' x >long
+	for file in no/such directory lines long "$(printf '%0250d/x' 0)" \
+		"$(printf '%0253d' 0)"; do
+		run -1 sse-cat -f "$file" <stream
+		[ "${#lines[@]}" -eq 1 ]
+		[[ $output = "sse-cat: -f "* ]]
+	done
+	ln -s stream pos.new
+	run -1 sse-cat -f pos <stream
+	[ "$(sed 's/id: 1/id: 22/' stream | sse-cat -f '')" != x ]
+	(printf 'id: '; cat long; printf '\ndata: y\n\n') | cat stream - >both
+	run -1 sh -c 'sse-cat -f place <both 2>error'
+	[ "$output" = x ]
+	[ "$(cat error)" = 'sse-cat: an id is longer than 8192 bytes' ]
+	[ "$(cat place)" = 1 ]
+}
+
+# bats test_tags=tools
+@test "an event is printed, and then its id is in the file" {
+	printf 'id: 1\ndata: x\n\n' >stream
+	ASAN_OPTIONS=detect_leaks=0 strace -o trace -e trace=write,fdatasync,fsync,renameat,renameat2 \
+		sse-cat -f pos <stream >printed
+	grep -v '^+' trace | tail -n 6 | sed -E 's/\(1[,)].*/ 1/; s/2?\(.*//' \
+		>calls
+	printf '%s\n' write fsync 'write 1' 'fdatasync 1' renameat fsync |
+		diff - calls
+}
+
+# Lines that grow, through a web server, with ids.
+growing_site() {
+	make_site
+	cgi log <<-END
+		#!/bin/sh
+		exec $PROGRAMS_DIR/sse-tail -n all -r 1 $PWD/log
+	END
+	: >log
+	: >out
+	spawn bash -c 'i=0; until [ -e stop ]; do
+		echo "line $((++i)) of a log"; read -t 0.01 -u 4; done >>log' \
+		4<> <(:)
+	start_lighttpd
+}
+
+follow_log() {
+	# shellcheck disable=SC2016
+	spawn sse-cat -f pos -- sh -c 'exec curl -fsN \
+		-H "Last-Event-ID: $LAST_EVENT_ID" "$URL/cgi-bin/log"' \
+		>>out 2>>error
+	CAT=$!
+}
+
+more_than() {
+	[ "$(wc -l <out)" -gt "$1" ]
+}
+
+# Waits until up to 20 lines more have come, and kills what is named.
+kill_after_more() {
+	eventually more_than $(($(wc -l <out) + RANDOM % 20))
+	kill "-$1" "$2"
+	eventually ended "$2"
+	wait "$2" 2>/dev/null || :
+}
+
+# follow_through_kills COUNT SIGNAL: how often, and how sse-cat is killed
+follow_through_kills() {
+	growing_site
+	follow_log
+	for ((i = 0; i < $1; i++)); do
+		kill_after_more KILL "$LIGHTTPD"
+		start_lighttpd
+		kill_after_more "$2" "$CAT"
+		follow_log
+	done
+	touch stop
+	# what came twice after a kill -9 is not counted
+	eventually followed
+	kill "$CAT"
+	eventually ended "$CAT"
+}
+
+followed() {
+	awk '!seen[$0]++' out | cmp -s - log
+}
+
+# bats test_tags=slow
+@test "each line comes once while server and sse-cat are ended again and again" {
+	follow_through_kills "${KILLS:-8}" TERM
+	cmp out log
+}
+
+# bats test_tags=slow
+@test "no line is lost while server and sse-cat are killed by SIGKILL" {
+	follow_through_kills "${KILLS:-8}" KILL
+	# one that goes back does so once a kill
+	awk '{ if ($2 != last + 1) back++; last = $2 }
+		END { print back + 0, NR; exit back > '"${KILLS:-8}"' }' out
+}
+
+# bats test_tags=memory
+@test "sse-cat passes a stream on within little memory" {
 	local max=3000
 
-	grep -q __asan_init "$TOP/sse-cat" && max=200000
+	! sanitized sse-cat || max=200000
 	mkfifo in
 	spawn sh -c 'exec sse-cat -j <in >/dev/null'
 	exec 4>in

@@ -221,12 +221,39 @@ decode_stream(struct bytes stream, size_t n)
 	decode_free(&decoder);
 }
 
+/* Another stream begins at any byte of the one before. */
+static void
+test_decode_begin(void)
+{
+	static const struct bytes before =
+	    S("\xef\xbb\xbfid: 1\r\ndata: a\r\n");
+	static const struct bytes after = S("\xef\xbb\xbf\ndata: b\n\n");
+	static struct frame frame;
+	struct decoder decoder;
+
+	frame_init(&frame, units_sink, NULL);
+	decode_init(&decoder, 8);
+	for (size_t n = 0; n <= before.n; n++) {
+		decode_bytes(&decoder, &frame, (struct bytes){before.at, n});
+		if (decode_begin(&decoder, bytes_of("7")) == -1)
+			abort();
+		decode_bytes(&decoder, &frame, after);
+		(void)frame_flush(&frame); /* units_sink never fails */
+		units_check("decode", "another stream begins anew, after an id",
+		    (struct bytes)S("id: 7\ndata: b\n\n"));
+	}
+	units_true("decode", "an id may be too long",
+	    decode_begin(&decoder, bytes_of("123456789")) == -1);
+	decode_free(&decoder);
+}
+
 void
 test_decode(void)
 {
 	static const size_t chunks[] = {100, 1, 2, 3, 4};
 	const struct decode_case *given = decode_cases;
 
+	test_decode_begin();
 	for (; given < decode_cases + COUNT(decode_cases); given++) {
 		for (size_t i = 0; i < COUNT(chunks); i++) {
 			decode_stream(given->stream, chunks[i]);
