@@ -19,11 +19,12 @@ OPENSSL := $(call has,openssl/ssl.h)
 # programs or more share, and of lib/NAME/, which are sse-NAME's alone.
 own = $(patsubst lib/%.c,%,$(wildcard lib/$(1)/*.c))
 core = program options stream proc origin cgi loop frame util
+run = child guard descendants record decode producer response poller logger
 sse-counter = $(core)
 sse-pipe = $(core) record child guard descendants json $(call own,pipe)
 sse-cat = $(core) decode json
 sse-tail = $(core) record $(call own,tail)
-sse-share = $(core) record child guard descendants decode $(call own,share)
+sse-share = $(core) $(run) $(call own,share)
 sse-redis = $(core) json $(filter-out $(NO_TLS),$(call own,redis))
 
 PROGRAMS = sse-counter sse-pipe sse-cat sse-tail sse-share

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../poller.h"
 #include "../util.h"
 #include "handover.h"
-#include "poller.h"
 
 #define FIRST_NS (5000 * POLLER_MS) /* for a viewer that is to come */
 #define NO_VIEWER (HANDOVER_LIST | HANDOVER_ASK | HANDOVER_QUIT)

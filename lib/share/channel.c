@@ -11,6 +11,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "../poller.h"
+#include "../producer.h"
 #include "../util.h"
 #include "arrival.h"
 #include "background.h"
@@ -18,8 +20,6 @@
 #include "handover.h"
 #include "home.h"
 #include "pending.h"
-#include "poller.h"
-#include "producer.h"
 #include "relay.h"
 #include "viewers.h"
 

@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "../frame.h"
+#include "../logger.h"
 #include "../origin.h"
 #include "greeting.h"
-#include "logger.h"
 #include "sockdir.h"
 
 #define CHANNEL_RING_MIN 4096

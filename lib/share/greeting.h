@@ -11,8 +11,8 @@
 
 #include "../frame.h"
 #include "../origin.h"
+#include "../response.h"
 #include "events.h"
-#include "response.h"
 #include "viewers.h"
 
 #define GREETING_EXTRA_MAX 32

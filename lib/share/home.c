@@ -8,9 +8,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "../poller.h"
 #include "../util.h"
 #include "handover.h"
-#include "poller.h"
 
 #define ANSWER_NS (1000 * POLLER_MS) /* for an answer */
 #define AGAIN_MIN_NS (20 * POLLER_MS)

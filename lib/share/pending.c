@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../poller.h"
 #include "../util.h"
-#include "poller.h"
 #include "sockdir.h"
 
 #define MESSAGE_NS (5000 * POLLER_MS) /* for a connection's message */

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../logger.h"
+#include "../producer.h"
 #include "events.h"
-#include "logger.h"
-#include "producer.h"
 #include "viewers.h"
 
 struct relay {

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "poller.h"
+#include "../poller.h"
 #include "ring.h"
 
 enum viewer_flags {

@@ -1,7 +1,7 @@
 /*
- * producer: the program that a channel runs: its start, its response header,
- * its events, the lines of its stderr, and its exit. Knows neither viewers nor
- * what becomes of the events.
+ * producer: a CGI program that streams and is run by this one: its start, its
+ * response header, its events, the lines of its stderr, and its exit. Knows
+ * neither viewers nor what becomes of the events.
  */
 #ifndef PRODUCER_H
 #define PRODUCER_H
@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../child.h"
-#include "../decode.h"
-#include "../record.h"
+#include "child.h"
+#include "decode.h"
 #include "logger.h"
 #include "poller.h"
+#include "record.h"
 #include "response.h"
 
 #define PRODUCER_READ 32768 /* bytes at once */

@@ -1,6 +1,6 @@
 /*
  * producer: runs a program, takes its response header and decodes its events.
- * Whether it is read is decided by the channel, which knows the viewers.
+ * Whether it is read is for its caller to decide, who knows the viewers.
  */
 #include "producer.h"
 
@@ -10,8 +10,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "../proc.h"
-#include "../util.h"
+#include "proc.h"
+#include "util.h"
 
 extern char **environ;
 

@@ -1,5 +1,5 @@
 /*
- * poller: the one epoll instance of a channel, of the caller. What is watched
+ * poller: the one epoll instance of a process, of the caller. What is watched
  * has a kind and a descriptor, which come back with its events. Knows nothing
  * of what is read or written there; a time without an end is POLLER_NEVER.
  */
