@@ -25,9 +25,10 @@ sse-pipe = $(core) record child guard descendants json $(call own,pipe)
 sse-cat = $(core) decode json
 sse-tail = $(core) record $(call own,tail)
 sse-share = $(core) $(run) $(call own,share)
+sse-mux = $(core) $(run) $(call own,mux)
 sse-redis = $(core) json $(filter-out $(NO_TLS),$(call own,redis))
 
-PROGRAMS = sse-counter sse-pipe sse-cat sse-tail sse-share
+PROGRAMS = sse-counter sse-pipe sse-cat sse-tail sse-share sse-mux
 PROGRAMS += $(if $(HIREDIS),sse-redis)
 LEFT_OUT = $(if $(HIREDIS),$(if $(OPENSSL),,no-tls),no-redis)
 NO_TLS = $(if $(OPENSSL),,redis/tls)
