@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2016,SC2030,SC2031 # the programs expand what is theirs
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154 # the programs expand what is theirs
 # sse-mux: several streams on one connection, each resumed, ended and restarted
 # for itself. mux.py asks the same at random.
 
@@ -493,4 +493,28 @@ share() {
 	kill $!
 	none_runs() { refute pgrep -P "$LIGHTTPD" >/dev/null; }
 	eventually none_runs
+}
+
+# mux.py in the test's folder, for some seconds, with a server of its own.
+random_kills() {
+	local redis=$PWD/redis.sock
+
+	: >a.log
+	: >b.log
+	# without the test's mark it is none of those that are killed
+	spawn env -u SSE_TEST redis-server --port 0 --unixsocket "$redis" \
+		--save '' >redis.log
+	eventually redis-cli -s "$redis" ping >/dev/null
+	timeout 180 python3 "$TOP/tests/tools/mux.py" 8 "$redis" "$@" 3>&-
+}
+
+# bats test_tags=slow,tools
+@test "each event comes once, in order, while all are killed at random" {
+	random_kills
+}
+
+# bats test_tags=slow,tools
+@test "through sse-share -f, too, each comes once while all are killed at random" {
+	mkdir -m 700 meet
+	random_kills share
 }

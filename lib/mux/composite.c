@@ -132,8 +132,12 @@ decode(char *to, const char *at, size_t n)
 		if (*at == '_' && end - at > 2)
 			byte = util_percent(
 			    (const char[]){'%', at[1], at[2], '\0'});
-		*to++ = byte == -1 ? *at : (char)byte;
-		at += byte == -1 ? 0 : 2;
+		if (byte == -1) {
+			*to++ = *at;
+			continue;
+		}
+		*to++ = (char)byte;
+		at += 2;
 	}
 	return (size_t)(to - first);
 }
@@ -156,15 +160,16 @@ take_parts(struct composite *composite, const char *at)
 {
 	char id[COMPOSITE_MAX];
 	const char *next;
+	size_t n;
 
 	for (size_t i = 0; i < composite->parts && *at != '\0'; i++) {
 		at += BETWEEN;
 		next = strstr(at, "__");
 		if (next == NULL)
 			next = at + strlen(at);
+		n = decode(id, at, (size_t)(next - at));
 		/* one that does not fit is not of this composite's making */
-		(void)composite_set(composite, i,
-		    (struct bytes){id, decode(id, at, (size_t)(next - at))});
+		(void)composite_set(composite, i, (struct bytes){id, n});
 		at = next;
 	}
 }

@@ -14,6 +14,9 @@
 
 extern char **environ;
 
+/* Both the id and the type of the last event. */
+static const struct bytes end_id = BYTES("end");
+
 void
 source_init(struct source *source, size_t number, char *command,
     struct composite *composite, const struct logger *log, int poller,
@@ -70,9 +73,7 @@ start(struct source *source)
 static void
 set_place(struct source *source, struct bytes id)
 {
-	static const struct bytes end = BYTES("end");
-
-	source->at_end = bytes_equal(id, end);
+	source->at_end = bytes_equal(id, end_id);
 	source->placed = id.n > 0;
 	if (composite_set(source->composite, source->number - 1, id) == 0)
 		return;
@@ -119,7 +120,7 @@ fail(struct source *source)
 
 /* It is not started any more; that is said once. */
 static enum source_result
-end(struct source *source)
+say_end(struct source *source)
 {
 	bool said = source->ended;
 
@@ -131,18 +132,17 @@ end(struct source *source)
 static enum source_result
 finish(struct source *source)
 {
-	static const struct bytes at_end = BYTES("end");
 	const struct producer *producer = &source->producer;
 
 	producer_end(&source->producer);
 	source->runs = false;
 	if (!source->at_end && producer->answers &&
 	    producer->response.status == 204) {
-		set_place(source, at_end);
-		source->event = (struct event){.type = at_end};
+		set_place(source, end_id);
+		source->event = (struct event){.type = end_id};
 		return SOURCE_EVENT;
 	}
-	return source->at_end ? end(source) : fail(source);
+	return source->at_end ? say_end(source) : fail(source);
 }
 
 /* False if there is nothing in it that is passed on. */
@@ -169,7 +169,7 @@ source_next(struct source *source)
 	const char *later = source->later;
 
 	if (!source->runs && source->at_end)
-		return end(source);
+		return say_end(source);
 	source->later = NULL;
 	if (later != NULL)
 		return gap(source, later);

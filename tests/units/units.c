@@ -150,6 +150,7 @@ main(void)
 	test_record();
 	test_url();
 	test_cursor();
+	test_composite();
 	test_query();
 	test_field();
 	test_request();

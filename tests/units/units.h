@@ -49,6 +49,7 @@ void test_json(void);
 void test_record(void);
 void test_url(void);
 void test_cursor(void);
+void test_composite(void);
 void test_query(void);
 void test_field(void);
 void test_request(void);
