@@ -158,8 +158,9 @@ pass_gap(struct mux *mux, const struct source *source)
 {
 	struct event event = {.type = BYTES("gap")};
 
-	program_warn(
-	    &mux->stream, "source %zu: %s", source->number, source->why);
+	if (!source->again)
+		program_warn(&mux->stream, "source %zu: %s", source->number,
+		    source->why);
 	event.data = bytes_of(source->why);
 	pass_event(mux, source->number, event);
 }

@@ -314,10 +314,13 @@ id_of() {
 @test "an event that is longer than -b is a gap, and the next one comes" {
 	program long <<-'END'
 		printf "$HEADER"
-		printf 'data: %1000s\n\ndata: short\n\nid: end\ndata: 0\n\n' x
+		printf 'data: %1000s\n\ndata: short\n\n' x x
+		printf 'id: end\ndata: 0\n\n'
 	END
 	body -b 100 long >out
-	[ "$(events out)" = '<gap> 1 too long short 0 <end> 0' ]
+	[ "$(events out)" = \
+		'<gap> 1 too long short <gap> 1 too long short 0 <end> 0' ]
+	[ "$(grep -c '^sse-mux: source 1: too long$' err)" = 1 ]
 }
 
 @test "an id for which there is no room is a gap, and left out" {

@@ -78,14 +78,15 @@ set_place(struct source *source, struct bytes id)
 	if (composite_set(source->composite, source->number - 1, id) == 0)
 		return;
 	source->placed = false;
-	if (!source->too_long)
+	if (!source->id_cut)
 		source->later = "id too long";
-	source->too_long = true;
+	source->id_cut = true;
 }
 
 static enum source_result
 gap(struct source *source, const char *why)
 {
+	source->again = false;
 	source->why = why;
 	return SOURCE_GAP;
 }
@@ -181,7 +182,11 @@ source_next(struct source *source)
 			if (take_event(source))
 				return SOURCE_EVENT;
 			break;
-		case PRODUCER_GAP: return gap(source, "too long");
+		case PRODUCER_GAP:
+			source->again = source->event_cut;
+			source->event_cut = true;
+			source->why = "too long";
+			return SOURCE_GAP;
 		case PRODUCER_IDLE: return SOURCE_IDLE;
 		case PRODUCER_END:
 		case PRODUCER_FAILED: return finish(source);

@@ -30,6 +30,7 @@ struct source {
 	size_t number; /* from 1 */
 	struct event event;
 	const char *why;
+	bool again; /* it was said before, of an earlier event */
 
 	/* the rest is the source's own */
 	struct composite *composite;
@@ -42,7 +43,8 @@ struct source {
 	bool at_end;       /* that is "end" */
 	bool ended;        /* that was said */
 	bool told;         /* a failure, since the last event */
-	bool too_long;     /* an id was, once */
+	bool id_cut;       /* an id was too long */
+	bool event_cut;    /* an event was */
 	const char *later; /* why there is a gap after this event, or NULL */
 	int64_t due_ns;    /* of its start, if it does not run */
 	int64_t pause_ms;  /* before the next start */
