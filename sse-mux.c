@@ -184,7 +184,7 @@ pass(struct mux *mux, struct source *source)
 static int64_t
 next_due(const struct mux *mux)
 {
-	int64_t due_ns = POLLER_NEVER;
+	int64_t due_ns = UTIL_NEVER;
 
 	for (size_t i = 0; i < mux->sources; i++)
 		due_ns = poller_earlier(due_ns, source_due(mux->source + i));

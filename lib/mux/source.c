@@ -211,7 +211,7 @@ source_due(const struct source *source)
 {
 	if (source->runs)
 		return producer_due(&source->producer);
-	return source->ended ? POLLER_NEVER : source->due_ns;
+	return source->ended ? UTIL_NEVER : source->due_ns;
 }
 
 void

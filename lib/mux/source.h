@@ -73,7 +73,7 @@ bool source_ready(struct source *source, enum poller_kind kind, int fd);
  */
 enum source_result source_next(struct source *source);
 
-/* When source_next is to be called at the latest, or POLLER_NEVER. */
+/* When source_next is to be called at the latest, or UTIL_NEVER. */
 int64_t source_due(const struct source *source);
 
 /* Ends the program; source_stop waits for that as well, and frees all. */
