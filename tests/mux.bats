@@ -401,7 +401,7 @@ id_of() {
 	local status=0 all=()
 
 	REQUEST_METHOD=GET QUERY_STRING='touch+evil' \
-		sse-mux 'sse-pipe -- echo a' touch evil >out
+		timeout 30 sse-mux 'sse-pipe -- echo a' touch evil >out
 	refute [ -e evil ]
 	[ "$(sed '1,/^\r$/d' out | grep -c '^event: 1.end')" = 1 ]
 	mapfile -t all < <(yes true | head -n 25)
