@@ -53,6 +53,8 @@ refused() {
 	refused sse-counter -n 18446744073709551616
 	refused sse-pipe -b 0
 	refused sse-pipe -b 1073741825
+	refused sse-mux -b 0 true
+	refused sse-mux -b 1073741825 true
 }
 
 @test "a time that is out of range, or no number, is a usage error" {
@@ -124,6 +126,12 @@ refused() {
 	grep -q "ids are sse-tail's own" "$BATS_TEST_TMPDIR/err"
 }
 
+@test "sse-mux needs a command, and takes no type with -e" {
+	refused sse-mux
+	refused sse-mux -e --
+	refused sse-mux --event x true
+}
+
 @test "sse-pipe refuses options of a command if there is no command" {
 	refused sse-pipe -t
 	refused sse-pipe -E errors
@@ -181,6 +189,7 @@ accepts() {
 		operands=(-- true)
 		;;
 	sse-share) operands=(-- true) ;;
+	sse-mux) operands=(true) ;;
 	sse-tail) operands=(lines) ;;
 	sse-redis) operands=(stream) ;;
 	esac

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../logger.h"
 #include "../util.h"
 #include "environment.h"
-#include "logger.h"
 #include "sockdir.h"
 
 #define VISIT_MS 20000 /* as long as one channel after the other ends */

@@ -15,10 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../poller.h"
 #include "../proc.h"
 #include "../program.h"
 #include "../util.h"
-#include "poller.h"
 #include "request.h"
 
 #define REQUEST_NS (CGI_REQUEST_MS * POLLER_MS)

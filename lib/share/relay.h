@@ -6,8 +6,8 @@
 #ifndef RELAY_H
 #define RELAY_H
 
+#include "../producer.h"
 #include "handover.h"
-#include "producer.h"
 #include "ring.h"
 #include "setup.h"
 #include "viewers.h"

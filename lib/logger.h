@@ -1,4 +1,7 @@
-/* logger: a function that takes a channel's log, a line at a time. */
+/*
+ * logger: where the lines of a module that prints nothing go. Adds nothing to
+ * them.
+ */
 #ifndef LOGGER_H
 #define LOGGER_H
 
