@@ -47,10 +47,6 @@ browser_ends() {
 	sed 's/^/# /' browser.log >&3
 }
 
-one_counter() {
-	[ "$(pgrep -P "$LIGHTTPD" -f /sse-counter | wc -l)" -eq 1 ]
-}
-
 # BROWSER over SCHEME
 browse() {
 	SCHEME=${2:-http}
@@ -64,11 +60,6 @@ browse() {
 	told lost
 	start_server
 	touch restarted
-	for how in worker locks; do
-		told shared-$how
-		eventually one_counter
-		touch one-$how
-	done
 	browser_ends
 	[ "$(cat runs)" = run ]
 }
@@ -93,32 +84,32 @@ browse_tls() {
 }
 
 # bats test_tags=slow
-@test "Chromium over HTTP/1.1: events, reconnection, 204, six streams, shared" {
+@test "Chromium over HTTP/1.1: events, reconnection, 204, six streams" {
 	browse chromium
 }
 
 # bats test_tags=slow
-@test "Chromium over HTTP/2: events, reconnection, 204, six streams, shared" {
+@test "Chromium over HTTP/2: events, reconnection, 204, six streams" {
 	browse_tls chromium
 }
 
 # bats test_tags=slow,all
-@test "Firefox over HTTP/1.1: events, reconnection, 204, six streams, shared" {
+@test "Firefox over HTTP/1.1: events, reconnection, 204, six streams" {
 	browse firefox
 }
 
 # bats test_tags=slow,all
-@test "Firefox over HTTP/2: events, reconnection, 204, six streams, shared" {
+@test "Firefox over HTTP/2: events, reconnection, 204, six streams" {
 	browse_tls firefox
 }
 
 # bats test_tags=slow,all
-@test "WebKit over HTTP/1.1: events, reconnection, 204, six streams, shared" {
+@test "WebKit over HTTP/1.1: events, reconnection, 204, six streams" {
 	browse webkit
 }
 
 # bats test_tags=slow,all
-@test "WebKit over HTTP/2: events, reconnection, 204, six streams, shared" {
+@test "WebKit over HTTP/2: events, reconnection, 204, six streams" {
 	browse_tls webkit
 }
 

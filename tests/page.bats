@@ -150,7 +150,6 @@ no_job() {
 	END
 	start_lighttpd
 	page silence
-	page shared
 }
 
 # bats test_tags=slow
@@ -181,9 +180,46 @@ no_job() {
 }
 
 # bats test_tags=slow
-@test "the pages fit narrow and wide windows, light and dark, and are legible" {
+@test "any number of tabs takes part in one log and one vmstat" {
 	start_lighttpd
+	page tabs
+	[ "$(grep -c '"GET /cgi-bin/log' run/access.log)" -le 1 ]
+}
+
+# bats test_tags=slow
+@test "the pages fit narrow and wide windows, light and dark; axe finds no fault" {
+	make_site
+	cp -R "$TOP"/cgi-bin/. site/cgi-bin/
+	find "$PROGRAMS_DIR" -maxdepth 1 -name 'sse-*' -perm -u+x \
+		-exec cp {} site/ \;
+	cgi colours <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' <'$PWD/coloured'
+	END
+	{
+		echo '10.0.0.1 INFO request served in 12 ms'
+		echo 'WARN disk is 91 % full'
+		echo 'ERROR cannot open /var/lib/thing: no such file'
+		echo 'DEBUG 17 items in the queue'
+		printf '\033[1;31mred\033[0m \033[32mgreen\033[39m \033[7minverse\033[m '
+		printf '\033[44mon blue\033[0m \033[4;33munderlined\033[0m\n'
+		printf 'a line that is much too long for any window: %0600d\n' 0
+		echo 'the last line'
+	} >coloured
+	sed '$a setenv.add-response-header = ( "Content-Security-Policy" => "default-src '"'self'"'" )' \
+		"$TOP/conf/lighttpd.conf" >csp.conf
+	LIGHTTPD_CONF=$PWD/csp.conf start_lighttpd
+	curl -si "$URL/" | grep -q '^Content-Security-Policy: default-src'
 	page looks
+}
+
+# bats test_tags=slow
+@test "what is said of a stream moves nothing on the page" {
+	start_lighttpd
+	page_starts still
+	told counting
+	kill_lighttpd
+	page_ends
 }
 
 # bats test_tags=slow

@@ -89,13 +89,26 @@ async function drive_chromium(folder) {
 		env: {...process.env, HOME: folder, TMPDIR: folder},
 		timeout: START_MS,
 	});
-	const page = await browser.newPage({ignoreHTTPSErrors: true});
+	const context = await browser.newContext({ignoreHTTPSErrors: true});
+	const page = await context.newPage();
 
 	return {
 		version: "Chromium " + browser.version(),
 		stranger: "stranger.example",
 		open: url => page.goto(url),
 		evaluate: code => page.evaluate(code),
+		async tab() {
+			const tab = await context.newPage();
+			const session = await context.newCDPSession(tab);
+
+			return {open: url => tab.goto(url),
+				evaluate: code => tab.evaluate(code),
+				async crash() {
+					const crashed = tab.waitForEvent("crash");
+					session.send("Page.crash").catch(() => {}); // for ever
+					await crashed;
+				}};
+		},
 		close: () => browser.close(),
 	};
 }

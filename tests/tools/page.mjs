@@ -1,10 +1,10 @@
 /*
- * page.mjs SCENARIO URL: drives www/index.html in headless Chromium, for
+ * page.mjs SCENARIO URL: drives the pages of www/ in headless Chromium, for
  * page.bats. Exits 0, or says what is wrong. Files in the current folder
  * tell page.bats how far it is: see tell().
  */
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const [scenario, url] = process.argv.slice(2);
@@ -19,7 +19,11 @@ async function open(browser, options = {}, prepare = () => {}, path = "") {
 	page.said = [];
 	page.hosts = new Set();
 	page.on("pageerror", error => page.failures.push(String(error)));
-	page.on("console", message => page.said.push(message.text()));
+	page.on("console", message => {
+		page.said.push(message.text());
+		if (/Content Security Policy/.test(message.text()))
+			page.failures.push(message.text());
+	});
 	page.on("request", request => page.hosts.add(new URL(request.url()).host));
 	await prepare(page);
 	await page.goto(url + path);
@@ -100,7 +104,7 @@ const scenarios = {
 
 		await shows(page, "#number", /^[2-9]/);
 		tell("counting");
-		await shows(page, "#counter .state", /^connecting$/);
+		await shows(page, "#counter .state", /^waiting$/);
 		await shows(page, "#counter .said", /connection was lost/);
 		const n = await number(page);
 		tell("lost");
@@ -172,7 +176,7 @@ const scenarios = {
 		await eventually(() => existsSync("seen"), "sse-counter is seen");
 		await page.keyboard.press("Tab");
 		assert.equal(await page.evaluate(() =>
-			document.activeElement.textContent), "Close");
+			document.activeElement.textContent), "Close the counter");
 		await page.keyboard.press("Enter");
 		await shows(page, "#counter .state", /^closed$/);
 		const n = await number(page);
@@ -201,20 +205,27 @@ const scenarios = {
 		assert.deepEqual(page.failures, []);
 	},
 
-	/* The same of shared.html: the page is the clock's, a worker is not. */
-	async shared(browser) {
-		for (const how of ["locks", "alone"]) {
-			const page = await open(browser, {}, page => page.clock.install(),
-				"shared.html#" + how);
+	/* Four tabs, and for all of them one log and one vmstat. */
+	async tabs(browser) {
+		const context = await browser.newContext();
+		const tabs = [];
 
-			await shows(page, "#number", /^3$/);
-			await page.clock.fastForward(20000);
-			assert.equal(await page.textContent("#number"), "3");
-			await page.clock.fastForward(6000);
-			await shows(page, "#number", /^[4-9]/);
-			assert.deepEqual(page.failures, []);
-			await page.close();
+		for (let i = 0; i < 4; i++) {
+			const page = await context.newPage();
+			page.setDefaultTimeout(DEADLINE);
+			await page.goto(url);
+			await shows(page, "#number", /^\d/);
+			await shows(page, "#now-us", /^\d+ %$/);
+			tabs.push(page);
 		}
+		await tabs[0].click("#request");
+		for (const page of tabs)
+			await shows(page, "#lines", /200  HEAD .\?request=\d+ HTTP/);
+		await tabs[0].close();
+		await tabs[1].evaluate(() =>
+			document.querySelector("#lines").replaceChildren());
+		await tabs[1].click("#request");
+		await shows(tabs[1], "#lines", /200  HEAD .\?request=\d+ HTTP/);
 	},
 
 	/* page.bats replays seventy samples in one go, then one a second. */
@@ -243,33 +254,71 @@ const scenarios = {
 		assert.deepEqual(page.failures, []);
 	},
 
-	/* All three pages, narrow and wide, light and dark. */
+	/*
+	 * All pages, narrow and wide, light and dark, with a policy that allows
+	 * nothing but this site: nothing is wider than the window, axe finds no
+	 * fault, and a picture of each is in the current directory.
+	 */
 	async looks(browser) {
+		const axe = readFileSync(new URL(
+			"../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 		const ready = {
 			"": async page => {
 				await shows(page, "#number", /^\d/);
 				await page.click("#start");
 				await shows(page, "#percent", /^[1-9]/);
+				await shows(page, "#now-us", /^\d+ %$/);
 			},
-			"shared.html": page => shows(page, "#number", /^\d/),
+			"log.html?src=/cgi-bin/colours": page =>
+				shows(page, "#lines", /last line/),
+			"job.html": async page => {
+				await page.click("#start");
+				await shows(page, "#job .state", /^finished$/);
+			},
 			"doctor.html?url=/cgi-bin/nothing": page =>
-				shows(page, "#verdict", /not stream as it should/),
+				shows(page, "#verdict", /Nothing was examined/),
 		};
 
-		for (const [path, colorScheme, width] of Object.keys(ready).flatMap(
-			path => [[path, "light", 320], [path, "dark", 360],
-				[path, "dark", 700], [path, "light", 1200]])) {
-			const page = await open(browser,
-				{colorScheme, viewport: {width, height: 740}}, () => {}, path);
+		for (const [path, colorScheme, width, forcedColors] of
+			Object.keys(ready).flatMap(path => [
+				[path, "light", 320], [path, "dark", 360], [path, "dark", 700],
+				[path, "light", 1200], [path, "dark", 1200, "active"]])) {
+			const page = await open(browser, {colorScheme, forcedColors,
+				viewport: {width, height: 740}}, () => {}, path);
+			const name = `${path.split(".")[0] || "index"}-${width}-` +
+				(forcedColors ? "forced" : colorScheme);
 
 			await ready[path](page);
+			await page.screenshot({path: name + ".png", fullPage: true});
 			assert.ok(await page.evaluate(() =>
 				document.documentElement.scrollWidth <= innerWidth),
-			`${path}: nothing is wider than ${width} pixels`);
-			assert.deepEqual(await page.evaluate(faint), [], colorScheme);
+			`${name}: nothing is wider than ${width} pixels`);
+			if (!forcedColors)
+				assert.deepEqual(await page.evaluate(faint), [], name);
+			await page.evaluate(axe);
+			const {violations} = await page.evaluate(enabled => axe.run({
+				rules: {"color-contrast": {enabled}}}), !forcedColors);
+			assert.deepEqual(violations.map(({id, nodes}) =>
+				[id, ...nodes.map(node => node.html)]), [], name);
+			assert.deepEqual([...page.hosts], [new URL(url).host]);
 			assert.deepEqual(page.failures, []);
 			await page.close();
 		}
+	},
+
+	/* What is wrong is said where it moves nothing. */
+	async still(browser) {
+		const page = await open(browser);
+		const places = () => page.evaluate(() => [...document.querySelectorAll(
+			"#number, #cpu, #progress, #lines, button")].map(node =>
+			node.getBoundingClientRect().top));
+
+		await shows(page, "#now-us", /^\d+ %$/);
+		const before = await places();
+		tell("counting");
+		for (const panel of ["counter", "load", "log"])
+			await shows(page, `#${panel} .said`, /lost/);
+		assert.deepEqual(await places(), before);
 	},
 
 	/* A site where everything but the counter is broken in its own way. */
@@ -281,10 +330,8 @@ const scenarios = {
 		await page.click("#start");
 		await shows(page, "#job .said", /text.plain, not an event stream/);
 		assert.equal(await page.textContent("#job .state"), "closed");
-		await page.click("#counter .toggle");
 		tell("closed");
 		await eventually(() => existsSync("down"), "the server is down");
-		await page.click("#load .toggle");
 		await shows(page, "#load .said", /server does not answer|lost/);
 		assert.deepEqual(page.failures, []);
 	},
