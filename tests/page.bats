@@ -241,6 +241,58 @@ no_job() {
 	page_ends
 }
 
+# bats test_tags=slow
+@test "the log viewer: text alone, colours, sources, search, pause, copy" {
+	make_site
+	{
+		printf 'web\t<img src=x onerror=document.title=1><b>bold</b>\n'
+		printf 'app\t\033]0;title\a\033[2J \033[31mred\033[0m plain\033[1;1H'
+		printf ' after \033]8;;http://evil/\033\\link\033]8;;\033\\ \a\n'
+		printf 'gap\tthe file was replaced\n'
+		printf 'web\tneedle 1 ERROR\napp\tneedle 2\nweb\tneedle 3\napp\tlast\n'
+	} >lines
+	cgi lines <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' -c event,data -- tail -n 1000 -f '$PWD/lines'
+	END
+	start_lighttpd
+	page viewer
+}
+
+# bats test_tags=slow
+@test "a link to the log viewer makes it ask no other host" {
+	start_lighttpd
+	page strange
+}
+
+# bats test_tags=slow
+@test "the log viewer takes a flood of lines without a long task, in bounded memory" {
+	make_site
+	cgi burst <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' -- sh -c '
+		seq -f "INFO request %.0f of 40000 was served in 12 ms by worker 7" 40000
+		exec sleep 1000'
+	END
+	cgi steady <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' -- perl -MTime::HiRes=sleep,time -e '
+		\$| = 1;
+		for (my (\$n, \$t) = (0, time);; \$t += 0.05) {
+			print join "", map { "ERROR \\e[32mrequest\\e[0m " . ++\$n .
+				" was served in 12 ms by worker 7\\n" } 1 .. 100;
+			my \$left = \$t + 0.05 - time;
+			sleep \$left if \$left > 0;
+		}'
+	END
+	start_lighttpd
+	page flood >flood.log 2>&1 || {
+		cat flood.log
+		return 1
+	}
+	sed 's/^/# /' flood.log >&3
+}
+
 @test "make run serves the page, and Ctrl-C leaves no process" {
 	PORT=$(free_port)
 	spawn env --default-signal=INT setsid make -C "$TOP" run PORT="$PORT" \

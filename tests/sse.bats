@@ -12,6 +12,7 @@ setup_file() {
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
+	ANSWERS=yes # nginx has an answer, 502, where lighttpd is down
 	make_checks
 	cp "$TOP/tests/tools/sse.html" site/www/
 	cgi single <<-END
@@ -54,6 +55,12 @@ setup() {
 start_servers() {
 	start_lighttpd
 	FRONT=$(free_port)
+	if [ "$1" = haproxy ]; then
+		spawn env "PORT=$FRONT" "BACKEND=$PORT" haproxy -db -f "$TOP/conf/haproxy.cfg" \
+			>haproxy.log 2>&1
+		eventually listens "$FRONT"
+		return
+	fi
 	local listen="listen 127.0.0.1:$FRONT;"
 
 	if [ "$1" = https ]; then
@@ -62,7 +69,7 @@ start_servers() {
 $PWD/run/cert.pem; ssl_certificate_key $PWD/run/key.pem;"
 	fi
 	sed -e "s|listen .*|$listen|" -e "s|@BACKEND@|$PORT|" \
-		-e "s|@SSE_RUN@|$PWD/run|" -e '/error_page/d' \
+		-e "s|@SSE_RUN@|$PWD/run|" ${ANSWERS:+-e '/error_page/d'} \
 		"$TOP/conf/nginx-proxy.conf" >nginx.conf
 	spawn nginx -p "$PWD/run" -c "$PWD/nginx.conf" >nginx.log 2>&1
 	eventually listens "$FRONT"
@@ -78,8 +85,9 @@ make_certificate() {
 # BROWSER SCENARIO SCHEME [SECONDS], of sse.mjs
 browser_starts() {
 	start_servers "$3"
+	set -- "$1" "$2" "${3/haproxy/http}" "${4:-}"
 	spawn timeout -k 5 400 node "$TOP/tests/tools/sse.mjs" "$1" "$2" \
-		"$3://127.0.0.1:$FRONT/" "${4:-}" >browser.log 2>&1
+		"$3://127.0.0.1:$FRONT/" "$4" >browser.log 2>&1
 	BROWSER=$!
 }
 
@@ -125,8 +133,9 @@ does_all() {
 	browser_ends
 }
 
+# BROWSER SCHEME SECONDS [SCENARIO]
 survives() {
-	browser_starts "$1" down "$2" "$3"
+	browser_starts "$1" "${4:-down}" "$2" "$3"
 	told counting
 	kill -9 "$LIGHTTPD"
 	eventually ended "$LIGHTTPD"
@@ -233,4 +242,40 @@ survives() {
 	browser_starts chromium crash http
 	shares
 	browser_ends
+}
+
+# bats test_tags=slow
+@test "Chromium: its own EventSource lives, where conf/nginx-proxy.conf has no answer" {
+	ANSWERS=
+	survives chromium http 5 native
+}
+
+# bats test_tags=slow,all
+@test "Chromium: its own EventSource lives, where conf/haproxy.cfg has no answer" {
+	ANSWERS=
+	survives chromium haproxy 5 native
+}
+
+# bats test_tags=slow,all
+@test "Firefox: its own EventSource lives, where conf/nginx-proxy.conf has no answer" {
+	ANSWERS=
+	survives firefox http 5 native
+}
+
+# bats test_tags=slow,all
+@test "Firefox: its own EventSource lives, where conf/haproxy.cfg has no answer" {
+	ANSWERS=
+	survives firefox haproxy 5 native
+}
+
+# bats test_tags=slow,all
+@test "WebKit: its own EventSource lives, where conf/nginx-proxy.conf has no answer" {
+	ANSWERS=
+	survives webkit http 5 native
+}
+
+# bats test_tags=slow,all
+@test "WebKit: its own EventSource lives, where conf/haproxy.cfg has no answer" {
+	ANSWERS=
+	survives webkit haproxy 5 native
 }

@@ -8,8 +8,8 @@ import {pieces, plain} from "./ansi.js";
 
 const MAX = 20000; // lines in memory, and on the page
 const BLOCK = 100; // lines that come and go together
-const FRAME_MS = 10; // for drawing, of each frame
-const PAUSE_MS = 60;
+const FRAME_MS = 8; // for drawing, of each frame
+const PAUSE_MS = 40;
 const LEVELS = {emerg: "error", alert: "error", crit: "error", fatal: "error",
 	panic: "error", err: "error", error: "error", critical: "error",
 	warn: "warn", warning: "warn", debug: "debug", trace: "debug"};
@@ -55,10 +55,11 @@ function now() {
 	return clock.text;
 }
 
-function add(source, text, gap = false) {
-	if (!gap && !sources.has(source))
+/* A line of a source, or a note of the page's own: "gap" or "end". */
+function add(source, text, note = "") {
+	if (note === "" && !sources.has(source))
 		addSource(source);
-	ring[next % MAX] = {time: now(), source, gap, text};
+	ring[next % MAX] = {time: now(), source, note, text};
 	next++;
 	drawSoon();
 }
@@ -135,23 +136,20 @@ function forget() {
 }
 
 function drawLine(n) {
-	const {time, source, gap, text} = ring[n % MAX];
+	const {time, source, note, text} = ring[n % MAX];
 	const words = plain(text);
-	const found = gap || sought === null ? []
+	const found = note || sought === null ? []
 		: [...words.matchAll(sought)].filter(([match]) => match !== "");
 
-	if (!gap && (!sources.get(source) ||
+	if (!note && (!sources.get(source) ||
 		sought !== null && found.length === 0 && $("only").checked))
 		return;
-	const line = make("div", gap ? "line gap" : "line",
+	const line = make("div", note ? `line gap ${note}` : "line",
 		make("time", "", time));
-	if (sources.size > 1 && !gap)
+	if (sources.size > 1 && !note)
 		line.append(make("span", "source", source));
-	if (gap)
-		line.append(text);
-	else
-		line.append(...pieces(text, found));
-	const level = !gap && LEVEL.exec(words.slice(0, 200))?.[1].toLowerCase();
+	line.append(...pieces(text, found));
+	const level = !note && LEVEL.exec(words.slice(0, 200))?.[1].toLowerCase();
 	if (LEVELS[level])
 		line.dataset.level = LEVELS[level];
 	const block = blockFor(n);
@@ -355,9 +353,9 @@ function open(given) {
 
 function take({type, data}) {
 	if (type === "gap")
-		add("", `Lines are missing here: ${data}`, true);
+		add("", `Lines are missing here: ${data}`, type);
 	else if (type === "end")
-		add("", `The log has ended: ${data}`, true);
+		add("", `The log has ended: ${data}`, type);
 	else if (type !== "alive" && type !== "start")
 		data.split("\n").forEach(line => add(type, line));
 }

@@ -7,19 +7,18 @@
  *	source.onstate = () => say(source.state, source.reason);
  *
  * It comes back after 5xx, 429, 408 and no answer: not before retry: and
- * Retry-After allow, later and later up to 30 s, not all pages at once. It goes
- * on after its last event: ?lastEventId=, and on its own site the header too.
- * It stops after an event "end", and after any other answer, as 204. If nothing
+ * Retry-After allow, later and later up to 30 s, not all pages at once; it goes
+ * on after its last event (?lastEventId=, on its own site the header too). It
+ * stops after an event "end", and after any other answer, as 204. If nothing
  * comes for 1.5 times as long as an event "alive" says (option -A), or as
- * {silence: SECONDS}, it opens the stream anew. {visible: true}: it is closed
- * while the page is hidden. {shared: true}: all tabs take part in one stream; a
- * new tab gets the last {replay: N} events, one that was away what it missed, or
- * an event "gap" and what is left. state is connecting, open, waiting, hidden,
- * ended or closed; reason is in words; each change is an event "state".
+ * {silence: SECONDS}, it opens the stream anew. {visible: true}: closed while
+ * the page is hidden. {shared: true}: all tabs take part in one stream; a new
+ * one gets the last {replay: N} events, one that was away what it missed, or
+ * "gap" and what is left. state is connecting, open, waiting, hidden, ended or
+ * closed, reason is in words; each change is an event "state".
  */
 
-/* WHATWG HTML 9.2.6, of what fetch answers, also to a POST. state gets the
- * lastEventId, retry in ms, and heard, a time. A broken stream throws. */
+/* Reads what fetch answers, also to a POST; state has the last id and retry. */
 export async function* readEvents(stream, state = {}) {
 	const reader = stream.getReader();
 	const decoder = new TextDecoder(); // takes the byte order mark out
@@ -63,7 +62,7 @@ export async function* readEvents(stream, state = {}) {
 /* One stream, opened again and again; tells events and states. */
 function connect({url, lastEventId, silence, withCredentials}, tell) {
 	const place = {lastEventId, retry: 3000};
-	let failures = 0, over = false, stop, silent, status, asked;
+	let failures = 0, events = 0, over = false, stop, silent, status, asked;
 	const say = (state, reason = "") => tell({state, reason, status, over});
 	const watch = setInterval(() => {
 		const seconds = (Date.now() - place.heard) / 1000;
@@ -108,6 +107,12 @@ function connect({url, lastEventId, silence, withCredentials}, tell) {
 			tell({...event, origin: at.origin});
 			if (event.type === "end")
 				return close("ended", "The stream has ended.");
+			if (++events % 200 === 0) // the page has its turn
+				await new Promise(done => {
+					const {port1, port2} = new MessageChannel();
+					port1.onmessage = done;
+					port2.postMessage(0);
+				});
 		}
 		return "The stream was cut off";
 	}
@@ -150,10 +155,8 @@ export class EventSource extends EventTarget {
 			at.searchParams.delete("lastEventId");
 		this.#options = {silence: 0, replay: 0, ...options, lastEventId,
 			url: at.href};
-		for (const type of ["open", "message", "error", "state"]) {
-			this["on" + type] = null;
+		for (const type of ["open", "message", "error", "state"])
 			this.addEventListener(type, event => this["on" + type]?.(event));
-		}
 		addEventListener("pagehide", () => this.#look(true));
 		addEventListener("pageshow", look);
 		document.addEventListener("visibilitychange", look);
@@ -177,10 +180,9 @@ export class EventSource extends EventTarget {
 		if (away)
 			return this.#take({state: "hidden"}, this.#leave());
 		let live = true;
-		const open = this.#options.shared && globalThis.SharedWorker ? share
-			: connect;
-		const end = open(this.#options, note => live && this.#take(note),
-			() => live && (this.#leave(), this.#look()));
+		const {shared} = this.#options, tell = note => live && this.#take(note);
+		const end = (shared && globalThis.SharedWorker ? share : connect)(
+			this.#options, tell, () => live && (this.#leave(), this.#look()));
 		this.#leave = () => end(live = this.#leave = undefined);
 	}
 
@@ -199,7 +201,7 @@ export class EventSource extends EventTarget {
 ["CONNECTING", "OPEN", "CLOSED"].forEach((name, i) =>
 	EventSource[name] = EventSource.prototype[name] = i);
 
-/* A lock, for ever: who is given it knows that this tab, or worker, has died. */
+/* A lock, for ever: who is given it knows that this tab, or worker, died. */
 let held;
 const hold = (name = "sse.js " + Math.random()) => held ??= new Promise(done =>
 	navigator.locks?.request(name, () => new Promise(() => done(name))) ?? done());
@@ -220,7 +222,6 @@ function join(port, options) {
 	const key = options.url + options.withCredentials, id = options.lastEventId;
 	const stream = streams.get(key) ?? {ports: new Set(), kept: [options]};
 	const {ports, kept} = stream;
-
 	streams.set(key, stream);
 	stream.close ??= connect(options, note => {
 		if (note.type === undefined)
@@ -236,8 +237,7 @@ function join(port, options) {
 	const missed = kept.filter(({type}, i) => type && i > last);
 	if (id !== "" && last < 0)
 		missed.unshift({type: "gap", data: "this page was away", lastEventId: id});
-	for (const note of [stream.now, ...missed])
-		port.postMessage(note);
+	[stream.now, ...missed].forEach(note => port.postMessage(note));
 	ports.add(port);
 	return () => ports.delete(port) && ports.size === 0 && stream.close("closed");
 }

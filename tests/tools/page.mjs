@@ -4,7 +4,7 @@
  * tell page.bats how far it is: see tell().
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const [scenario, url] = process.argv.slice(2);
@@ -79,6 +79,25 @@ function faint() {
 			found.push(`${ratio.toFixed(2)}: ${texts.currentNode.data.trim()}`);
 	}
 	return found;
+}
+
+/* The page's tasks of a trace: how many, and the processor's ms of the longest. */
+function tasks(trace) {
+	const {traceEvents} = JSON.parse(trace.toString());
+	const {pid, tid} = traceEvents.findLast(({name}) => name === "FunctionCall");
+	const ms = traceEvents.filter(event => event.pid === pid &&
+		event.tid === tid && event.ph === "X" && event.tdur > 0 &&
+		/RunTask|PerformMicrotaskCheckpoint/.test(event.name))
+		.map(event => event.tdur / 1000).sort((a, b) => b - a);
+
+	return {longest: ms[0], long: ms.filter(each => each > 50).length,
+		all: ms.reduce((sum, each) => sum + each, 0)};
+}
+
+function report(what, {longest, long, all}, more = "") {
+	console.log(`${what}: ${Math.round(all)} ms of the processor, longest task ` +
+		`${Math.round(longest)} ms, above 50 ms: ${long}. ${more}`);
+	assert.ok(longest < 100, "no task is long"); // 50 where nothing else runs
 }
 
 const scenarios = {
@@ -319,6 +338,150 @@ const scenarios = {
 		for (const panel of ["counter", "load", "log"])
 			await shows(page, `#${panel} .said`, /lost/);
 		assert.deepEqual(await places(), before);
+	},
+
+	/* The log viewer: page.bats has written lines, this one writes on. */
+	async viewer(browser) {
+		const context = await browser.newContext(
+			{permissions: ["clipboard-read", "clipboard-write"]});
+		const page = await open(context, {}, () => {},
+			"log.html?src=/cgi-bin/lines");
+		const lines = () => page.$$eval(".line", all => all.map(line =>
+			line.textContent.replace(/^[\d:.]+/, "")));
+		const write = (...all) => appendFileSync("lines",
+			all.map(line => `app\t${line}\n`).join(""));
+		const count = expected => shows(page, "#count", expected);
+
+		/* all of a line is text, and colours are all that is left of escapes */
+		await count(/^7 of 7 lines/);
+		assert.deepEqual((await lines()).slice(0, 4), [
+			"web<img src=x onerror=document.title=1><b>bold</b>",
+			"app red plain after link \u2407",
+			"Lines are missing here: the file was replaced",
+			"webneedle 1 ERROR"]);
+		assert.equal(await page.$("#lines img, #lines a"), null);
+		assert.equal(await page.textContent("#lines .f1"), "red");
+		assert.equal(await page.$$eval(".gap", all => all.length), 1);
+		assert.equal(await page.getAttribute(".match, [data-level]",
+			"data-level"), "error");
+
+		/* sources */
+		await page.click("#sources >> text=web");
+		await count(/^4 of 7 lines/);
+		await page.click("#sources >> text=web");
+		await count(/^7 of 7 lines/);
+
+		/* search: text, /expression/, and only what matches */
+		await page.focus("#lines");
+		await page.keyboard.press("/");
+		await page.keyboard.type("NEEDLE 1");
+		await count(/0 match/);
+		await page.fill("#sought", "needle");
+		await count(/^7 of 7 lines, 3 match/);
+		assert.equal(await page.$$eval("mark", all => all.length), 3);
+		await page.fill("#sought", "/needle [23]/");
+		await page.check("#only");
+		await count(/^3 of 7 lines, 2 match/); // and the gap
+		await page.focus("#lines");
+		await page.keyboard.press("n");
+		assert.match(await page.textContent(".current"), /needle 2/);
+		await page.keyboard.press("n");
+		assert.match(await page.textContent(".current"), /needle 3/);
+		await page.fill("#sought", "/needle [/");
+		await page.waitForSelector("#sought:invalid");
+		await page.fill("#sought", "");
+		await page.uncheck("#only");
+
+		/* who goes to a match reads, and follows again when he says so */
+		await shows(page, "#follow", /^Follow$/);
+		write("while it waits");
+		await shows(page, "#follow", /^Follow .1 new/);
+		await count(/^7 of 8/);
+		await page.focus("#lines");
+		await page.keyboard.press("End");
+		await count(/^8 of 8/);
+		await page.keyboard.press(" ");
+		await shows(page, "#follow", /^Follow$/);
+		await page.keyboard.press(" ");
+		write(...Array(100).fill("more"));
+		await count(/^108 of 108/);
+		const atEnd = () => page.$eval("#lines", node =>
+			node.scrollHeight - node.scrollTop - node.clientHeight < 30);
+		await eventually(atEnd, "it follows");
+		await page.hover("#lines");
+		await page.mouse.wheel(0, -300);
+		await shows(page, "#follow", /^Follow$/);
+		await page.mouse.wheel(0, 9000);
+		await shows(page, "#follow", /^Pause$/);
+
+		/* copy and download are what is shown, without times if these are not */
+		await page.uncheck("#times");
+		await page.fill("#sought", "needle");
+		await page.check("#only");
+		await count(/3 match/);
+		const text = "Lines are missing here: the file was replaced\n" +
+			"web  needle 1 ERROR\napp  needle 2\nweb  needle 3\n";
+		await page.click("#copy");
+		await shows(page, "#said", /4 lines are copied/);
+		assert.equal(await page.evaluate(() => navigator.clipboard.readText()),
+			text);
+		const [download] = await Promise.all([page.waitForEvent("download"),
+			page.click("#download")]);
+		assert.equal(readFileSync(await download.path(), "utf8"), text);
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* A link to log.html has no other host's lines shown, or asked for. */
+	async strange(browser) {
+		for (const src of ["https://evil.example/log", "//evil.example/log",
+			"data:text/event-stream,data:x%0a%0a", "javascript:alert(1)"]) {
+			const page = await open(browser, {}, () => {},
+				"log.html?src=" + encodeURIComponent(src));
+			await shows(page, "#said", /is no stream of this site/);
+			await shows(page, "#state", /closed/);
+			assert.deepEqual([...page.hosts], [new URL(url).host]);
+			assert.deepEqual(page.failures, []);
+			await page.close();
+		}
+	},
+
+	/*
+	 * 40,000 lines at once, then 2,000 a second for SECONDS: the newest 20,000
+	 * are there. A task's time is that of the processor: machines are shared.
+	 */
+	async flood(browser) {
+		const SECONDS = Number(process.env.SECONDS || 20);
+		const page = await open(browser, {}, () => {}, "icon.svg");
+		const heap = async () => {
+			const session = await page.context().newCDPSession(page);
+			await session.send("HeapProfiler.collectGarbage");
+			const {usedSize} = await session.send("Runtime.getHeapUsage");
+			return usedSize / 1e6;
+		};
+
+		await browser.startTracing(page,
+			{categories: ["toplevel", "devtools.timeline"]});
+		await page.goto(url + "log.html?src=/cgi-bin/burst");
+		const full = await page.waitForFunction(() =>
+			/^20,000 of 40,000 lines/.test(
+				document.querySelector("#count").textContent) &&
+			performance.now(), undefined, {timeout: DEADLINE});
+		report("40,000 lines", tasks(await browser.stopTracing()),
+			`${Math.round(await full.jsonValue())} ms after the navigation.`);
+		await page.goto(url + "log.html?src=/cgi-bin/steady");
+		await shows(page, "#count", /^(19|20),\d+ of [2-9]\d,/);
+		const before = await heap();
+		for (let left = SECONDS; left > 0; left -= 20) {
+			await browser.startTracing(page,
+				{categories: ["toplevel", "devtools.timeline"]});
+			await new Promise(done => setTimeout(done, 20000));
+			report("2,000 lines a second", tasks(await browser.stopTracing()));
+		}
+		const after = await heap();
+		console.log(`heap: ${before.toFixed(1)} MB, then ${after.toFixed(1)} MB`);
+		assert.ok(after < before + 10, "memory is bounded");
+		assert.ok(await page.$$eval(".line", all => all.length) <= 20100);
+		assert.deepEqual(page.failures, []);
 	},
 
 	/* A site where everything but the counter is broken in its own way. */

@@ -189,8 +189,9 @@ const scenarios = {
 
 	/* sse.bats kills the server behind the proxy, and starts it again. */
 	async down() {
-		const streams = [await follow("/cgi-bin/count"),
-			await follow("/cgi-bin/single", {shared: true})];
+		/* WebKit may not see that a connection over HTTP/2 has broken */
+		const streams = [await follow("/cgi-bin/count", {silence: 5}),
+			await follow("/cgi-bin/single", {shared: true, silence: 5})];
 
 		for (const i of streams)
 			await has(i, 5);
@@ -209,6 +210,22 @@ const scenarios = {
 			in_order(await counts(i));
 			console.log(await page(`words(${i})`));
 		}
+	},
+
+	/* The browser's own EventSource, where the proxy gives no answer. */
+	async native() {
+		const i = await page('follow_native("/cgi-bin/count")');
+
+		await has(i, 5);
+		tell("counting");
+		await told("killed");
+		const start = Date.now();
+		await until(() => page(`all[${i}].errors > 1`), "it is lost");
+		await until(() => Date.now() - start > 1000 * seconds, "it was down");
+		tell("restart");
+		await told("restarted");
+		await has(i, (await events(i)).length + 5);
+		in_order(await counts(i));
 	},
 
 	/* Two tabs share a stream; the first one, which began it, crashes. */
