@@ -153,6 +153,32 @@ start_other() {
 	eventually listens "$OTHER"
 }
 
+# Scripts and styles of the site's own alone
+shows_pages() {
+	CONF=$PWD/csp.conf
+	sed "\$a setenv.add-response-header = ( \"Content-Security-Policy\" => \"default-src 'self'\" )" \
+		"$TOP/conf/lighttpd.conf" >"$CONF"
+	SCHEME=http
+	start_server
+	browser_starts "$1" pages "$URL"
+	browser_ends
+}
+
+# bats test_tags=slow,all
+@test "Chromium: each page works with a policy of 'self'; axe finds no fault" {
+	shows_pages chromium
+}
+
+# bats test_tags=slow,all
+@test "Firefox: each page works with a policy of 'self'; axe finds no fault" {
+	shows_pages firefox
+}
+
+# bats test_tags=slow,all
+@test "WebKit: each page works with a policy of 'self'; axe finds no fault" {
+	shows_pages webkit
+}
+
 # An id that is no plain word costs a preflight in some browsers.
 origins() {
 	PORT=$(free_port)

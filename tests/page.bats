@@ -112,6 +112,30 @@ no_job() {
 	done | grep -q 'sleep 1000\|sse-pipe -M'
 }
 
+# bats test_tags=slow
+@test "a job that outlives its viewers is found again after a reload" {
+	make_site
+	sed -i 's|data-job="/cgi-bin/job"|data-job="/cgi-bin/deploy"|' \
+		site/www/job.html
+	cgi deploy <<-END
+		#!/bin/sh
+		cd '$PWD' || exit
+		if [ "\$REQUEST_METHOD" = POST ]; then
+			printf 'Content-Type: text/plain\r\n\r\nIt runs.\n'
+			setsid sh -c 'echo \$\$ >pid; n=0; until [ -e reloaded ]; do
+				echo "line \$((n += 1))"; sleep 0.1; done' >out 2>&1 &
+		elif [ -e pid ]; then
+			exec '$PROGRAMS_DIR/sse-pipe' -e output -- \
+				tail -n +1 -f --pid="\$(cat pid)" out
+		else
+			printf 'Status: 204\r\n\r\n'
+		fi
+	END
+	start_lighttpd
+	page found
+	[ "$(grep -c '"POST /cgi-bin/deploy' run/access.log)" -eq 1 ]
+}
+
 @test "no link starts the job, nor a stranger's page: a POST of its own does" {
 	start_lighttpd
 	[ "$(curl -s -o job -w '%{http_code}' "$URL/cgi-bin/job")" = 405 ]

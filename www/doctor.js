@@ -194,7 +194,7 @@ async function examineBetween() {
 	if (!words[0].startsWith("No"))
 		words.push("While the server behind it is restarted, most proxies answer " +
 			"502, and that ends every page’s EventSource for good: " +
-			"`docs/servers.md` says what to add, and `sse.js` comes back.");
+			"`docs/browsers.md` says what to add, and `sse.js` comes back.");
 	if (encoding)
 		words.push(await encodingOf("plain")
 			? "`-H 'Cache-Control: no-transform'` does not keep it plain."

@@ -206,7 +206,8 @@ function takeLog(text) {
 const lines = new Lines("lines");
 const log = stream(LOG), logPanel = new Panel("log");
 logPanel.follow(log);
-log.addEventListener("message", event => takeLog(event.data));
+for (const type of ["message", "log"]) // as sse-tail and sse-mux have it
+	log.addEventListener(type, event => takeLog(event.data));
 log.addEventListener("gap", event => lines.add(make("span", {className: "note",
 	textContent: `Lines were lost: ${event.data}`})));
 

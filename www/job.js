@@ -12,7 +12,8 @@ const SILENCES = 1.5; // of the time between two "alive" events: then it is lost
 const url = $("job").dataset.job;
 const panel = new Panel("job");
 const output = new Lines("output");
-let stop = null; // while it runs
+let stop = null; // what the button stops, while it runs
+let sought = null; // the stream of a job that may be there
 
 /* The exit status, as a shell has it. */
 function inWords(status) {
@@ -25,7 +26,8 @@ function inWords(status) {
 			status] ?? "");
 }
 
-function began() {
+function began(words) {
+	$("start").textContent = words;
 	$("progress").value = 0;
 	$("percent").textContent = "0 %";
 	output.clear();
@@ -76,7 +78,7 @@ async function read(body, stopper) {
  * what to say if there is none.
  */
 function find(lost = "") {
-	const source = new EventSource(url);
+	const source = sought = new EventSource(url);
 	let status = NaN;
 
 	every(source, event => {
@@ -84,10 +86,10 @@ function find(lost = "") {
 			status = parseInt(event.data, 10);
 		take(event);
 	});
-	stop = {abort: () => source.close()};
 	return new Promise(done => source.addEventListener("state", () => {
 		if (source.state === "open") {
-			began();
+			began("Stop looking");
+			stop = {abort: () => source.close()};
 			panel.show("running", "The job runs on the server, and goes on if " +
 				"you leave.");
 		} else if (source.state === "waiting")
@@ -106,7 +108,8 @@ function find(lost = "") {
 async function run() {
 	const mine = stop = new AbortController();
 
-	began();
+	sought?.close();
+	began("Stop");
 	panel.show("connecting");
 	try {
 		const answer = await fetch(url + ($("fail")?.checked ? "?fail=yes" : ""),
@@ -132,15 +135,21 @@ async function run() {
 	return find(LOST);
 }
 
-/* The button starts or stops; it is the only one that does. */
+/* The button starts or stops; nothing else starts a job. */
+let turns = 0;
+
 async function go(work) {
-	$("start").textContent = "Stop";
+	const turn = ++turns;
+
 	await work();
+	if (turn !== turns) // looking for a job was given up for a new one
+		return;
 	stop = null;
-	$("start").textContent = "Run again";
+	if ($("start").textContent !== "Start")
+		$("start").textContent = "Run again";
 }
 
 $("start").addEventListener("click", () =>
 	stop === null ? go(run) : stop.abort("stopped"));
 if ($("job").hasAttribute("data-find"))
-	find().then(() => stop = null);
+	go(() => find());

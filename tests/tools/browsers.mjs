@@ -6,7 +6,7 @@
  * browser: see tell() and told().
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { drivers } from "./drivers.mjs";
 
 const [name, scenario, url, other] = process.argv.slice(2);
@@ -241,7 +241,27 @@ async function check_cut() {
 	assert.deepEqual(seen, seen.map((_, i) => seen[0] + i));
 }
 
+/* All pages, where a policy allows nothing but this site. */
+async function check_pages() {
+	const axe = readFileSync(new URL("../node_modules/axe-core/axe.min.js",
+		import.meta.url), "utf8");
+
+	for (const [path, selector, expected] of [
+		["", "#now-us", /^\d+ %$/], ["log.html", "#lines", /GET/],
+		["job.html", "#job .state", /^not started$/],
+		["doctor.html?url=/cgi-bin/nothing", "#verdict", /Nothing was/]]) {
+		await browser.open(url + path);
+		await shows(selector, expected);
+		await browser.picture((path.split(".")[0] || "index") + ".png");
+		assert.ok(await page("document.documentElement.scrollWidth <= innerWidth"));
+		assert.deepEqual(await page(`(() => { ${axe}; return axe.run().then(
+			({violations}) => violations.map(({id, nodes}) =>
+				[id, ...nodes.map(node => node.html)])); })()`), [], path);
+	}
+}
+
 const scenarios = {
+	pages: check_pages,
 	async all() {
 		await browser.open(url + "checks.html");
 		await Promise.all(
