@@ -20,9 +20,9 @@ OPENSSL := $(call has,openssl/ssl.h)
 own = $(patsubst lib/%.c,%,$(wildcard lib/$(1)/*.c))
 core = program options stream proc origin cgi loop frame util
 sse-counter = $(core)
-sse-pipe = $(core) record child guard descendants json $(call own,pipe)
+sse-pipe = $(core) record columns child guard descendants json $(call own,pipe)
 sse-cat = $(core) decode json
-sse-tail = $(core) record $(call own,tail)
+sse-tail = $(core) record columns $(call own,tail)
 sse-share = $(core) record child guard descendants decode $(call own,share)
 sse-redis = $(core) json $(filter-out $(NO_TLS),$(call own,redis))
 

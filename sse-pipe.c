@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #include "lib/child.h"
-#include "lib/pipe/columns.h"
+#include "lib/columns.h"
 #include "lib/pipe/input.h"
+#include "lib/pipe/terminal.h"
 #include "lib/proc.h"
 #include "lib/program.h"
 #include "lib/util.h"
@@ -31,11 +32,13 @@ struct pipe {
 	const char *end_type;
 	enum record_end record_end;
 	bool json;
+	bool cast; /* -T */
 	bool restart;
 	char needs_command; /* an option that does, or 0 */
 	struct input out;
 	struct input err;
-	int64_t drain_ns; /* what the exited command left is drained */
+	struct terminal terminal; /* with cast */
+	int64_t drain_ns;         /* what the exited command left is drained */
 	bool warned_long;
 	bool warned_field;
 };
@@ -53,6 +56,8 @@ static const struct program program = {
 		"id, event, data; data last"},
 	    {'j', "json", NULL, "data is one JSON string"},
 	    {'t', "pty", NULL, "run COMMAND on a pseudo-terminal"},
+	    {'T', "terminal", NULL,
+		"the same for whole screens: data are asciicast v2"},
 	    {'w', "window", "COLSxROWS", "its size (80x24)"},
 	    {'b', "max-event", "BYTES",
 		"longer records come in pieces (1048576)"},
@@ -127,6 +132,11 @@ parse_option(struct pipe *pipe, int option)
 			    optarg);
 		break;
 	case 'j': pipe->json = true; break;
+	case 'T':
+		pipe->cast = true;
+		pipe->record_end = RECORD_CHUNK;
+		pipe->flags |= CHILD_TERMINAL;
+		/* fall through */
 	case 't': pipe->flags |= CHILD_PTY; break;
 	case 'w': parse_window(pipe, optarg); break;
 	case 'b':
@@ -141,7 +151,7 @@ parse_option(struct pipe *pipe, int option)
 		break;
 	case 'M': parse_methods(pipe, optarg); break;
 	}
-	if (strchr("twRE", option) != NULL)
+	if (strchr("tTwRE", option) != NULL)
 		pipe->needs_command = (char)option;
 }
 
@@ -149,23 +159,30 @@ static void
 parse_options(struct pipe *pipe, int argc, char *argv[])
 {
 	struct stream *stream = &pipe->stream;
-	bool chunks = false, ends = false;
+	bool chunks = false, ends = false, sized = false;
 	int option;
 
 	pipe->child.out = pipe->child.err = pipe->child.exit = -1;
 	pipe->stdin_fd = STDIN_FILENO;
 	pipe->event_max = EVENT_MAX_DEFAULT;
 	pipe->end_type = "end";
+	pipe->child.cols = 80;
+	pipe->child.rows = 24;
 	pipe->drain_ns = UTIL_NEVER;
 	while ((option = program_option(stream, argc, argv)) != -1) {
-		chunks |= option == 'C';
+		chunks |= option == 'C' || option == 'T';
 		ends |= strchr("0pc", option) != NULL;
+		sized |= option == 'w';
 		parse_option(pipe, option);
 	}
 	if (chunks && ends)
 		program_refuse(stream, PROGRAM_USAGE,
-		    "-C: a chunk is no record of -0, -p or -c");
-	if (pipe->child.cols != 0 && !(pipe->flags & CHILD_PTY))
+		    "-%c: a chunk is no record of -0, -p or -c",
+		    pipe->cast ? 'T' : 'C');
+	if (pipe->cast && pipe->json)
+		program_refuse(stream, PROGRAM_USAGE,
+		    "-T: data are asciicast, not what -j makes");
+	if (sized && !(pipe->flags & CHILD_PTY))
 		program_refuse(stream, PROGRAM_USAGE,
 		    "-w: without -t there is no terminal");
 	if (optind < argc)
@@ -231,8 +248,7 @@ step(struct pipe *pipe, struct input *input, int (*take)(struct input *))
 	}
 	if (input->was_wrong && !pipe->warned_field) {
 		program_warn(&pipe->stream,
-		    "an id or event column holds CR, LF "
-		    "or NUL: it is left out");
+		    "an id or event column holds NUL: it is left out");
 		pipe->warned_field = true;
 	}
 	return taken;
@@ -269,16 +285,36 @@ stdin_length(const struct pipe *pipe)
 	return n;
 }
 
+/* -T: who gets the header begins with an empty screen. */
+static void
+send_header(struct pipe *pipe)
+{
+	terminal_header(&pipe->terminal, &pipe->stream.frame, pipe->out.type);
+}
+
+static int
+open_terminal(struct pipe *pipe)
+{
+	if (!pipe->cast)
+		return 0;
+	if (terminal_open(&pipe->terminal, &pipe->child) == -1)
+		return -1;
+	send_header(pipe);
+	return loop_watch(&pipe->stream.loop, pipe->terminal.signals, POLLIN);
+}
+
 static int
 open_inputs(struct pipe *pipe)
 {
 	int *out = pipe->command != NULL ? &pipe->child.out : &pipe->stdin_fd;
 
 	pipe->out.type = bytes_of(pipe->stream.event);
-	pipe->out.terminal = pipe->child.pty;
+	pipe->out.pty = pipe->child.pty;
+	pipe->out.cast = pipe->cast ? &pipe->terminal : NULL;
 	pipe->out.left = stdin_length(pipe);
 	pipe->err.left = UINT64_MAX;
-	if (open_input(pipe, &pipe->out, out, pipe->record_end) == -1 ||
+	if (open_terminal(pipe) == -1 ||
+	    open_input(pipe, &pipe->out, out, pipe->record_end) == -1 ||
 	    (pipe->command != NULL &&
 		loop_watch(&pipe->stream.loop, pipe->child.exit, POLLIN) == -1))
 		return -1;
@@ -313,6 +349,8 @@ take_tick(struct pipe *pipe)
 	}
 	if (drain)
 		pipe->drain_ns = UTIL_NEVER;
+	if (pipe->cast && terminal_due(&pipe->terminal) <= now_ns)
+		terminal_restore(&pipe->terminal);
 	return 0;
 }
 
@@ -342,10 +380,17 @@ turn(struct pipe *pipe)
 		loop->tick_ns = input_due(&pipe->out);
 	if (input_due(&pipe->err) < loop->tick_ns)
 		loop->tick_ns = input_due(&pipe->err);
+	if (pipe->cast && terminal_due(&pipe->terminal) < loop->tick_ns)
+		loop->tick_ns = terminal_due(&pipe->terminal);
 	switch (stream_wait(&pipe->stream)) {
 	case LOOP_INPUT:
 		if (loop->fd == pipe->child.exit) {
 			exited(pipe);
+			return 1;
+		}
+		if (pipe->cast && loop->fd == pipe->terminal.signals) {
+			terminal_redraw(&pipe->terminal);
+			send_header(pipe);
 			return 1;
 		}
 		input = loop->fd == *pipe->out.fd ? &pipe->out : &pipe->err;

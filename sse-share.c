@@ -1,8 +1,8 @@
 /*
  * sse-share: one process for all viewers. Each request hands its stdout over
  * to the channel, a process that runs PROGRAM once, and is done; the first
- * one starts it. What the channel does is in lib/share/channel, where they
- * meet in lib/share/sockdir.
+ * request starts the channel. What the channel does is in lib/share/channel; its
+ * socket is in the directory of lib/share/sockdir.
  */
 #define _GNU_SOURCE /* NSIG, _PATH_LOG */
 #include <errno.h>
@@ -87,9 +87,7 @@ log_to_syslog(void *stream, const char *text)
 	(void)stream;
 	(void)snprintf(line, sizeof(line), "<%d>sse-share[%ju]: %s",
 	    LOG_DAEMON | LOG_WARNING, (uintmax_t)getpid(), text);
-	for (char *c = line; *c != '\0'; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	util_no_controls(line);
 	/* if there is no log, or it is full, there is nobody to tell */
 	(void)sendto(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL,
 	    (struct sockaddr *)&to, sizeof(to));

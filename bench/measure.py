@@ -210,6 +210,18 @@ def first(system, requests):
             'first99': result['first_p99_us']}
 
 
+def publish(system, messages):
+    """Microseconds from before a message is written to a page that has it."""
+    with running(system, 3600) as address:
+        done = subprocess.run(
+            ['node', TOP / 'bench/publish.mjs', str(messages),
+             f'http://127.0.0.1:{address.port}{address.path}',
+             *address.flags],
+            stdout=subprocess.PIPE, check=True, text=True, timeout=300)
+    result = figures(done.stdout)
+    return {'publish': result['median_us'], 'publish99': result['p99_us']}
+
+
 def stream(system, lines):
     """
     Events and bytes a second of one stream, as fast as it goes: the bytes are

@@ -15,6 +15,8 @@ from measure import MANY
 TITLES = {
     'first': ('Time to the first frame', 'us, median', 0),
     'first99': ('Time to the first frame', 'us, 99 %', 0),
+    'publish': ('From a writer to a page in Chromium', 'us, median', 0),
+    'publish99': ('From a writer to a page in Chromium', 'us, 99 %', 0),
     'pss': ('Memory a viewer, processes', 'KB of PSS', 1),
     'memory': ('Memory a viewer, the whole machine', 'KB of MemAvailable', 1),
     'fanout': ('CPU of an event to one viewer', 'us', 1),
@@ -38,6 +40,9 @@ NOTES = {
     'first': 'From the connect to the end of the first frame, a comment or '
              '`retry` as well; one request after the other. sse-share: its '
              'channel is there.',
+    'publish': 'sse-tail: a line is appended to a file; nchan: a message is '
+               'posted. One every 5 ms or so, from before the writing to the '
+               'page that has it.',
     'memory': 'Fall of MemAvailable: with kernel memory, and with both ends '
               'of every connection, the same for all.',
     'fanout': 'Server and programs together.',

@@ -125,6 +125,24 @@ def nchan(folder, interval):
             yield Address(port, '/events', ('-D', '-t'))
 
 
+@contextlib.contextmanager
+def news(folder, _interval):
+    """A file that is appended to: the Address has it in place of flags."""
+    file = folder / 'news'
+    file.touch()
+    program(folder, f'{PROGRAMS}/sse-share -l 1 -f -- '
+                    f'{PROGRAMS}/sse-tail -n 0 {file}')
+    with lighttpd(folder) as port:
+        yield Address(port, '/cgi-bin/events', (file,))
+
+
+@contextlib.contextmanager
+def nchan_post(folder, interval):
+    with nchan(folder, interval) as address:
+        yield Address(address.port, address.path,
+                      (f'http://127.0.0.1:{address.port}/publish',))
+
+
 def websocketd(*command):
     @contextlib.contextmanager
     def system(folder, argument):
@@ -185,6 +203,9 @@ LIVE = {
 }
 FIRST = {'static file': static_file} | LIVE | {
     'sse-counter': cgi_file(PROGRAMS / 'sse-counter')}
+
+# From a writer to a page in Chromium.
+PUBLISH = {'sse-tail': news, 'nchan': nchan_post}
 
 # One stream as fast as it goes, and of how many lines.
 STREAM = {

@@ -31,15 +31,12 @@ struct ends {
 	int guard[2]; /* its first bytes are struct started */
 };
 
-/* A pseudo-terminal that changes no byte: pty[0] master, pty[1] slave. */
+/* A pseudo-terminal, pty[0] master, pty[1] slave; if raw it changes no byte. */
 static int
-open_pty(int pty[2], const struct child *child)
+open_pty(int pty[2], const struct child *child, bool raw)
 {
-	struct winsize size = {
-	    .ws_row = child->rows > 0 ? child->rows : 24,
-	    .ws_col = child->cols > 0 ? child->cols : 80,
-	};
-	struct termios raw;
+	struct winsize size = {.ws_row = child->rows, .ws_col = child->cols};
+	struct termios mode;
 	const char *name;
 
 	pty[0] = posix_openpt(O_RDWR | O_NOCTTY);
@@ -48,14 +45,14 @@ open_pty(int pty[2], const struct child *child)
 	    (name = ptsname(pty[0])) == NULL)
 		return -1;
 	pty[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (pty[1] == -1 || tcgetattr(pty[1], &raw) == -1)
+	if (pty[1] == -1 || tcgetattr(pty[1], &mode) == -1)
 		return -1;
-	raw.c_iflag = 0;
-	raw.c_oflag = 0;
-	raw.c_lflag = 0;
-	raw.c_cc[VMIN] = 1;
-	raw.c_cc[VTIME] = 0;
-	if (tcsetattr(pty[1], TCSANOW, &raw) == -1)
+	mode.c_iflag = 0;
+	mode.c_oflag = 0;
+	mode.c_lflag = 0;
+	mode.c_cc[VMIN] = 1;
+	mode.c_cc[VTIME] = 0;
+	if (raw && tcsetattr(pty[1], TCSANOW, &mode) == -1)
 		return -1;
 	return ioctl(pty[1], TIOCSWINSZ, &size);
 }
@@ -63,7 +60,9 @@ open_pty(int pty[2], const struct child *child)
 static int
 open_ends(struct ends *ends, const struct child *child, int flags)
 {
-	if (flags & CHILD_PTY ? open_pty(ends->out, child) == -1
+	bool raw = !(flags & CHILD_TERMINAL);
+
+	if (flags & CHILD_PTY ? open_pty(ends->out, child, raw) == -1
 			      : pipe2(ends->out, O_CLOEXEC) == -1)
 		return -1;
 	if (flags & CHILD_STDERR && pipe2(ends->err, O_CLOEXEC) == -1)
@@ -89,19 +88,26 @@ prepare(const struct ends *ends, int flags, pid_t guard)
 
 	if (flags & CHILD_PTY) {
 		if (setsid() == -1 || ioctl(ends->out[1], TIOCSCTTY, 0) == -1 ||
-		    setenv("TERM", "dumb", 1) == -1)
+		    setenv("TERM",
+			flags & CHILD_TERMINAL ? "xterm-256color" : "dumb",
+			1) == -1)
 			return -1;
 	} else if (setpgid(0, 0) == -1) {
 		return -1;
 	}
-	if (isatty(STDIN_FILENO)) {
+	if (flags & CHILD_TERMINAL) {
+		if (dup2(ends->out[1], STDIN_FILENO) == -1)
+			return -1;
+	} else if (isatty(STDIN_FILENO)) {
 		null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		if (null == -1 || dup2(null, STDIN_FILENO) == -1)
 			return -1;
 	}
 	if (dup2(ends->out[1], STDOUT_FILENO) == -1)
 		return -1;
-	if (flags & CHILD_STDERR && dup2(ends->err[1], STDERR_FILENO) == -1)
+	if (flags & CHILD_STDERR ? dup2(ends->err[1], STDERR_FILENO) == -1
+				 : flags & CHILD_TERMINAL &&
+				       dup2(ends->out[1], STDERR_FILENO) == -1)
 		return -1;
 	return die_with(guard) == -1 ? -1 : proc_default_signals();
 }
@@ -266,6 +272,23 @@ fail:
 	}
 	child->group = 0;
 	return -1;
+}
+
+void
+child_resize(const struct child *child, int rows)
+{
+	struct winsize size = {
+	    .ws_row = (unsigned short)rows, .ws_col = child->cols};
+
+	/* fails if the command has closed it: there is nothing to draw */
+	(void)ioctl(child->out, TIOCSWINSZ, &size);
+}
+
+void
+child_redraw(const struct child *child)
+{
+	if (child->group > 0 && !child->exited)
+		(void)kill(-child->group, SIGWINCH); /* or it has just gone */
 }
 
 bool

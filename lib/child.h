@@ -17,10 +17,12 @@
 enum child_flags {
 	CHILD_PTY = 1,    /* stdout is a raw pseudo-terminal, TERM=dumb */
 	CHILD_STDERR = 2, /* stderr is a pipe of its own; else it is shared */
+	/* with CHILD_PTY: as a user has it, with stdin and stderr */
+	CHILD_TERMINAL = 4,
 };
 
 struct child {
-	/* of a pseudo-terminal, set before child_start; 0: 80 and 24 */
+	/* of a pseudo-terminal, set before child_start */
 	unsigned short cols, rows;
 	pid_t guard; /* this process's child; the command is the guard's */
 	pid_t group; /* of the command, its leader; 0: it does not run */
@@ -44,6 +46,15 @@ struct child {
  * does. If the guard is killed too, the command alone gets SIGTERM.
  */
 int child_start(struct child *child, char *const argv[], int flags);
+
+/*
+ * Sends SIGWINCH to the command's process group: whoever draws a screen draws
+ * it anew, others ignore it.
+ */
+void child_redraw(const struct child *child);
+
+/* Gives the command's pseudo-terminal so many rows, if it is still there. */
+void child_resize(const struct child *child, int rows);
 
 /*
  * Takes the command's exit status, without waiting, when child->exit is

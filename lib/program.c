@@ -35,23 +35,17 @@ static void
 warn_list(const struct stream *stream, const char *format, va_list list)
 {
 	const char *error = strerror(errno);
-	size_t n = strlen(format);
-	bool add = n > 0 && format[n - 1] == ':';
-	char line[1024];
-	int used = snprintf(line, sizeof(line), "%.64s: ", stream->name);
+	char line[1024], text[896];
+	bool add = format[strlen(format) - 1] == ':';
 
-	(void)vsnprintf(
-	    line + used, sizeof(line) - (size_t)used - 1, format, list);
-	n = strlen(line);
-	if (add)
-		(void)snprintf(line + n, sizeof(line) - n - 1, " %s", error);
-	n = strlen(line);
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = '?';
-	line[n++] = '\n';
-	/* there is nowhere left to report that stderr does not work */
-	if (write(STDERR_FILENO, line, n) == -1)
+	(void)vsnprintf(text, sizeof(text), format, list);
+	/* what is too long is cut, but for the line end */
+	(void)snprintf(line, sizeof(line) - 1, "%.64s: %s%s%s", stream->name,
+	    text, add ? " " : "", add ? error : "");
+	util_no_controls(line);
+	(void)strcat(line, "\n");
+	/* if stderr does not work, there is nobody to tell */
+	if (write(STDERR_FILENO, line, strlen(line)) == -1)
 		return;
 }
 

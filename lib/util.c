@@ -87,6 +87,14 @@ util_digits(char text[UTIL_DIGITS_MAX], uint64_t number)
 	return n;
 }
 
+void
+util_no_controls(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 static int
 hex(char c)
 {

@@ -30,6 +30,9 @@ int util_seconds(const char *text, int64_t min_ns, int64_t max_ns, int64_t *ns);
 /* Writes number in decimal, without NUL; returns its length in bytes. */
 size_t util_digits(char text[UTIL_DIGITS_MAX], uint64_t number);
 
+/* Makes each control of text a question mark. */
+void util_no_controls(char *text);
+
 /* The byte that an escape, %XX, at the start of text stands for; or -1. */
 int util_percent(const char *text);
 

@@ -374,3 +374,43 @@ framework() {
 @test "Turbo in WebKit: a list that loses nothing, a job that runs once" {
 	framework turbo webkit
 }
+
+# BROWSER shows what tmux does, while lighttpd goes and comes.
+terminal_in() {
+	local page
+
+	mkdir "$1" && cd "$1" || return
+	echo 1 >screen
+	start_site <<<"SCREEN=cd $PWD && exec $TOP/tests/tools/screen.py"
+	tmux -S tmux -u -f /dev/null new-session -d -s local -x 80 -y 24 \
+		"$TOP/tests/tools/screen.py" \; set status off 3>&-
+	spawn timeout -k 5 240 node "$TOP/tests/tools/terminal.mjs" "$1" "$URL" \
+		>browser.log 2>&1
+	page=$!
+	eventually shown_or_ended "$page"
+	kill -9 "$LIGHTTPD"
+	eventually ended "$LIGHTTPD"
+	sleep "0.$RANDOM" # a moment by chance, not a condition
+	LIGHTTPD_CONF=$PWD/site.conf start_lighttpd
+	touch away
+	wait "$page" || {
+		cat browser.log
+		return 1
+	}
+	tmux -S tmux kill-server
+	kill "$LIGHTTPD"
+	eventually ended "$LIGHTTPD"
+	unset PORT
+	cd ..
+}
+
+shown_or_ended() {
+	[ -e shown ] || ended "$1"
+}
+
+# bats test_tags=slow,all
+@test "the top example's screen is a local terminal's, in three browsers" {
+	for browser in chromium firefox webkit; do
+		terminal_in "$browser"
+	done
+}

@@ -222,6 +222,20 @@ load lib/share
 	all_over
 }
 
+@test "a viewer that comes has a program that draws screens draw anew" {
+	local screen=(sse-pipe -T -- "$TOP/tests/tools/screen.py")
+
+	echo 7 >screen
+	view a -l 600 -- "${screen[@]}"
+	eventually has 'screen 7' a
+	view b -l 600 -- "${screen[@]}"
+	eventually has '"width":80' b
+	eventually has 'screen 7' b
+	stop_readers
+	kill "$(channel_pid)"
+	all_over
+}
+
 @test "the program gets a plain GET, without anything of one request" {
 	program tells <<-'END'
 		#!/bin/sh

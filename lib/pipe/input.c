@@ -6,8 +6,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "../json.h"
@@ -25,73 +23,34 @@ input_open(struct input *input, struct frame *frame, enum record_end record_end,
 	return record_init(&input->splitter, record_end, max);
 }
 
-/* The record's fields are needed until its last piece: keeps a copy. */
-static int
-hold(struct input *input, const struct event *event, const char *record)
-{
-	size_t n = (size_t)(event->data.at - record);
-
-	input->held_id = (struct bytes){NULL, 0};
-	input->held_type = event->type;
-	if (n == 0)
-		return 0;
-	input->held = malloc(n);
-	if (input->held == NULL)
-		return -1;
-	memcpy(input->held, record, n);
-	input->held_id = event->id;
-	if (event->id.n > 0)
-		input->held_id.at = input->held + (event->id.at - record);
-	if (event->type.n > 0 && event->type.at != input->type.at)
-		input->held_type.at = input->held + (event->type.at - record);
-	return 0;
-}
-
-/*
- * A record in pieces: each is an event of its type, and the last one has the
- * id, so that a viewer that comes back with it has had the whole.
- */
-static int
-fit_piece(struct input *input, struct event *event, const struct record *record)
-{
-	input->was_long = true;
-	if (record->first && hold(input, event, record->bytes.at) == -1)
-		return -1;
-	event->type = input->held_type;
-	event->id = record->last ? input->held_id : (struct bytes){NULL, 0};
-	return 0;
-}
-
 static void
 put_event(const struct input *input, const struct event *event)
 {
-	if (!input->json) {
+	if (!input->json && input->cast == NULL) {
 		frame_event(input->frame, event);
 		return;
 	}
 	frame_fields(input->frame, event);
 	frame_raw(input->frame, "data: ", 6);
-	json_string(input->frame, event->data);
+	if (input->cast != NULL)
+		terminal_data(input->cast, input->frame, event->data);
+	else
+		json_string(input->frame, event->data);
 	frame_raw(input->frame, "\n\n", 2);
 }
 
 static int
 put_record(struct input *input, const struct record *record)
 {
-	struct event event = {.type = input->type, .data = record->bytes};
+	struct event event = {.type = input->type};
 
-	if (record->first && input->columns.n > 1)
-		columns_split(&input->columns, &event);
-	if (!(record->first && record->last) &&
-	    fit_piece(input, &event, record) == -1)
+	if (columns_event(&input->columns, record, &event) == -1)
 		return -1;
+	if (!record->first || !record->last)
+		input->was_long = true;
 	if (!frame_field_ok(event.id) || !frame_field_ok(event.type))
 		input->was_wrong = true;
 	put_event(input, &event);
-	if (record->last) {
-		free(input->held);
-		input->held = NULL;
-	}
 	return 0;
 }
 
@@ -99,7 +58,7 @@ put_record(struct input *input, const struct record *record)
 static bool
 next_record(struct input *input, struct record *record)
 {
-	if (input->columns.n <= 1 && !input->json)
+	if (input->columns.n <= 1 && !input->json && input->cast == NULL)
 		record_frame_lines(&input->splitter, input->frame, input->type);
 	return record_next(&input->splitter, record);
 }
@@ -151,7 +110,7 @@ input_read(struct input *input)
 		return input->left == 0 ? end(input) : 0;
 	}
 	/* EIO is how the master of a pseudo-terminal learns of its end */
-	if (n == 0 || (errno == EIO && input->terminal))
+	if (n == 0 || (errno == EIO && input->pty))
 		return end(input);
 	return errno == EINTR || errno == EAGAIN ? 0 : -1;
 }

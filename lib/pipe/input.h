@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../columns.h"
 #include "../record.h"
-#include "columns.h"
+#include "terminal.h"
 
 #define INPUT_TORN_MS 200 /* so long a torn character waits for its rest */
 
@@ -19,8 +20,9 @@ struct input {
 	int *fd;           /* -1: there is none, or it has ended */
 	struct bytes type; /* event type, unless a column gives it */
 	struct columns columns;
-	bool json;     /* data is one JSON string */
-	bool terminal; /* fd is the master of a pseudo-terminal */
+	bool json;                   /* data is one JSON string */
+	bool pty;                    /* fd is the master of a pseudo-terminal */
+	const struct terminal *cast; /* data are asciicast, or NULL */
 	uint64_t left; /* bytes that it has at the most; UINT64_MAX: all */
 
 	/* what happened, to be said by the caller */
@@ -31,10 +33,6 @@ struct input {
 	struct frame *frame;
 	struct splitter splitter;
 	int64_t torn_ns; /* see input_due */
-	/* of a record that comes in pieces, from its first to its last */
-	char *held; /* a copy of its columns, or NULL */
-	struct bytes held_id;
-	struct bytes held_type;
 };
 
 /* Records are of that kind, max bytes at the most. 0, or -1 with ENOMEM. */

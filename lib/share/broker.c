@@ -23,24 +23,22 @@
 #define FURTHER_NS (60 * UTIL_SECOND_NS) /* a viewer's time there */
 
 /*
- * The key of a channel for viewers who come back with this id: home's, with a
+ * The key of a channel for viewers that come back with this id: home's, with a
  * digest. Returns 0, or -1 with errno.
  */
 static int
 make_further_key(const struct broker *broker, char key[SOCKDIR_KEY_MAX + 1])
 {
-	char tries[UTIL_DIGITS_MAX + 1] = {0}, id[HANDOVER_ID_MAX + 1];
-	char home[SOCKDIR_KEY_MAX + 1], digest[ENVIRONMENT_DIGEST_N + 1];
-	char *words[] = {home, id, tries, NULL}, *none[] = {NULL};
+	char tries[UTIL_DIGITS_MAX + 1] = {0}, digest[ENVIRONMENT_DIGEST_N + 1];
+	char *words[] = {(char *)broker->setup->key, /* it is only read */
+	    (char *)broker->last_event_id, tries, NULL};
 
-	(void)snprintf(home, sizeof(home), "%s", broker->setup->key);
-	(void)snprintf(id, sizeof(id), "%s", broker->last_event_id);
 	/* an earlier one of it may be past the id already */
 	(void)util_digits(tries, (uint64_t)broker->further_n);
-	if (environment_digest(words, none, digest) == -1)
+	if (environment_digest(words, words + 3, digest) == -1)
 		return -1;
 	(void)snprintf(key, SOCKDIR_KEY_MAX + 1, "%.*s.%s",
-	    SOCKDIR_KEY_MAX - ENVIRONMENT_DIGEST_N - 1, home, digest);
+	    SOCKDIR_KEY_MAX - ENVIRONMENT_DIGEST_N - 1, words[0], digest);
 	return 0;
 }
 
@@ -116,7 +114,7 @@ static int
 find_channel(struct broker *broker, struct channel_setup *setup, bool only_old)
 {
 	const struct sockdir *sockdir = broker->setup->sockdir;
-	int fd = sockdir_connect(sockdir, setup->key, BROKER_MS), lock, error;
+	int fd = sockdir_connect(sockdir, setup->key, BROKER_MS), lock;
 
 	if (fd != -1 || errno != ENOENT || only_old)
 		return fd;
@@ -135,9 +133,7 @@ find_channel(struct broker *broker, struct channel_setup *setup, bool only_old)
 		if (fd == -1 && errno == ENOENT)
 			errno = EBUSY; /* it has ended already */
 	}
-	error = errno;
-	sockdir_unlock(lock);
-	errno = error;
+	sockdir_unlock(lock); /* errno stays */
 	return fd;
 }
 
@@ -199,15 +195,6 @@ go_further(struct broker *broker)
 	return HANDOVER_LOST;
 }
 
-/* One try. HANDOVER_LOST: there is to be another one, or broker->error. */
-static enum handover_answer
-try_once(struct broker *broker, bool only_old)
-{
-	enum handover_answer answer = bring(broker, broker->setup, only_old);
-
-	return answer == HANDOVER_UNKNOWN ? go_further(broker) : answer;
-}
-
 enum broker_result
 broker_bring(struct broker *broker)
 {
@@ -217,7 +204,9 @@ broker_bring(struct broker *broker)
 	int wait_ms = 1;
 
 	for (;;) {
-		answer = try_once(broker, ended);
+		answer = bring(broker, broker->setup, ended);
+		if (answer == HANDOVER_UNKNOWN)
+			answer = go_further(broker);
 		if (answer != HANDOVER_LOST || broker->error != 0 ||
 		    util_now_ns() >= until_ns)
 			break;

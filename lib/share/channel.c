@@ -1,40 +1,36 @@
 /*
- * channel: one loop over the program, the viewers and those who come: its
- * states and times, and who is told what. Nothing in it blocks but the end of
- * a program that does not want to end.
+ * channel: one loop over the program, the viewers and the connections: its
+ * states and times, and what follows from each event. Nothing in it blocks but
+ * the end of a program that does not want to end.
  */
+#define _GNU_SOURCE /* prlimit */
 #include "channel.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "../util.h"
 #include "arrival.h"
-#include "background.h"
-#include "events.h"
-#include "handover.h"
 #include "home.h"
-#include "pending.h"
-#include "poller.h"
-#include "producer.h"
 #include "relay.h"
-#include "viewers.h"
 
-#define NEVER POLLER_NEVER
-#define MS POLLER_MS
-
-#define POLLED_MAX 256        /* descriptors in a turn */
-#define FIRST_NS (5000 * MS)  /* for a viewer that is to come */
-#define DRAIN_NS (10000 * MS) /* for one of the last to take something */
+#define POLLED_MAX 256              /* descriptors in a turn */
+#define DESCRIPTORS 1024            /* that may be open at the start */
+#define FIRST_NS (5000 * POLLER_MS) /* for a viewer that is to come */
+#define DRAIN_NS                                                     \
+	(10000 * POLLER_MS) /* for one of the last to take something \
+			     */
 
 enum state {
 	HEADER, /* the program has not written its header yet */
 	STREAM,
 	ENDED,   /* it has ended, with an event "end" */
-	LEAVING, /* nobody comes any more; the last ones get the rest */
+	LEAVING, /* no viewer comes any more; the last ones get the rest */
 };
 
 struct channel {
@@ -49,11 +45,10 @@ struct channel {
 	struct greeting greeting;
 	struct relay relay;
 	struct arrival arrival;
-	struct pending pending;
 	struct home home;
 
-	bool quits;       /* it was told to end, or has nowhere to go */
-	int64_t empty_ns; /* since when there is no viewer, or NEVER */
+	bool quits;       /* it was told to end, or has no viewer to serve */
+	int64_t empty_ns; /* since when there is no viewer, or UTIL_NEVER */
 	int64_t ended_ns; /* with ENDED and LEAVING */
 
 	struct frame frame;
@@ -75,7 +70,7 @@ leave(struct channel *channel)
 	channel->state = LEAVING;
 	channel->ended_ns = util_now_ns();
 	sockdir_leave(setup->sockdir, setup->key, &setup->socket);
-	pending_close(&channel->pending);
+	arrival_close(&channel->arrival);
 }
 
 /* Viewers come back to a new channel, not all at the same time. */
@@ -153,19 +148,20 @@ static void
 go_home(struct channel *channel)
 {
 	struct viewers *viewers = &channel->viewers;
-	size_t i = 0;
 
 	viewers->pass = home_pass;
 	viewers->to = &channel->home;
 	send_away(channel);
-	while (i < viewers->n)
-		if (!(viewers->all[i].flags & VIEWER_WAITS))
-			i++;
-		else if (home_pass(&channel->home, viewers->all + i))
-			viewers_remove(viewers, viewers->all + i);
+	for (size_t i = viewers->n; i-- > 0;) {
+		struct viewer *viewer = viewers->all + i;
+
+		if (!(viewer->flags & VIEWER_WAITS))
+			continue;
+		if (home_pass(&channel->home, viewer))
+			viewers_remove(viewers, viewer);
 		else
-			greeting_answer(
-			    &channel->greeting, viewers->all + i, 200);
+			greeting_answer(&channel->greeting, viewer, 200);
+	}
 	producer_stop(&channel->producer);
 	leave(channel);
 }
@@ -186,7 +182,7 @@ take_program(struct channel *channel)
 		return;
 	result = relay_pass(&channel->relay);
 	if (channel->events.count > count &&
-	    channel->greeting.starts_ns < NEVER)
+	    channel->greeting.starts_ns < UTIL_NEVER)
 		greeting_forget_starts(&channel->greeting);
 	if (result == PRODUCER_FAILED) {
 		fail(channel, producer->why);
@@ -200,7 +196,7 @@ take_program(struct channel *channel)
 	}
 	if (result == PRODUCER_END)
 		end_program(channel);
-	else if (channel->setup->after != NULL && !channel->home.asking &&
+	else if (channel->setup->after != NULL && channel->home.fd == -1 &&
 		 channel->events.ring.head > head)
 		ask(channel, true);
 }
@@ -209,34 +205,21 @@ take_program(struct channel *channel)
 static void
 pace(struct channel *channel)
 {
-	bool moved = viewers_moved(&channel->viewers);
+	bool moved = channel->viewers.moved;
 
+	channel->viewers.moved = false;
 	if (moved && channel->state == LEAVING)
 		channel->ended_ns = util_now_ns();
 	/* home's answer is about the head of the ring */
 	if (channel->state <= STREAM &&
 	    relay_pace(&channel->relay, moved, !channel->arrival.had_viewer,
-		channel->home.asking) == -1)
+		channel->home.fd != -1) == -1)
 		fail(channel, strerror(errno));
-}
-
-/* --- who comes --- */
-
-/* A bound, so that a crowd stops nothing else. */
-static void
-take_requests(struct channel *channel, int fd)
-{
-	struct pending_request request;
-
-	for (int i = 0; i < PENDING_MAX && channel->state != LEAVING &&
-			pending_next(&channel->pending, fd, &request);
-	     i++)
-		arrival_take(&channel->arrival, &request);
 }
 
 /* --- times --- */
 
-/* When the channel has nobody to live for any more; or NEVER. */
+/* When the channel ends for want of viewers; or UTIL_NEVER. */
 static int64_t
 end_due(const struct channel *channel)
 {
@@ -247,8 +230,8 @@ end_due(const struct channel *channel)
 	case ENDED: return channel->ended_ns + linger_ns;
 	default: break;
 	}
-	if (channel->empty_ns == NEVER)
-		return NEVER;
+	if (channel->empty_ns == UTIL_NEVER)
+		return UTIL_NEVER;
 	due_ns = channel->empty_ns + linger_ns;
 	return due_ns < channel->arrival.expected_ns
 		   ? channel->arrival.expected_ns
@@ -258,17 +241,17 @@ end_due(const struct channel *channel)
 static int64_t
 next_due(const struct channel *channel)
 {
-	int64_t due_ns = poller_earlier(channel->viewers.next_over_ns,
-	    poller_earlier(end_due(channel), pending_due(&channel->pending)));
+	int64_t due_ns =
+	    poller_earlier(end_due(channel), arrival_due(&channel->arrival));
 
+	due_ns = poller_earlier(due_ns, channel->viewers.next_over_ns);
 	due_ns = poller_earlier(due_ns, channel->greeting.starts_ns);
 	if (channel->state != LEAVING)
 		due_ns = poller_earlier(due_ns, channel->home.due_ns);
-	if (channel->state <= STREAM)
-		due_ns = poller_earlier(
-		    due_ns, poller_earlier(producer_due(&channel->producer),
-				relay_due(&channel->relay)));
-	return due_ns;
+	if (channel->state > STREAM)
+		return due_ns;
+	due_ns = poller_earlier(due_ns, producer_due(&channel->producer));
+	return poller_earlier(due_ns, relay_due(&channel->relay));
 }
 
 /* What is due in the other rooms. */
@@ -279,11 +262,11 @@ keep_times(struct channel *channel, int64_t now_ns)
 
 	if (viewers->next_over_ns <= now_ns)
 		viewers_expire(viewers, now_ns);
-	pending_expire(&channel->pending, now_ns);
+	arrival_expire(&channel->arrival, now_ns);
 	if (channel->greeting.starts_ns <= now_ns)
 		greeting_send_starts(&channel->greeting);
 	if (channel->state != LEAVING && channel->home.due_ns <= now_ns) {
-		if (channel->home.asking)
+		if (channel->home.fd != -1)
 			home_stop(&channel->home);
 		else
 			ask(channel, false);
@@ -299,8 +282,8 @@ keep_alive(struct channel *channel, int64_t now_ns)
 	const struct viewers *viewers = &channel->viewers;
 
 	if (viewers->n > 0)
-		channel->empty_ns = NEVER;
-	else if (channel->empty_ns == NEVER)
+		channel->empty_ns = UTIL_NEVER;
+	else if (channel->empty_ns == UTIL_NEVER)
 		channel->empty_ns = now_ns;
 	if (channel->state == LEAVING)
 		return viewers->n > 0 && end_due(channel) > now_ns;
@@ -318,9 +301,13 @@ take_event(struct channel *channel, const struct epoll_event *event)
 {
 	enum poller_kind kind = poller_kind(event);
 	int fd = poller_fd(event);
+	struct signalfd_siginfo signal;
 
 	switch (kind) {
-	case POLLER_SIGNALS: channel->quits |= background_signalled(fd); break;
+	case POLLER_SIGNALS:
+		while (read(fd, &signal, sizeof(signal)) > 0)
+			channel->quits = true;
+		break;
 	case POLLER_OUTPUT:
 	case POLLER_ERRORS:
 	case POLLER_EXIT: producer_ready(&channel->producer, kind, fd); break;
@@ -330,7 +317,12 @@ take_event(struct channel *channel, const struct epoll_event *event)
 			go_home(channel);
 		break;
 	case POLLER_LISTENER:
-	case POLLER_PENDING: take_requests(channel, fd); break;
+	case POLLER_PENDING:
+		arrival_ready(&channel->arrival, fd);
+		if (channel->arrival.newcomer)
+			child_redraw(&channel->producer.child);
+		channel->arrival.newcomer = false;
+		break;
 	case POLLER_VIEWER: break;
 	}
 }
@@ -364,6 +356,57 @@ share(struct channel *channel)
 	return 0;
 }
 
+/* --- the start --- */
+
+/*
+ * A session of its own, without the descriptors of whatever started it. Returns
+ * 0, or -1 with errno.
+ */
+static int
+detach(const struct channel_setup *setup)
+{
+	int null;
+
+	if (setsid() == -1)
+		return -1;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null == -1 || dup2(null, STDIN_FILENO) == -1 ||
+	    dup2(null, STDOUT_FILENO) == -1 ||
+	    (!setup->keep_stderr && dup2(null, STDERR_FILENO) == -1))
+		return -1;
+	for (int fd = 3; fd < DESCRIPTORS; fd++)
+		if (fd != setup->socket.fd && fd != setup->sockdir->fd)
+			(void)close(fd); /* most are not open */
+	return 0;
+}
+
+/* A signal that asks for the end comes by a descriptor, non-blocking. */
+static int
+open_signals(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set); /* cannot fail, nor can the next three */
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_SETMASK, &set, NULL) == -1)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* As many descriptors as the hard limit allows. */
+static void
+raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL); /* else they are fewer */
+}
+
 /* How the rooms are joined: producer -> events -> viewers. */
 static void
 join(struct channel *channel)
@@ -371,38 +414,35 @@ join(struct channel *channel)
 	const struct channel_setup *setup = channel->setup;
 	int64_t now_ns = util_now_ns();
 
+	viewers_init(&channel->viewers, &channel->events.ring, channel->poller);
 	channel->relay = (struct relay){
+	    .setup = setup,
 	    .producer = &channel->producer,
 	    .events = &channel->events,
 	    .viewers = &channel->viewers,
-	    .log = &setup->log,
 	    .frame = &channel->frame,
-	    .keepalive_ns = setup->keepalive_ns,
-	    .keepalive = &setup->keepalive,
 	    .sent_ns = now_ns,
 	};
 	channel->greeting = (struct greeting){
-	    .extra = setup->extra,
-	    .extras = setup->extras,
-	    .origins = setup->origins,
-	    .limit_ns = setup->limit_ns,
-	    .retry_ms = setup->retry_ms,
+	    .setup = setup,
 	    .response = &channel->producer.response,
 	    .events = &channel->events,
 	    .viewers = &channel->viewers,
 	    .frame = &channel->frame,
-	    .starts_ns = NEVER,
+	    .starts_ns = UTIL_NEVER,
 	};
 	channel->arrival = (struct arrival){
-	    .key = setup->key,
-	    .command = setup->command,
-	    .catches_up = setup->after != NULL,
-	    .born_ns = now_ns,
+	    .setup = setup,
+	    .poller = channel->poller,
 	    .events = &channel->events,
 	    .viewers = &channel->viewers,
 	    .greeting = &channel->greeting,
+	    .born_ns = now_ns,
 	    .expected_ns = now_ns + FIRST_NS,
 	};
+	home_init(&channel->home, setup, &channel->events, channel->poller);
+	if (setup->after != NULL)
+		home_wait(&channel->home);
 	channel->empty_ns = now_ns;
 }
 
@@ -410,34 +450,28 @@ static int
 begin(struct channel *channel)
 {
 	const struct channel_setup *setup = channel->setup;
-	size_t size = setup->ring_size;
+	int signals;
 
-	if (background_begin(
-		setup->socket.fd, setup->sockdir->fd, setup->keep_stderr) == -1)
+	if (detach(setup) == -1)
 		return -1;
-	channel->signals = background_signals();
+	signals = open_signals();
 	channel->poller = epoll_create1(EPOLL_CLOEXEC);
-	if (channel->signals == -1 || channel->poller == -1 ||
-	    events_init(
-		&channel->events, size, setup->after, &channel->frame) == -1 ||
-	    poller_watch(channel->poller, channel->signals, POLLER_SIGNALS,
-		EPOLLIN) == -1 ||
-	    pending_init(
-		&channel->pending, setup->socket.fd, channel->poller) == -1)
+	if (signals == -1 || channel->poller == -1 ||
+	    events_init(&channel->events, setup->ring_size, setup->after,
+		&channel->frame) == -1 ||
+	    poller_watch(channel->poller, signals, POLLER_SIGNALS, EPOLLIN) ==
+		-1)
 		return -1;
-	viewers_init(&channel->viewers, &channel->events.ring, channel->poller);
-	producer_init(&channel->producer, &setup->log, channel->poller, size);
 	join(channel);
-	home_init(&channel->home, setup->sockdir, setup->home, &channel->events,
-	    channel->poller);
-	if (setup->after != NULL)
-		home_wait(&channel->home);
+	producer_init(
+	    &channel->producer, &setup->log, channel->poller, setup->ring_size);
 	/* the program starts where the request was; the rest is in / */
-	if (producer_start(&channel->producer, setup->command,
+	if (arrival_open(&channel->arrival) == -1 ||
+	    producer_start(&channel->producer, setup->command,
 		setup->environment, setup->after, setup->keep_stderr) == -1 ||
 	    chdir("/") == -1)
 		return -1;
-	background_raise_limit();
+	raise_limit();
 	return 0;
 }
 
@@ -448,7 +482,7 @@ channel_run(const struct channel_setup *setup)
 	int result = -1, error;
 
 	channel.setup = setup;
-	channel.pending.listener = -1;
+	channel.arrival.listener = -1;
 	producer_init(&channel.producer, &setup->log, -1, 0);
 	if (begin(&channel) == 0)
 		result = share(&channel);

@@ -23,79 +23,72 @@ extern char **environ;
  * made of them with them. Operators' names that look alike stay
  * (SSL_CERT_FILE, AUTH_TOKEN).
  */
-static const char *const of_request[] = {
-    "AUTH_TYPE=", "CONTENT_LENGTH=", "CONTENT_TYPE=", "HTTP_",
-    "PATH_INFO=", "PATH_TRANSLATED=", "QUERY_STRING=", "REMOTE_ADDR=",
-    "REMOTE_HOST=", "REMOTE_IDENT=", "REMOTE_USER=", "REQUEST_METHOD=",
-    "SCRIPT_NAME=", "SERVER_NAME=", "SERVER_PORT=", "SERVER_PROTOCOL=",
+static const char of_request[] =
+    "AUTH_TYPE= CONTENT_LENGTH= CONTENT_TYPE= HTTP_ PATH_INFO= "
+    "PATH_TRANSLATED= QUERY_STRING= REMOTE_ADDR= REMOTE_HOST= "
+    "REMOTE_IDENT= REMOTE_USER= REQUEST_METHOD= SCRIPT_NAME= "
+    "SERVER_NAME= SERVER_PORT= SERVER_PROTOCOL= "
     /* most servers */
-    "DOCUMENT_URI=", "HTTPS=", "REDIRECT_URI=", "REMOTE_PORT=",
-    "REQUEST_SCHEME=", "REQUEST_URI=", "SERVER_ADDR=",
+    "DOCUMENT_URI= HTTPS= REDIRECT_URI= REMOTE_PORT= REQUEST_SCHEME= "
+    "REQUEST_URI= SERVER_ADDR= "
     /* Apache */
-    "H2PUSH=", "H2_PUSH=", "H2_PUSHED=", "H2_PUSHED_ON=", "H2_STREAM_ID=",
-    "H2_STREAM_TAG=", "HTTP2=", "REDIRECT_ERROR_NOTES=", "REDIRECT_URL=",
-    "REMOTE_LOGNAME=", "SCRIPT_URI=", "SCRIPT_URL=", "SERVER_SIGNATURE=",
-    "UNIQUE_ID=",
+    "H2PUSH= H2_PUSH= H2_PUSHED= H2_PUSHED_ON= H2_STREAM_ID= "
+    "H2_STREAM_TAG= HTTP2= REDIRECT_ERROR_NOTES= REDIRECT_URL= "
+    "REMOTE_LOGNAME= SCRIPT_URI= SCRIPT_URL= SERVER_SIGNATURE= "
+    "UNIQUE_ID= "
     /* TLS, in Apache and lighttpd */
-    "SSL_CIPHER=", "SSL_CIPHER_", "SSL_CLIENT_",
-    "SSL_COMPRESS_METHOD=", "SSL_PROTOCOL=", "SSL_SECURE_RENEG=", "SSL_SERVER_",
-    "SSL_SESSION_",
-    "SSL_SRP_USER=", "SSL_SRP_USERINFO=", "SSL_TLS_SNI=", "SSL_VERSION_",
+    "SSL_CIPHER= SSL_CIPHER_ SSL_CLIENT_ SSL_COMPRESS_METHOD= "
+    "SSL_PROTOCOL= SSL_SECURE_RENEG= SSL_SERVER_ SSL_SESSION_ "
+    "SSL_SRP_USER= SSL_SRP_USERINFO= SSL_TLS_SNI= SSL_VERSION_ "
     /* yaws */
-    "AUTH_PASSWORD=", "AUTH_USER=", "LOCAL_ADDR=", "LOGON_USER=",
+    "AUTH_PASSWORD= AUTH_USER= LOCAL_ADDR= LOGON_USER= "
     /* socat, ncat, tcpserver */
-    "NCAT_LOCAL_ADDR=", "NCAT_LOCAL_PORT=", "NCAT_REMOTE_ADDR=",
-    "NCAT_REMOTE_PORT=", "SOCAT_PEERADDR=", "SOCAT_PEERPORT=", "SOCAT_PID=",
-    "SOCAT_SOCKADDR=", "SOCAT_SOCKPORT=", "TCPCONNNUM=", "TCPLOCALHOST=",
-    "TCPLOCALIP=", "TCPLOCALPORT=", "TCPREMOTEHOST=", "TCPREMOTEINFO=",
-    "TCPREMOTEIP=", "TCPREMOTEPORT=",
+    "NCAT_LOCAL_ADDR= NCAT_LOCAL_PORT= NCAT_REMOTE_ADDR= "
+    "NCAT_REMOTE_PORT= SOCAT_PEERADDR= SOCAT_PEERPORT= SOCAT_PID= "
+    "SOCAT_SOCKADDR= SOCAT_SOCKPORT= TCPCONNNUM= TCPLOCALHOST= "
+    "TCPLOCALIP= TCPLOCALPORT= TCPREMOTEHOST= TCPREMOTEINFO= "
+    "TCPREMOTEIP= TCPREMOTEPORT= "
     /* systemd, for each service that a connection starts */
-    "INVOCATION_ID=", "JOURNAL_STREAM=", "LISTEN_PID=", "LISTEN_PIDFDID=",
-    "MEMORY_PRESSURE_WATCH=", "SO_COOKIE=", "SYSTEMD_EXEC_PID=",
+    "INVOCATION_ID= JOURNAL_STREAM= LISTEN_PID= LISTEN_PIDFDID= "
+    "MEMORY_PRESSURE_WATCH= SO_COOKIE= SYSTEMD_EXEC_PID= "
     /* bash: how it called this program, not what for */
-    "SHLVL=", "_="};
+    "SHLVL= _= ";
 
 /* In their place; libraries of CGI programs insist on some of these. */
 static char *const plain[] = {"QUERY_STRING=", "REQUEST_METHOD=GET",
     "SERVER_NAME=localhost", "SERVER_PORT=80", "SERVER_PROTOCOL=HTTP/1.1"};
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+#define PLAIN (sizeof(plain) / sizeof(*plain))
 
 static bool
 is_of_request(const char *variable)
 {
+	size_t n;
+
 	for (;; variable += 9) {
-		for (size_t i = 0; i < COUNT(of_request); i++)
-			if (strncmp(variable, of_request[i],
-				strlen(of_request[i])) == 0)
+		for (const char *name = of_request; *name != '\0';
+		     name += n + 1) {
+			n = strcspn(name, " ");
+			if (strncmp(variable, name, n) == 0)
 				return true;
+		}
 		/* Apache's, of the request before an internal redirection */
 		if (strncmp(variable, "REDIRECT_", 9) != 0)
 			return false;
 	}
 }
 
-/* Orders two variables by their names. */
-static int
-compare(const char *a, const char *b)
-{
-	size_t a_n = strcspn(a, "="), b_n = strcspn(b, "=");
-	int order = strncmp(a, b, a_n < b_n ? a_n : b_n);
-
-	return order != 0 ? order : (a_n > b_n) - (a_n < b_n);
-}
-
 /* Inserts a variable in its place; of two of a name the first one counts. */
 static size_t
 insert(char **list, size_t n, char *variable)
 {
-	size_t at = n;
+	size_t name = strcspn(variable, "=") + 1, at = n;
 
-	while (at > 0 && compare(list[at - 1], variable) > 0)
-		at--;
-	if (at > 0 && compare(list[at - 1], variable) == 0)
-		return n;
-	memmove(list + at + 1, list + at, (n - at) * sizeof(*list));
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(list[i], variable, name) == 0)
+			return n;
+	for (; at > 0 && strcmp(list[at - 1], variable) > 0; at--)
+		list[at] = list[at - 1];
 	list[at] = variable;
 	return n + 1;
 }
@@ -108,13 +101,13 @@ environment_make(void)
 
 	while (environ != NULL && environ[all] != NULL)
 		all++;
-	list = malloc((all + COUNT(plain) + 1) * sizeof(*list));
+	list = malloc((all + PLAIN + 1) * sizeof(*list));
 	if (list == NULL)
 		return NULL;
 	for (size_t i = 0; i < all; i++)
 		if (!is_of_request(environ[i]))
 			n = insert(list, n, environ[i]);
-	for (size_t i = 0; i < COUNT(plain); i++)
+	for (size_t i = 0; i < PLAIN; i++)
 		n = insert(list, n, plain[i]);
 	list[n] = NULL;
 	return list;

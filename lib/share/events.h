@@ -26,7 +26,7 @@ struct events {
 	struct ring ring;
 	uint64_t count;  /* of events so far */
 	uint64_t number; /* of the last id that was made; 0: none was */
-	bool made;       /* the last id was made; else it is: */
+	bool made;       /* the last id was made */
 	size_t last_id_n;
 	char last_id[HANDOVER_ID_MAX]; /* one that is too long is empty */
 	bool no_id;       /* an event without an id came after that */
@@ -35,15 +35,14 @@ struct events {
 
 	/* the rest is the events' own */
 	bool makes_ids;
-	char start[EVENTS_ID_MAX / 2]; /* ids that are made begin with it */
+	uint64_t start; /* ids that are made begin with it */
 	struct frame *frame;
 	struct bytes encoded; /* what events_put puts */
 	struct bytes id;      /* its id, within that */
 	unsigned int flags;
 	bool makes;  /* that id was made */
-	char *bytes; /* of what frame does not hold */
+	char *bytes; /* n of them, that frame does not hold; or NULL */
 	size_t n;
-	size_t room;
 };
 
 /*
@@ -69,9 +68,5 @@ size_t events_encode_retry(struct events *events, int64_t ms);
 
 /* Puts what was encoded into the ring. Returns 0, or -1 with errno ENOMEM. */
 int events_put(struct events *events);
-
-/* The id of the place after the last event; made is room for it. */
-struct bytes events_last_id(
-    const struct events *events, char made[EVENTS_ID_MAX]);
 
 #endif

@@ -6,30 +6,21 @@
 #ifndef GREETING_H
 #define GREETING_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "../frame.h"
-#include "../origin.h"
 #include "events.h"
 #include "response.h"
+#include "setup.h"
 #include "viewers.h"
 
-#define GREETING_EXTRA_MAX 32
 #define GREETING_RETRY_MS 3000 /* what browsers take by themselves */
 
 /* All of it is the channel's; frame may be used between the calls. */
 struct greeting {
-	const char *const *extra; /* fields, GREETING_EXTRA_MAX at most */
-	size_t extras;
-	const struct origins *origins; /* what HANDOVER_ORIGIN counts */
-	int64_t limit_ns;              /* of a viewer's stream; 0 for none */
-	int64_t retry_ms;              /* the operator's, or -1 */
+	const struct channel_setup *setup;
 	const struct response *response;
 	const struct events *events;
 	struct viewers *viewers;
 	struct frame *frame;
-	int64_t starts_ns; /* when greeting_send_starts is due; POLLER_NEVER */
+	int64_t starts_ns; /* when greeting_send_starts is due, or UTIL_NEVER */
 };
 
 /* The operator's, else the last one of the program, else -1. */
@@ -37,7 +28,7 @@ int64_t greeting_retry_ms(const struct greeting *greeting);
 
 /*
  * Sends a viewer its header, and a retry field or a comment, unless it had
- * these elsewhere; then what the ring has. It may be gone afterwards.
+ * these elsewhere; then what the ring has. The viewer may be removed.
  */
 void greeting_send(struct greeting *greeting, struct viewer *viewer);
 
@@ -45,8 +36,8 @@ void greeting_send(struct greeting *greeting, struct viewer *viewer);
 void greeting_send_all(struct greeting *greeting);
 
 /*
- * Sends those that had no event yet the id of their place: who is cut off
- * before the next one misses nothing.
+ * Sends those that had no event yet the id of their place: if one is cut off
+ * before the next event, it misses nothing.
  */
 void greeting_send_starts(struct greeting *greeting);
 

@@ -69,9 +69,7 @@ handover_receive(int fd, struct handover_message *message, int *viewer)
 	part.iov_base = message;
 	all.msg_control = control.room;
 	all.msg_controllen = CMSG_LEN(sizeof(int)); /* no room for a second */
-	do {
-		n = recvmsg(fd, &all, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
+	n = recvmsg(fd, &all, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n == -1)
 		return -1;
 	header = CMSG_FIRSTHDR(&all);
@@ -103,16 +101,25 @@ handover_answer(int fd, enum handover_answer answer)
 	return send(fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
+/* As recv(2), also if a signal comes. */
+static ssize_t
+receive(int fd, void *bytes, size_t n)
+{
+	ssize_t got;
+
+	do {
+		got = recv(fd, bytes, n, 0);
+	} while (got == -1 && errno == EINTR);
+	return got;
+}
+
 enum handover_answer
 handover_wait(int fd)
 {
 	unsigned char byte;
-	ssize_t n;
+	ssize_t n = receive(fd, &byte, 1);
 
-	do {
-		n = recv(fd, &byte, 1, 0);
-	} while (n == -1 && errno == EINTR);
-	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	if (n == -1 && errno == EAGAIN)
 		return HANDOVER_LATE;
 	if (n != 1 || byte <= HANDOVER_LATE || byte > HANDOVER_FULL)
 		return HANDOVER_LOST;
@@ -130,11 +137,8 @@ handover_answer_line(int fd, const char *line)
 int
 handover_wait_line(int fd, char line[HANDOVER_LINE_MAX])
 {
-	ssize_t n;
+	ssize_t n = receive(fd, line, HANDOVER_LINE_MAX - 1);
 
-	do {
-		n = recv(fd, line, HANDOVER_LINE_MAX - 1, 0);
-	} while (n == -1 && errno == EINTR);
 	if (n <= 0)
 		return -1;
 	line[n] = '\0';

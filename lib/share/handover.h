@@ -1,8 +1,8 @@
 /*
- * handover: what is said between who brings a viewer, a CGI process or another
- * channel, and the channel that takes it: one message, with the viewer's
- * descriptor, and one answer. Sockets of SOCK_SEQPACKET keep messages whole.
- * Knows nothing of what either side does with it.
+ * handover: what a CGI process, or another channel, says to the channel that is
+ * to take a viewer: one message, with the viewer's descriptor, and one answer.
+ * Sockets of SOCK_SEQPACKET keep messages whole. Knows nothing of what either
+ * side does with it.
  */
 #ifndef HANDOVER_H
 #define HANDOVER_H
@@ -19,15 +19,17 @@ enum handover_flags {
 	HANDOVER_NPH = 2,     /* the header shall have a status line */
 	HANDOVER_FURTHER = 4, /* an unknown id is answered, not served */
 	HANDOVER_GREETED = 8, /* the viewer has had its header, nobody waits */
-	HANDOVER_ASK =
-	    16, /* no viewer: HANDOVER_TAKEN says that the id is known */
-	HANDOVER_QUIT =
-	    32, /* no viewer: the channel ends; that is the answer */
+	HANDOVER_ASK = 16,    /* no viewer: HANDOVER_TAKEN: the id is known */
+	HANDOVER_QUIT = 32,   /* no viewer: the channel ends: the answer */
 };
 
 /* In these bits, the number that origin_find gave to the viewer's origin. */
 #define HANDOVER_ORIGIN_SHIFT 24
 #define HANDOVER_ORIGIN (UINT32_C(0xff) << HANDOVER_ORIGIN_SHIFT)
+
+/* What a message says of its viewer. */
+#define HANDOVER_VIEWER \
+	(HANDOVER_NPH | HANDOVER_FURTHER | HANDOVER_GREETED | HANDOVER_ORIGIN)
 
 enum handover_answer {
 	HANDOVER_LOST,    /* there was none: the channel has ended */

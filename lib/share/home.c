@@ -5,12 +5,10 @@
 #include "home.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
+#include "../proc.h"
 #include "../util.h"
 #include "handover.h"
-#include "poller.h"
 
 #define ANSWER_NS (1000 * POLLER_MS) /* for an answer */
 #define AGAIN_MIN_NS (20 * POLLER_MS)
@@ -18,16 +16,15 @@
 #define CONNECT_MS 1
 
 void
-home_init(struct home *home, const struct sockdir *sockdir, const char *key,
+home_init(struct home *home, const struct channel_setup *setup,
     const struct events *events, int poller)
 {
 	*home = (struct home){
-	    .due_ns = POLLER_NEVER,
-	    .sockdir = sockdir,
-	    .key = key,
+	    .fd = -1,
+	    .due_ns = UTIL_NEVER,
+	    .setup = setup,
 	    .events = events,
 	    .poller = poller,
-	    .fd = -1,
 	    .again_ns = AGAIN_MIN_NS,
 	};
 }
@@ -41,15 +38,18 @@ home_wait(struct home *home)
 void
 home_stop(struct home *home)
 {
-	if (home->fd != -1) {
-		poller_forget(home->poller, home->fd);
-		(void)close(home->fd);
-	}
-	home->fd = -1;
-	home->asking = false;
+	poller_forget(home->poller, home->fd);
+	proc_close(&home->fd);
 	home->due_ns = util_now_ns() + home->again_ns;
 	if (home->again_ns < AGAIN_MAX_NS)
 		home->again_ns *= 2;
+}
+
+static int
+connect_home(const struct home *home)
+{
+	return sockdir_connect(
+	    home->setup->sockdir, home->setup->home, CONNECT_MS);
 }
 
 enum home_answer
@@ -58,17 +58,16 @@ home_ask(struct home *home, bool fresh)
 	const struct events *events = home->events;
 	struct handover_message message = {.flags = HANDOVER_ASK};
 
-	home->due_ns = POLLER_NEVER;
+	home->due_ns = UTIL_NEVER;
 	if (events->no_id || events->end || events->last_id_n == 0)
 		return HOME_NONE; /* there is no place to go on from */
 	if (fresh)
 		home->again_ns = AGAIN_MIN_NS;
 	handover_set_id(&message, events->last_id, events->last_id_n);
 	home->due_ns = util_now_ns() + ANSWER_NS;
-	home->fd = sockdir_connect(home->sockdir, home->key, CONNECT_MS);
+	home->fd = connect_home(home);
 	if (home->fd == -1)
 		return errno == ENOENT ? HOME_GONE : HOME_NONE;
-	home->asking = true;
 	if (handover_send(home->fd, &message, -1) == -1 ||
 	    poller_watch(home->poller, home->fd, POLLER_HOME, EPOLLIN) == -1)
 		home_stop(home);
@@ -88,22 +87,21 @@ home_ready(struct home *home, int fd)
 }
 
 bool
-home_pass(void *home, const struct viewer *viewer)
+home_pass(void *to, const struct viewer *viewer)
 {
-	const struct home *to = home;
-	const struct events *events = to->events;
-	struct handover_message message = {.flags = HANDOVER_FURTHER};
-	int fd = sockdir_connect(to->sockdir, to->key, CONNECT_MS);
+	const struct home *home = to;
+	const struct events *events = home->events;
+	struct handover_message message = {
+	    .flags = (viewer->flags & (HANDOVER_NPH | HANDOVER_ORIGIN)) |
+		     HANDOVER_FURTHER,
+	};
+	int fd = connect_home(home);
 	bool done;
 
-	if (viewer->flags & VIEWER_NPH)
-		message.flags |= HANDOVER_NPH;
-	message.flags |= viewer->flags & HANDOVER_ORIGIN;
 	if (!(viewer->flags & VIEWER_WAITS))
 		message.flags |= HANDOVER_GREETED;
 	handover_set_id(&message, events->last_id, events->last_id_n);
 	done = fd != -1 && handover_send(fd, &message, viewer->fd) == 0;
-	if (fd != -1)
-		(void)close(fd);
+	proc_close(&fd);
 	return done;
 }

@@ -1,15 +1,12 @@
 /*
- * home: what a channel that catches up (-f) asks its home channel, the one
- * with the stream as it is now: whether it has an event, and to take a viewer.
+ * home: what a channel of -f says to its home channel, which has the stream as
+ * it is now: does it have an event, and please take a viewer.
  */
 #ifndef HOME_H
 #define HOME_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "events.h"
-#include "sockdir.h"
+#include "setup.h"
 #include "viewers.h"
 
 enum home_answer {
@@ -19,21 +16,19 @@ enum home_answer {
 };
 
 struct home {
-	bool asking;    /* home_ask has no answer yet */
-	int64_t due_ns; /* when home_due is to be called, or POLLER_NEVER */
+	int fd;         /* the question that has no answer yet, or -1 */
+	int64_t due_ns; /* of home_ask, or with fd of home_stop; UTIL_NEVER */
 
 	/* the rest is home's own */
-	const struct sockdir *sockdir;
-	const char *key;
+	const struct channel_setup *setup;
 	const struct events *events;
 	int poller;
-	int fd;
 	int64_t again_ns; /* from one question to the next */
 };
 
 /* Connects to nobody yet; events are those of this channel. */
-void home_init(struct home *home, const struct sockdir *sockdir,
-    const char *key, const struct events *events, int poller);
+void home_init(struct home *home, const struct channel_setup *setup,
+    const struct events *events, int poller);
 
 /* Nothing is asked for a moment; then due_ns comes. */
 void home_wait(struct home *home);
@@ -53,8 +48,8 @@ void home_stop(struct home *home);
 
 /*
  * viewers.pass, with a home: hands over a viewer that has had everything,
- * without waiting for an answer: home closes whom it cannot take. False if that
- * is not possible. The descriptor stays the caller's.
+ * without waiting for an answer: home closes one that it cannot take. False if
+ * that is not possible. The descriptor stays the caller's.
  */
 bool home_pass(void *home, const struct viewer *viewer);
 

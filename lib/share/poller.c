@@ -47,7 +47,7 @@ poller_wait(int poller, struct epoll_event *events, int max, int64_t due_ns)
 	int n;
 
 	/* rounded up, so that the time has come then */
-	if (due_ns < POLLER_NEVER)
+	if (due_ns < UTIL_NEVER)
 		left_ms = (due_ns - util_now_ns() + POLLER_MS - 1) / POLLER_MS;
 	if (left_ms < 0)
 		left_ms = 0;

@@ -1,7 +1,7 @@
 /*
- * poller: the one epoll instance of a channel, of the caller. What is watched
- * has a kind and a descriptor, which come back with its events. Knows nothing
- * of what is read or written there; a time without an end is POLLER_NEVER.
+ * poller: the one epoll instance of a channel, which is the caller's. What is
+ * watched has a kind and a descriptor, which come back with its events. Knows
+ * nothing of what is read or written there.
  */
 #ifndef POLLER_H
 #define POLLER_H
@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-#define POLLER_NEVER INT64_MAX
 #define POLLER_MS INT64_C(1000000) /* in nanoseconds */
 
 enum poller_kind {
@@ -33,8 +32,8 @@ void poller_change(int poller, int fd, enum poller_kind kind, uint32_t events);
 void poller_forget(int poller, int fd);
 
 /*
- * Waits for events, until due_ns at the latest. Returns how many there are, 0
- * also after a signal; or -1 with errno.
+ * Waits for events, until due_ns at the latest, or UTIL_NEVER. Returns how many
+ * there are, 0 also after a signal; or -1 with errno.
  */
 int poller_wait(
     int poller, struct epoll_event *events, int max, int64_t due_ns);

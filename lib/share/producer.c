@@ -30,7 +30,7 @@ producer_init(struct producer *producer, const struct logger *log, int poller,
 	producer->log = log;
 	producer->poller = poller;
 	producer->child.out = producer->child.err = producer->child.exit = -1;
-	producer->exited_ns = producer->silent_ns = POLLER_NEVER;
+	producer->exited_ns = producer->silent_ns = UTIL_NEVER;
 	response_init(&producer->response);
 	decode_init(&producer->decoder, event_max);
 	producer->read_max =
@@ -94,7 +94,7 @@ producer_read(struct producer *producer, bool reads)
 		poller_forget(producer->poller, producer->child.out);
 		return 0;
 	}
-	if (producer->exited_ns < POLLER_NEVER)
+	if (producer->exited_ns < UTIL_NEVER)
 		producer->exited_ns = util_now_ns();
 	return poller_watch(
 	    producer->poller, producer->child.out, POLLER_OUTPUT, EPOLLIN);
@@ -153,7 +153,7 @@ take_exit(struct producer *producer)
 	if (!child_reap(&producer->child))
 		return;
 	poller_forget(producer->poller, producer->child.exit);
-	if (producer->silent_ns < POLLER_NEVER)
+	if (producer->silent_ns < UTIL_NEVER)
 		producer->over = true;
 	else
 		producer->exited_ns = util_now_ns();
@@ -253,11 +253,11 @@ producer_next(struct producer *producer)
 int64_t
 producer_due(const struct producer *producer)
 {
-	if (producer->silent_ns < POLLER_NEVER)
+	if (producer->silent_ns < UTIL_NEVER)
 		return producer->silent_ns + EXIT_NS;
-	if (producer->exited_ns < POLLER_NEVER && producer->reads)
+	if (producer->exited_ns < UTIL_NEVER && producer->reads)
 		return producer->exited_ns + GRACE_NS;
-	return POLLER_NEVER;
+	return UTIL_NEVER;
 }
 
 void
@@ -274,7 +274,7 @@ producer_stop(struct producer *producer)
 		child_stop(child);
 	}
 	producer->status = child->status;
-	producer->exited_ns = producer->silent_ns = POLLER_NEVER;
+	producer->exited_ns = producer->silent_ns = UTIL_NEVER;
 }
 
 void

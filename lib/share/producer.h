@@ -52,7 +52,7 @@ struct producer {
 	struct child child;
 	struct splitter err;
 	struct decoder decoder;
-	int64_t exited_ns; /* when it exited, or POLLER_NEVER */
+	int64_t exited_ns; /* when it exited, or UTIL_NEVER */
 	int64_t silent_ns; /* when its output ended before that, likewise */
 	bool over;         /* it has exited, and its output has ended */
 	size_t read_max;
@@ -90,7 +90,7 @@ void producer_ready(struct producer *producer, enum poller_kind kind, int fd);
  */
 enum producer_result producer_next(struct producer *producer);
 
-/* When producer_next is to be called at the latest, or POLLER_NEVER. */
+/* When producer_next is to be called at the latest, or UTIL_NEVER. */
 int64_t producer_due(const struct producer *producer);
 
 /*

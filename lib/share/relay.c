@@ -16,35 +16,32 @@ static size_t
 encode(struct relay *relay)
 {
 	const struct producer *producer = relay->producer;
-	struct bytes type = producer->event.type;
-	unsigned int flags = 0;
+	unsigned int flags = producer->has_data ? EVENTS_DATA : 0;
 
 	if (producer->retry)
 		return events_encode_retry(relay->events, producer->retry_ms);
-	if (producer->has_data)
-		flags |= EVENTS_DATA;
 	if (producer->has_id)
 		flags |= EVENTS_ID;
 	/* nobody could go on after a gap, least of all the program (-f) */
-	else if (type.n == 3 && memcmp(type.at, "gap", 3) == 0)
+	else if (bytes_equal(producer->event.type, (struct bytes)BYTES("gap")))
 		flags |= EVENTS_NO_ID;
 	return events_encode(relay->events, &producer->event, flags);
 }
 
-/* A loss is never silent. */
+/* In place of an event that is left out: a loss is never silent. */
 static size_t
 encode_gap(struct relay *relay)
 {
 	static const struct event gap = {
-	    .type = {"gap", 3},
-	    .data = {"too long", 8},
+	    .type = BYTES("gap"),
+	    .data = BYTES("too long"),
 	};
 
 	if (!relay->too_long_logged)
-		logger_line(relay->log,
+		logger_line(&relay->setup->log,
 		    "%s: an event is longer than %zu bytes (-b): it is left "
 		    "out",
-		    relay->producer->name, relay->events->ring.size);
+		    relay->setup->command[0], relay->setup->ring_size);
 	relay->too_long_logged = true;
 	return events_encode(relay->events, &gap, EVENTS_DATA | EVENTS_NO_ID);
 }
@@ -55,12 +52,10 @@ put(struct relay *relay, enum producer_result result)
 {
 	size_t n = 0;
 
-	if (result == PRODUCER_EVENT) {
+	errno = EMSGSIZE; /* PRODUCER_GAP */
+	if (result == PRODUCER_EVENT)
 		n = encode(relay);
-		if (n == 0 && errno != EMSGSIZE)
-			return -1;
-	}
-	if (n == 0)
+	if (n == 0 && errno == EMSGSIZE)
 		n = encode_gap(relay);
 	if (n == 0)
 		return -1;
@@ -124,9 +119,9 @@ relay_pace(struct relay *relay, bool moved, bool nobody, bool hold)
 static int64_t
 keepalive_due(const struct relay *relay)
 {
-	return relay->keepalive_ns == 0 || relay->viewers->n == 0
-		   ? POLLER_NEVER
-		   : relay->sent_ns + relay->keepalive_ns;
+	return relay->setup->keepalive_ns == 0 || relay->viewers->n == 0
+		   ? UTIL_NEVER
+		   : relay->sent_ns + relay->setup->keepalive_ns;
 }
 
 /* A frame's sink. */
@@ -143,7 +138,7 @@ relay_keepalive(struct relay *relay, int64_t now_ns)
 	if (keepalive_due(relay) > now_ns)
 		return;
 	frame_init(relay->frame, write_keepalive, relay->viewers);
-	frame_keepalive(relay->frame, relay->keepalive);
+	frame_keepalive(relay->frame, &relay->setup->keepalive);
 	(void)frame_flush(relay->frame); /* it cannot fail */
 	relay->sent_ns = now_ns;
 }
@@ -152,5 +147,5 @@ int64_t
 relay_due(const struct relay *relay)
 {
 	return poller_earlier(keepalive_due(relay),
-	    relay->paused ? relay->paused_ns + PAUSE_NS : POLLER_NEVER);
+	    relay->paused ? relay->paused_ns + PAUSE_NS : UTIL_NEVER);
 }

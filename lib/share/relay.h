@@ -5,24 +5,17 @@
 #ifndef RELAY_H
 #define RELAY_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "events.h"
-#include "logger.h"
 #include "producer.h"
+#include "setup.h"
 #include "viewers.h"
 
 struct relay {
+	const struct channel_setup *setup;
 	struct producer *producer;
 	struct events *events;
 	struct viewers *viewers;
-	const struct logger *log;
 	struct frame *frame;
-	int64_t keepalive_ns; /* of silence; 0 for never */
-	const struct event
-	    *keepalive; /* for frame_keepalive; PIPE_BUF at most */
-
 	int64_t sent_ns; /* when something was last sent to all */
 
 	/* the rest is the relay's own */
@@ -40,15 +33,16 @@ enum producer_result relay_pass(struct relay *relay);
 
 /*
  * The producer waits if otherwise all viewers would lose what it writes, for 5
- * seconds if none of them moves, and as long while nobody has come, or if hold.
- * Returns 0, or -1 with errno.
+ * seconds if none of them moves; as long while nobody has come; and if hold.
+ * moved: a viewer took something since the last call. Returns 0, or -1 with
+ * errno.
  */
 int relay_pace(struct relay *relay, bool moved, bool nobody, bool hold);
 
 /* Sends a keepalive to all that have had everything, if it is due. */
 void relay_keepalive(struct relay *relay, int64_t now_ns);
 
-/* When one of these two is to be called at the latest, or POLLER_NEVER. */
+/* When one of these two is to be called at the latest, or UTIL_NEVER. */
 int64_t relay_due(const struct relay *relay);
 
 #endif

@@ -17,11 +17,7 @@ ring_init(struct ring *ring, size_t size)
 	*ring = (struct ring){.size = size, .room = FRAMES_FIRST};
 	ring->bytes = malloc(size);
 	ring->frames = malloc(ring->room * sizeof(*ring->frames));
-	if (ring->bytes != NULL && ring->frames != NULL)
-		return 0;
-	ring_free(ring);
-	errno = ENOMEM;
-	return -1;
+	return ring->bytes != NULL && ring->frames != NULL ? 0 : -1;
 }
 
 void
@@ -29,8 +25,6 @@ ring_free(struct ring *ring)
 {
 	free(ring->bytes);
 	free(ring->frames);
-	ring->bytes = NULL;
-	ring->frames = NULL;
 }
 
 /* FNV-1a. */

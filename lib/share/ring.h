@@ -40,7 +40,10 @@ struct ring_chunk {
 	int parts;
 };
 
-/* A ring of size bytes. Returns 0, or -1 with errno ENOMEM. */
+/*
+ * A ring of size bytes. Returns 0, or -1 with errno ENOMEM. ring_free is due
+ * either way.
+ */
 int ring_init(struct ring *ring, size_t size);
 
 void ring_free(struct ring *ring);

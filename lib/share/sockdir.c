@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../proc.h"
 #include "../util.h"
 
 #define SUFFIX ".sock"
@@ -31,24 +32,16 @@
  */
 #define FILE_MODE (0600 | S_ISVTX)
 
-static const char *
-absolute(const char *name)
-{
-	const char *path = getenv(name);
-
-	return path != NULL && path[0] == '/' ? path : NULL;
-}
-
 static int
 find_path(char path[PATH_MAX])
 {
 	const char *own = getenv("SSE_CGI_DIR");
-	const char *runtime = absolute("XDG_RUNTIME_DIR");
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	int n;
 
 	if (own != NULL && *own != '\0')
 		n = snprintf(path, PATH_MAX, "%s", own);
-	else if (runtime != NULL)
+	else if (runtime != NULL && *runtime == '/')
 		n = snprintf(path, PATH_MAX, "%s/sse-cgi", runtime);
 	else
 		n = snprintf(
@@ -85,20 +78,16 @@ sockdir_open(struct sockdir *sockdir)
 		return -1;
 	sockdir->fd = open(
 	    sockdir->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (sockdir->fd == -1) {
-		if (errno == ELOOP || errno == EACCES)
-			errno = SOCKDIR_UNFIT;
+	if (sockdir->fd == -1 && errno != ELOOP && errno != EACCES)
 		return -1;
-	}
-	if (fstat(sockdir->fd, &st) == 0 && st.st_uid == geteuid() &&
-	    (st.st_mode & 077) == 0 &&
+	if (sockdir->fd != -1 && fstat(sockdir->fd, &st) == 0 &&
+	    st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
 	    ((st.st_mode & 0700) == 0700 || fchmod(sockdir->fd, 0700) == 0)) {
 		/* if it fails, tmpfiles is at work and finds sticky files */
 		(void)flock(sockdir->fd, LOCK_SH | LOCK_NB);
 		return 0;
 	}
-	(void)close(sockdir->fd);
-	sockdir->fd = -1;
+	proc_close(&sockdir->fd);
 	errno = SOCKDIR_UNFIT;
 	return -1;
 }
@@ -115,23 +104,18 @@ int
 sockdir_lock(const struct sockdir *sockdir, int ms)
 {
 	int64_t until_ns = util_now_ns() + ms * INT64_C(1000000);
-	int wait_ms = 1, error;
+	int wait_ms = 1;
 	mode_t mask = umask(0);
 	int lock = openat(sockdir->fd, LOCK,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, FILE_MODE);
 
 	(void)umask(mask); /* cannot fail */
-	if (lock == -1)
-		return -1;
-	while (flock(lock, LOCK_EX | LOCK_NB) == -1) {
-		error = errno;
-		if ((error != EWOULDBLOCK && error != EINTR) ||
-		    util_now_ns() >= until_ns) {
-			(void)close(lock);
-			errno = error;
-			return -1;
-		}
-		(void)poll(NULL, 0, wait_ms); /* too early is no harm */
+	while (lock != -1 && flock(lock, LOCK_EX | LOCK_NB) == -1) {
+		if ((errno != EWOULDBLOCK && errno != EINTR) ||
+		    util_now_ns() >= until_ns)
+			proc_close(&lock);
+		else
+			(void)poll(NULL, 0, wait_ms); /* early is no harm */
 		if (wait_ms < 16)
 			wait_ms *= 2;
 	}
@@ -163,19 +147,15 @@ in_directory(const struct sockdir *sockdir,
 {
 	struct sockaddr_un address = address_of(key);
 	int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int result = -1, error;
+	int result = -1;
 
 	if (here == -1)
 		return -1;
 	if (fchdir(sockdir->fd) == 0)
 		result = call(fd, (struct sockaddr *)&address, sizeof(address));
-	error = errno;
-	if (fchdir(here) == -1) {
-		error = errno;
+	if (fchdir(here) == -1)
 		result = -1;
-	}
-	(void)close(here);
-	errno = error;
+	proc_close(&here);
 	return result;
 }
 
@@ -189,14 +169,6 @@ sockdir_same_user(int fd)
 	       peer.uid == geteuid();
 }
 
-static int
-fail(int fd, int error)
-{
-	(void)close(fd);
-	errno = error;
-	return -1;
-}
-
 int
 sockdir_connect(const struct sockdir *sockdir, const char *key, int ms)
 {
@@ -206,15 +178,18 @@ sockdir_connect(const struct sockdir *sockdir, const char *key, int ms)
 	if (fd == -1)
 		return -1;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ==
-		-1 ||
+		0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ==
-		-1)
-		return fail(fd, errno);
-	if (in_directory(sockdir, connect, fd, key) == -1)
-		return fail(fd, errno == ECONNREFUSED ? ENOENT : errno);
-	if (!sockdir_same_user(fd))
-		return fail(fd, SOCKDIR_STRANGER);
-	return fd;
+		0 &&
+	    in_directory(sockdir, connect, fd, key) == 0) {
+		if (sockdir_same_user(fd))
+			return fd;
+		errno = SOCKDIR_STRANGER;
+	} else if (errno == ECONNREFUSED) {
+		errno = ENOENT;
+	}
+	proc_close(&fd);
+	return -1;
 }
 
 /* A socket that nobody listens on is removed; the lock is ours. */
@@ -245,18 +220,20 @@ sockdir_listen(const struct sockdir *sockdir, const char *key,
 
 	if (fd == -1)
 		return -1;
-	if (sockdir_each(sockdir, sweep, NULL) == -1)
-		return fail(fd, errno);
 	mask = umask(0177); /* a connection needs the write bit */
-	bound = in_directory(sockdir, bind, fd, key);
+	bound = sockdir_each(sockdir, sweep, NULL) == -1
+		    ? -1
+		    : in_directory(sockdir, bind, fd, key);
 	(void)umask(mask); /* cannot fail */
 	if (bound == -1 ||
 	    fchmodat(sockdir->fd, address_of(key).sun_path, FILE_MODE, 0) ==
 		-1 ||
 	    listen(fd, BACKLOG) == -1 ||
 	    fstatat(sockdir->fd, address_of(key).sun_path, &st,
-		AT_SYMLINK_NOFOLLOW) == -1)
-		return fail(fd, errno);
+		AT_SYMLINK_NOFOLLOW) == -1) {
+		proc_close(&fd);
+		return -1;
+	}
 	*socket_ = (struct sockdir_socket){fd, st.st_dev, st.st_ino};
 	return 0;
 }
@@ -290,8 +267,7 @@ sockdir_each(const struct sockdir *sockdir,
 	size_t n;
 
 	if (directory == NULL) {
-		if (again != -1)
-			(void)fail(again, errno);
+		proc_close(&again);
 		return -1;
 	}
 	while ((entry = readdir(directory)) != NULL) {

@@ -1,13 +1,16 @@
 /*
  * viewers: writes the ring to many descriptors, each at its own place. A write
  * of whole frames is at most PIPE_BUF long, so a pipe takes all of it or
- * nothing: only a longer frame can be taken in part.
+ * nothing: only a longer frame can be taken in part. A removed viewer's entry
+ * is taken by the last one, so whatever may remove viewers goes from the last
+ * one down.
  */
 #define _GNU_SOURCE /* EPOLLRDHUP */
 #include "viewers.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,14 +29,14 @@ struct rest {
 enum outcome {
 	DONE,  /* all was taken */
 	FULL,  /* its pipe has no more room */
-	LEAVE, /* it is to be closed: it left, or was lapped, or has all */
+	LEAVE, /* it is to be closed: it left, was lapped, or has all */
 };
 
 void
 viewers_init(struct viewers *viewers, const struct ring *ring, int poller)
 {
 	*viewers = (struct viewers){
-	    .next_over_ns = POLLER_NEVER,
+	    .next_over_ns = UTIL_NEVER,
 	    .ring = ring,
 	    .poller = poller,
 	};
@@ -46,8 +49,6 @@ viewers_free(struct viewers *viewers)
 		viewers_remove(viewers, viewers->all);
 	free(viewers->all);
 	free(viewers->index);
-	viewers->all = NULL;
-	viewers->index = NULL;
 }
 
 /*
@@ -107,8 +108,6 @@ viewers_add(struct viewers *viewers, const struct viewer *viewer)
 	}
 	viewers->index[fd] = viewers->n;
 	viewers->all[viewers->n++] = *viewer;
-	viewers->next_over_ns =
-	    poller_earlier(viewers->next_over_ns, viewer->over_ns);
 	return 0;
 }
 
@@ -157,19 +156,11 @@ set_lag(struct viewers *viewers, struct viewer *viewer, bool lags)
 	    lags ? events | EPOLLOUT : events);
 }
 
-/* One write. The bytes taken, or 0 if the pipe is full, or -1. */
+/* What a write returned: the bytes taken, 0 if the pipe is full, or -1. */
 static ssize_t
-write_parts(int fd, const struct iovec *part, int parts)
+taken(ssize_t n)
 {
-	ssize_t n;
-
-	do {
-		n = parts == 1 ? write(fd, part->iov_base, part->iov_len)
-			       : writev(fd, part, parts);
-	} while (n == -1 && errno == EINTR);
-	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return 0;
-	return n;
+	return n == -1 && errno == EAGAIN ? 0 : n;
 }
 
 static enum outcome
@@ -177,14 +168,14 @@ write_rest(struct viewers *viewers, struct viewer *viewer)
 {
 	struct rest *rest = viewer->rest;
 	/* as in free_rest: NOLINTNEXTLINE(clang-analyzer-*) */
-	struct iovec part = {rest->bytes + rest->had, rest->n - rest->had};
-	ssize_t n = write_parts(viewer->fd, &part, 1);
+	size_t left = rest->n - rest->had;
+	ssize_t n = taken(write(viewer->fd, rest->bytes + rest->had, left));
 
 	if (n == -1)
 		return LEAVE;
 	rest->had += (size_t)n;
 	viewers->moved |= n > 0;
-	if ((size_t)n < part.iov_len)
+	if ((size_t)n < left)
 		return FULL;
 	free_rest(viewers, viewer);
 	return DONE;
@@ -206,7 +197,10 @@ write_news(
 	while (viewer->place < ring->head) {
 		if (chunk->at != viewer->place || chunk->parts == 0)
 			ring_chunk(ring, viewer->place, PIPE_BUF, chunk);
-		n = write_parts(viewer->fd, chunk->part, chunk->parts);
+		n = taken(chunk->parts == 1
+			      ? write(viewer->fd, chunk->part[0].iov_base,
+				    chunk->part[0].iov_len)
+			      : writev(viewer->fd, chunk->part, chunk->parts));
 		if (n == -1)
 			return LEAVE;
 		viewer->place += (uint64_t)n;
@@ -223,22 +217,19 @@ write_news(
 static void
 send_last_retry(struct viewers *viewers, const struct viewer *viewer)
 {
-	char text[7 + UTIL_DIGITS_MAX + 2] = "retry: ";
-	struct iovec part = {text, 7};
+	char text[64];
 	int64_t ms = viewers->spread_ms;
 
 	if (ms == 0)
 		return;
-	ms = util_random(ms, 3 * ms);
-	part.iov_len += util_digits(text + 7, (uint64_t)ms);
-	memcpy(text + part.iov_len, "\n\n", 2);
-	part.iov_len += 2;
+	(void)snprintf(text, sizeof(text), "retry: %jd\n\n",
+	    (intmax_t)util_random(ms, 3 * ms));
 	/* if it finds no room, the viewer comes back at its own time */
-	(void)write_parts(viewer->fd, &part, 1);
+	(void)taken(write(viewer->fd, text, strlen(text)));
 }
 
-/* Writes what there is, and deals with the outcome. True: it is gone. */
-static bool
+/* Writes what there is. The viewer may be removed. */
+static void
 serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
 {
 	enum outcome outcome =
@@ -252,12 +243,10 @@ serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk *chunk)
 			send_last_retry(viewers, viewer);
 		outcome = LEAVE;
 	}
-	if (outcome == LEAVE) {
+	if (outcome == LEAVE)
 		viewers_remove(viewers, viewer);
-		return true;
-	}
-	set_lag(viewers, viewer, outcome == FULL);
-	return false;
+	else
+		set_lag(viewers, viewer, outcome == FULL);
 }
 
 void
@@ -268,32 +257,28 @@ viewers_greeted(struct viewers *viewers, struct viewer *viewer)
 	viewer->flags &= ~(unsigned int)VIEWER_WAITS;
 	viewers->next_over_ns =
 	    poller_earlier(viewers->next_over_ns, viewer->over_ns);
-	(void)serve(viewers, viewer, &chunk);
+	serve(viewers, viewer, &chunk);
 }
 
 void
 viewers_push(struct viewers *viewers)
 {
+	const struct ring *ring = viewers->ring;
 	struct ring_chunk first = {.parts = 0}, chunk;
-	struct viewer *viewer = viewers->all;
-	const unsigned int not_now = VIEWER_LAGS | VIEWER_WAITS;
 
-	if (viewers->ring->head > viewers->pushed)
-		ring_chunk(viewers->ring, viewers->pushed, PIPE_BUF, &first);
-	viewers->pushed = viewers->ring->head;
-	while (viewer < viewers->all + viewers->n) {
-		if (!(viewer->flags & VIEWER_WAITS) &&
-		    viewer->place < viewers->ring->tail) {
-			viewers_remove(viewers, viewer);
+	if (ring->head > viewers->pushed)
+		ring_chunk(ring, viewers->pushed, PIPE_BUF, &first);
+	viewers->pushed = ring->head;
+	for (size_t i = viewers->n; i-- > 0;) {
+		struct viewer *viewer = viewers->all + i;
+
+		if (viewer->flags & VIEWER_WAITS)
 			continue;
-		}
-		if (viewer->flags & not_now) {
-			viewer++;
-			continue;
-		}
 		chunk = first;
-		if (!serve(viewers, viewer, &chunk))
-			viewer++;
+		if (viewer->place < ring->tail)
+			viewers_remove(viewers, viewer);
+		else if (!(viewer->flags & VIEWER_LAGS))
+			serve(viewers, viewer, &chunk);
 	}
 }
 
@@ -306,23 +291,32 @@ viewers_ready(struct viewers *viewers, int fd, uint32_t events)
 	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
 		viewers_remove(viewers, viewer);
 	else if (events & EPOLLOUT)
-		(void)serve(viewers, viewer, &chunk);
+		serve(viewers, viewer, &chunk);
 }
 
 int
-viewers_owe(
+viewers_write(
     struct viewers *viewers, struct viewer *viewer, const char *bytes, size_t n)
 {
-	struct rest *rest = NULL;
+	struct rest *rest;
+	ssize_t done;
 
+	errno = EMSGSIZE;
+	if (viewer->rest != NULL)
+		return -1;
+	done = taken(write(viewer->fd, bytes, n));
+	if (done == -1 || (size_t)done == n)
+		return done == -1 ? -1 : 0;
+	n -= (size_t)done;
 	errno = ENOBUFS;
-	if (viewers->rests + n <= viewers->ring->size)
-		rest = malloc(sizeof(*rest) + n);
+	if (viewers->rests + n > viewers->ring->size)
+		return -1;
+	rest = malloc(sizeof(*rest) + n);
 	if (rest == NULL)
 		return -1;
 	rest->had = 0;
 	rest->n = n;
-	memcpy(rest->bytes, bytes, n);
+	memcpy(rest->bytes, bytes + done, n);
 	viewer->rest = rest;
 	viewers->rests += n;
 	return 0;
@@ -331,20 +325,12 @@ viewers_owe(
 void
 viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n)
 {
-	const unsigned int not_now = VIEWER_LAGS | VIEWER_WAITS;
-	char copy[PIPE_BUF];
-	struct iovec part = {copy, n};
-	size_t i = 0;
-
-	memcpy(copy, bytes, n);
-	while (i < viewers->n) {
+	for (size_t i = viewers->n; i-- > 0;) {
 		struct viewer *viewer = viewers->all + i;
 
-		if (!(viewer->flags & not_now) &&
-		    write_parts(viewer->fd, &part, 1) == -1)
+		if (!(viewer->flags & (VIEWER_LAGS | VIEWER_WAITS)) &&
+		    taken(write(viewer->fd, bytes, n)) == -1)
 			viewers_remove(viewers, viewer);
-		else
-			i++;
 	}
 }
 
@@ -371,17 +357,13 @@ expire(struct viewers *viewers, struct viewer *viewer)
 void
 viewers_expire(struct viewers *viewers, int64_t now_ns)
 {
-	size_t i = 0;
-
-	viewers->next_over_ns = POLLER_NEVER;
-	while (i < viewers->n) {
+	viewers->next_over_ns = UTIL_NEVER;
+	for (size_t i = viewers->n; i-- > 0;) {
 		struct viewer *viewer = viewers->all + i;
 
-		if (viewer->over_ns <= now_ns && expire(viewers, viewer))
-			continue;
-		viewers->next_over_ns =
-		    poller_earlier(viewers->next_over_ns, viewer->over_ns);
-		i++;
+		if (viewer->over_ns > now_ns || !expire(viewers, viewer))
+			viewers->next_over_ns = poller_earlier(
+			    viewers->next_over_ns, viewer->over_ns);
 	}
 }
 
@@ -391,15 +373,6 @@ viewers_finish(struct viewers *viewers, int64_t spread_ms)
 	viewers->over = true;
 	viewers->spread_ms = spread_ms;
 	viewers_push(viewers);
-}
-
-bool
-viewers_moved(struct viewers *viewers)
-{
-	bool moved = viewers->moved;
-
-	viewers->moved = false;
-	return moved;
 }
 
 uint64_t

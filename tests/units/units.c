@@ -148,6 +148,7 @@ main(void)
 	test_decode();
 	test_json();
 	test_record();
+	test_columns();
 	test_url();
 	test_cursor();
 	test_query();

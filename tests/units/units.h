@@ -47,6 +47,7 @@ void test_frame(void);
 void test_decode(void);
 void test_json(void);
 void test_record(void);
+void test_columns(void);
 void test_url(void);
 void test_cursor(void);
 void test_query(void);

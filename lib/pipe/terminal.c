@@ -1,0 +1,91 @@
+/*
+ * terminal: a signalfd for SIGWINCH, the time since the beginning, and JSON.
+ * Reading the terminal is left to input, starting the command to child.
+ */
+#include "terminal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "../json.h"
+#include "../util.h"
+
+/* So long the other size stays: a command looks at it when it gets to it. */
+#define REDRAW_MS 100
+
+static double
+seconds(const struct terminal *terminal)
+{
+	return (double)(util_now_ns() - terminal->began_ns) / UTIL_SECOND_NS;
+}
+
+int
+terminal_open(struct terminal *terminal, const struct child *child)
+{
+	sigset_t set;
+
+	terminal->child = child;
+	terminal->began_ns = util_now_ns();
+	terminal->restore_ns = UTIL_NEVER;
+	(void)sigemptyset(&set); /* neither can fail */
+	(void)sigaddset(&set, SIGWINCH);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
+		return -1;
+	terminal->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return terminal->signals == -1 ? -1 : 0;
+}
+
+void
+terminal_header(
+    const struct terminal *terminal, struct frame *frame, struct bytes type)
+{
+	char text[128]; /* more than the longest numbers take */
+	int n = snprintf(text, sizeof(text),
+	    "{\"version\":2,\"width\":%d,\"height\":%d,\"time\":%.3f}",
+	    terminal->child->cols, terminal->child->rows, seconds(terminal));
+	struct event event = {.type = type, .data = {text, (size_t)n}};
+
+	frame_event(frame, &event);
+}
+
+void
+terminal_data(
+    const struct terminal *terminal, struct frame *frame, struct bytes output)
+{
+	char time[64];
+	int n = snprintf(time, sizeof(time), "[%.6f,\"o\",", seconds(terminal));
+
+	frame_raw(frame, time, (size_t)n);
+	json_string(frame, output);
+	frame_raw(frame, "]", 1);
+}
+
+void
+terminal_redraw(struct terminal *terminal)
+{
+	const struct child *child = terminal->child;
+	struct signalfd_siginfo info;
+	ssize_t n;
+
+	do
+		n = read(terminal->signals, &info, sizeof(info));
+	while (n == -1 && errno == EINTR); /* EAGAIN: it was read already */
+	child_resize(child, child->rows > 1 ? child->rows - 1 : 2);
+	terminal->restore_ns = util_now_ns() + REDRAW_MS * INT64_C(1000000);
+}
+
+int64_t
+terminal_due(const struct terminal *terminal)
+{
+	return terminal->restore_ns;
+}
+
+void
+terminal_restore(struct terminal *terminal)
+{
+	child_resize(terminal->child, terminal->child->rows);
+	terminal->restore_ns = UTIL_NEVER;
+}

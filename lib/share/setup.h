@@ -1,0 +1,51 @@
+/*
+ * setup: what a channel is made of. It belongs to who starts the channel, and
+ * nobody changes it while that lasts.
+ */
+#ifndef SETUP_H
+#define SETUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../frame.h"
+#include "../origin.h"
+#include "logger.h"
+#include "sockdir.h"
+
+#define CHANNEL_RING_MIN 4096
+#define CHANNEL_RING_MAX (1 << 30)
+#define CHANNEL_EXTRA_MAX 32
+
+struct channel_setup {
+	char *const *command; /* the program with its arguments */
+	char **environment;   /* what it gets; and what the channel has */
+	const char *key;
+	const struct sockdir *sockdir;
+	struct sockdir_socket socket; /* it listens already */
+
+	/*
+	 * With -f, for viewers with an id that the channel with the key home
+	 * does not know: the program gets the id, after, and runs until it has
+	 * come to an event that home has. Then home gets the viewers. Else
+	 * NULL.
+	 */
+	const char *after;
+	const char *home;
+
+	size_t ring_size;       /* bytes, from CHANNEL_RING_MIN */
+	int64_t linger_ns;      /* after the last viewer, or the stream's end */
+	int64_t keepalive_ns;   /* silence before it; 0 for never */
+	struct event keepalive; /* for frame_keepalive; PIPE_BUF at most */
+	int64_t limit_ns;       /* of a viewer's stream; 0 for none */
+	int64_t retry_ms;       /* first to each viewer; -1 for the program's */
+	const char *const *extra; /* header fields, CHANNEL_EXTRA_MAX at most */
+	size_t extras;
+	const struct origins *origins; /* what HANDOVER_ORIGIN counts */
+
+	bool keep_stderr; /* the program's goes there, else to log */
+	struct logger log;
+};
+
+#endif
