@@ -3,7 +3,12 @@
  * and the like (SGR) become classes of log.css; all other sequences are left
  * out, and what control characters are left is shown by its picture.
  */
-const SEQUENCE = /\x1b(?:\[[0-?]*[ -\/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\|$)|[PX^_][^\x1b]*(?:\x1b\\|$)|[ -\/]*[0-~]?)/g;
+const SEQUENCE = new RegExp("\x1b(?:" + [
+	"\\[[0-?]*[ -/]*[@-~]", // CSI, SGR among them
+	"\\][^\x07\x1b]*(?:\x07|\x1b\\\\|$)", // OSC: titles, links
+	"[PX^_][^\x1b]*(?:\x1b\\\\|$)", // DCS, SOS, PM, APC
+	"[ -/]*[0-~]?", // all others
+].join("|") + ")", "g");
 const SGR = /^\x1b\[([\d;:]*)m$/;
 const ON = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse",
 	9: "strike"};

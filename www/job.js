@@ -6,8 +6,8 @@
 import {EventSource, readEvents} from "./sse.js";
 import {$, every, Lines, Panel} from "./page.js";
 
-const LOST = "The connection was lost, and a job that needs its viewer ends with " +
-	"it. Nothing starts it again but you.";
+const LOST = "The connection was lost, and a job that needs its viewer ends " +
+	"with it. Nothing starts it again but you.";
 const SILENCES = 1.5; // of the time between two "alive" events: then it is lost
 const url = $("job").dataset.job;
 const panel = new Panel("job");

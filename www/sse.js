@@ -131,9 +131,9 @@ function connect({url, lastEventId, silence, withCredentials}, tell) {
 				return;
 			const late = (place.retry + 500) * 2 ** failures++ - 500;
 			const ms = silent ? 0 : (1 + Math.random() / 2) *
-				Math.max(place.retry, asked, Math.min(late, 30000));
+				Math.max(place.retry, asked, Math.min(late, 20000));
 			say("waiting", `${why}; again in ${Math.ceil(ms / 1000)} s.`);
-			await new Promise(done => setTimeout(done, ms));
+			await new Promise(done => setTimeout(done, Math.min(ms, 2e9)));
 		}
 	})();
 	return close;
