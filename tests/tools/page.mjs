@@ -196,7 +196,7 @@ const scenarios = {
 		await eventually(() => existsSync("seen"), "the job is seen");
 		await page.click("#start");
 		await shows(page, "#job .state", /^closed$/);
-		await shows(page, "#job .said", /You stopped the job/);
+		await shows(page, "#job .said", /You stopped it. The job has ended/);
 		tell("stopped");
 		await eventually(() => existsSync("gone"), "the job is gone");
 
@@ -247,16 +247,22 @@ const scenarios = {
 		assert.deepEqual(page.failures, []);
 	},
 
-	/* Four tabs, and for all of them one log and one vmstat. */
+	/*
+	 * Three tabs that are seen and five that are hidden, over six connections:
+	 * one log and one vmstat for all of them, a counter for each that is seen.
+	 */
 	async tabs(browser) {
 		const context = await browser.newContext();
 		const tabs = [];
 
-		for (let i = 0; i < 4; i++) {
+		for (let i = 0; i < 8; i++) {
 			const page = await context.newPage();
 			page.setDefaultTimeout(DEADLINE);
+			if (i >= 3)
+				await page.addInitScript(() => Object.defineProperty(document,
+					"hidden", {value: true}));
 			await page.goto(url);
-			await shows(page, "#number", /^\d/);
+			await shows(page, "#counter .state", i < 3 ? /open/ : /hidden/);
 			await shows(page, "#now-us", /^\d+ %$/);
 			tabs.push(page);
 		}
