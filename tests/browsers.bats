@@ -174,11 +174,6 @@ shows_pages() {
 	shows_pages firefox
 }
 
-# bats test_tags=slow,all
-@test "WebKit: each page works with a policy of 'self'; axe finds no fault" {
-	shows_pages webkit
-}
-
 # An id that is no plain word costs a preflight in some browsers.
 origins() {
 	PORT=$(free_port)

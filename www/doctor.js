@@ -123,7 +123,7 @@ async function examineProgram() {
 	if (answer.status === 404)
 		return setRow("program", "bad",
 			`There is no program at ${url} (404 Not Found).`,
-			"Copy `doctor` to the folder for CGI programs, and say above " +
+			"Copy `doctor` to the directory for CGI programs, and say above " +
 			"where that is.");
 	if (answer.status === 403)
 		return setRow("program", "bad",

@@ -31,7 +31,7 @@ async function until(condition, what) {
 
 const page = code => browser.evaluate(code);
 const text = selector =>
-	page(`document.querySelector("${selector}").textContent`);
+	page(`document.querySelector("${selector}")?.textContent ?? ""`);
 const shows = (selector, expected) =>
 	until(async () => expected.test(await text(selector)),
 		`${selector} is like ${expected}`);
