@@ -19,14 +19,16 @@ OPENSSL := $(call has,openssl/ssl.h)
 # programs or more share, and of lib/NAME/, which are sse-NAME's alone.
 own = $(patsubst lib/%.c,%,$(wildcard lib/$(1)/*.c))
 core = program options stream proc origin cgi loop frame util
+run = child guard descendants record decode producer response poller logger
 sse-counter = $(core)
 sse-pipe = $(core) record columns child guard descendants json $(call own,pipe)
 sse-cat = $(core) decode json
 sse-tail = $(core) record columns $(call own,tail)
-sse-share = $(core) record child guard descendants decode $(call own,share)
+sse-share = $(core) $(run) $(call own,share)
+sse-mux = $(core) $(run) $(call own,mux)
 sse-redis = $(core) json $(filter-out $(NO_TLS),$(call own,redis))
 
-PROGRAMS = sse-counter sse-pipe sse-cat sse-tail sse-share
+PROGRAMS = sse-counter sse-pipe sse-cat sse-tail sse-share sse-mux
 PROGRAMS += $(if $(HIREDIS),sse-redis)
 LEFT_OUT = $(if $(HIREDIS),$(if $(OPENSSL),,no-tls),no-redis)
 NO_TLS = $(if $(OPENSSL),,redis/tls)

@@ -98,7 +98,7 @@ prepare(const struct ends *ends, int flags, pid_t guard)
 	if (flags & CHILD_TERMINAL) {
 		if (dup2(ends->out[1], STDIN_FILENO) == -1)
 			return -1;
-	} else if (isatty(STDIN_FILENO)) {
+	} else if (flags & CHILD_NULL || isatty(STDIN_FILENO)) {
 		null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		if (null == -1 || dup2(null, STDIN_FILENO) == -1)
 			return -1;
@@ -270,7 +270,7 @@ fail:
 		proc_close(&ends.err[i]);
 		proc_close(&ends.guard[i]);
 	}
-	child->group = 0;
+	child->guard = child->group = 0;
 	return -1;
 }
 
@@ -309,7 +309,7 @@ child_reap(struct child *child)
 }
 
 void
-child_stop(struct child *child)
+child_end(struct child *child)
 {
 	if (child->exit == -1)
 		return;
@@ -319,6 +319,23 @@ child_stop(struct child *child)
 	proc_close(&child->exit);
 	proc_close(&child->out);
 	proc_close(&child->err);
-	wait_for_guard(child);
 	child->group = 0;
+}
+
+bool
+child_gone(struct child *child)
+{
+	if (child->guard != 0 && waitpid(child->guard, NULL, WNOHANG) == 0)
+		return false;
+	child->guard = 0;
+	return true;
+}
+
+void
+child_stop(struct child *child)
+{
+	child_end(child);
+	if (child->guard != 0)
+		wait_for_guard(child);
+	child->guard = 0;
 }

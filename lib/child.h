@@ -19,12 +19,13 @@ enum child_flags {
 	CHILD_STDERR = 2, /* stderr is a pipe of its own; else it is shared */
 	/* with CHILD_PTY: as a user has it, with stdin and stderr */
 	CHILD_TERMINAL = 4,
+	CHILD_NULL = 8, /* stdin is /dev/null; else it is shared */
 };
 
 struct child {
 	/* of a pseudo-terminal, set before child_start */
 	unsigned short cols, rows;
-	pid_t guard; /* this process's child; the command is the guard's */
+	pid_t guard; /* this process's child, or 0; the command is its child */
 	pid_t group; /* of the command, its leader; 0: it does not run */
 	int out;     /* to read its stdout from; -1 once closed */
 	int err;     /* likewise its stderr, with CHILD_STDERR; else -1 */
@@ -64,9 +65,14 @@ bool child_reap(struct child *child);
 
 /*
  * Ends the command and its descendants, as guard_keep says, and waits for that:
- * three seconds at most. Closes out, err and exit. Does nothing if exit is -1:
- * it was not started.
+ * three seconds at most. Closes out, err and exit. Does nothing if exit is -1
+ * and guard 0: it was not started.
  */
 void child_stop(struct child *child);
+
+/* The same without the wait: child_gone says when it is over, child_stop waits.
+ */
+void child_end(struct child *child);
+bool child_gone(struct child *child);
 
 #endif

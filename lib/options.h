@@ -31,6 +31,7 @@ struct program {
 	const char *without;  /* letters of common options that it lacks */
 	unsigned int methods; /* those of enum cgi_method that it answers */
 	bool shell_only;      /* no CGI program: it obeys no request */
+	bool own_event;       /* -e is the program's own option */
 	bool inherits;        /* what a script opened is for its command */
 };
 

@@ -281,6 +281,8 @@ program_option(struct stream *stream, int argc, char *argv[])
 	while ((option = options_next(stream->program, argc, argv)) != -1) {
 		switch (option) {
 		case 'e':
+			if (stream->program->own_event)
+				return option;
 			stream->event = program_event_type(stream, 'e');
 			break;
 		case 'r':

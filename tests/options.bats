@@ -53,6 +53,8 @@ refused() {
 	refused sse-counter -n 18446744073709551616
 	refused sse-pipe -b 0
 	refused sse-pipe -b 1073741825
+	refused sse-mux -b 0 true
+	refused sse-mux -b 1073741825 true
 }
 
 @test "seconds out of range, or none, are usage errors" {
@@ -121,6 +123,12 @@ refused() {
 	done
 }
 
+@test "sse-mux needs a command, and takes no type with -e" {
+	refused sse-mux
+	refused sse-mux -e --
+	refused sse-mux --event x true
+}
+
 @test "sse-pipe refuses options of a command where there is no command" {
 	refused sse-pipe -t
 	refused sse-pipe -E errors
@@ -178,6 +186,7 @@ accepts() {
 		operands=(-- true)
 		;;
 	sse-share) operands=(-- true) ;;
+	sse-mux) operands=(true) ;;
 	sse-tail) operands=(lines) ;;
 	sse-redis) operands=(stream) ;;
 	esac

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../logger.h"
 #include "../util.h"
 #include "environment.h"
-#include "logger.h"
 #include "sockdir.h"
 
 #define VISIT_MS 20000 /* for one channel after the other that ends */

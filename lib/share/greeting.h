@@ -6,8 +6,8 @@
 #ifndef GREETING_H
 #define GREETING_H
 
+#include "../response.h"
 #include "events.h"
-#include "response.h"
 #include "setup.h"
 #include "viewers.h"
 

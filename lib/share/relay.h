@@ -5,8 +5,8 @@
 #ifndef RELAY_H
 #define RELAY_H
 
+#include "../producer.h"
 #include "events.h"
-#include "producer.h"
 #include "setup.h"
 #include "viewers.h"
 

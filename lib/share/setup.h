@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "../frame.h"
+#include "../logger.h"
 #include "../origin.h"
-#include "logger.h"
 #include "sockdir.h"
 
 #define CHANNEL_RING_MIN 4096

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "poller.h"
+#include "../poller.h"
 #include "ring.h"
 
 /* The lowest eight bits and those from 24 on are the caller's (HANDOVER_*). */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/share/response.h"
+#include "../../lib/response.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -249,7 +249,7 @@ make_page() {
 run_page() {
 	local block name
 
-	cp cgi-bin/vmstat sse-counter /usr/lib/cgi-bin
+	cp cgi-bin/{page,load,vmstat} sse-counter /usr/lib/cgi-bin
 	install -m 755 ../blocks/script/README.md.1 /usr/lib/cgi-bin/average
 	for block in ../blocks/page/*; do
 		name=${block##*/}

@@ -1,6 +1,6 @@
 /*
- * request: cases for what is read of a request, of a cursor in it, and of a
- * Redis server's URL.
+ * request: cases for what is read of a request, of a cursor or a composite id
+ * in it, and of a Redis server's URL.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../../lib/cgi.h"
+#include "../../lib/mux/composite.h"
 #include "../../lib/redis/url.h"
 #include "../../lib/tail/cursor.h"
 #include "units.h"
@@ -149,6 +150,66 @@ test_cursor(void)
 		units_true("cursor_parse refuses", cursor_wrong[i],
 		    cursor_parse(
 			&cursor, units_place_text(0, cursor_wrong[i])) == -1);
+}
+
+/* Of the list "one", "two", whose digest is made by hand elsewhere. */
+#define DIGEST "8cc3eaf3"
+
+static const struct composite_case {
+	const char *text;
+	struct bytes ids[2];
+} composite_cases[] = {
+    {DIGEST "____", {S(""), S("")}},
+    {DIGEST "__1.v.0000000v__1690-0", {S("1.v.0000000v"), S("1690-0")}},
+    {DIGEST "____end", {S(""), S("end")}},
+    {DIGEST "__a_20_5F_5F_25__", {S("a __%"), S("")}},
+    {DIGEST "___FF_C3_A9__Z9az", {S("\xff\xc3\xa9"), S("Z9az")}},
+};
+
+static const char *const composite_wrong[] = {"", DIGEST, DIGEST "__",
+    DIGEST "__1", DIGEST "__1__2__", DIGEST "__1__2__3", DIGEST "_____",
+    "b5aad2f6__1__2", DIGEST "__1__2 ", DIGEST "__1__%20", DIGEST "__1__2_",
+    DIGEST "__1__2_4", DIGEST "__1___ff", DIGEST "__1___41", DIGEST "__1___00",
+    DIGEST "__1___0A", DIGEST "__1___0D", DIGEST "__1___GG", "end"};
+
+void
+test_composite(void)
+{
+	static char *const list[] = {"one", "two"};
+	const struct composite_case *given = composite_cases;
+	struct composite composite;
+	char id[COMPOSITE_MAX];
+	struct bytes text;
+
+	for (; given < composite_cases + COUNT(composite_cases); given++) {
+		text = bytes_of(given->text);
+		composite_init(&composite, list, 2);
+		for (size_t i = 0; i < 2; i++)
+			(void)composite_set(&composite, i, given->ids[i]);
+		units_bytes(composite.text, composite_text(&composite).n);
+		units_check("composite_set", given->text, text);
+		composite_init(&composite, list, 2);
+		units_true("composite_parse", given->text,
+		    composite_parse(
+			&composite, units_place_text(0, given->text)) == 0);
+		for (size_t i = 0; i < 2; i++) {
+			units_bytes(id, composite_get(&composite, i, id));
+			units_check(
+			    "composite_get", given->text, given->ids[i]);
+		}
+	}
+	for (size_t i = 0; i < COUNT(composite_wrong); i++)
+		units_true("composite_parse refuses", composite_wrong[i],
+		    composite_parse(&composite,
+			units_place_text(0, composite_wrong[i])) == -1 &&
+			!composite.placed);
+	units_true("composite_set refuses what does not fit", "1024 bytes",
+	    composite_set(&composite, 0, (struct bytes){id, 0}) == 0 &&
+		composite_set(&composite, 1,
+		    (struct bytes){memset(id, 'x', sizeof(id)), 1012}) == 0 &&
+		composite_text(&composite).n == COMPOSITE_MAX &&
+		composite_set(&composite, 1, (struct bytes){id, 1013}) == -1 &&
+		!composite.placed);
 }
 
 /* The id that is asked for by a query; and how many of three arguments stay. */

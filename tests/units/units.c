@@ -151,6 +151,7 @@ main(void)
 	test_columns();
 	test_url();
 	test_cursor();
+	test_composite();
 	test_query();
 	test_field();
 	test_request();

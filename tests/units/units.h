@@ -50,6 +50,7 @@ void test_record(void);
 void test_columns(void);
 void test_url(void);
 void test_cursor(void);
+void test_composite(void);
 void test_query(void);
 void test_field(void);
 void test_request(void);

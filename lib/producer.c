@@ -1,6 +1,6 @@
 /*
  * producer: runs a program, takes its response header and decodes its events.
- * Whether it is read is decided by the channel, which knows the viewers.
+ * Whether it is read is for its caller to decide, who knows the viewers.
  */
 #include "producer.h"
 
@@ -10,8 +10,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "../proc.h"
-#include "../util.h"
+#include "proc.h"
+#include "util.h"
 
 extern char **environ;
 
@@ -27,6 +27,11 @@ producer_init(struct producer *producer, const struct logger *log, int poller,
 {
 	size_t read_max = event_max / 8;
 
+	producer->patient = producer->started = producer->scarce = false;
+	producer->reads = producer->streams = producer->answers = false;
+	producer->over = false;
+	producer->input.n = 0;
+	producer->err.buffer = NULL;
 	producer->log = log;
 	producer->poller = poller;
 	producer->child.out = producer->child.err = producer->child.exit = -1;
@@ -63,12 +68,14 @@ producer_start(struct producer *producer, char *const command[],
 	struct child *child = &producer->child;
 
 	producer->name = command[0];
-	if (record_init(&producer->err, RECORD_LINE, LINE_MAX_ERR) == -1)
+	if (!keep_stderr &&
+	    record_init(&producer->err, RECORD_LINE, LINE_MAX_ERR) == -1)
 		return -1;
 	environ = environment;
 	if (after != NULL && setenv("HTTP_LAST_EVENT_ID", after, 1) == -1)
 		return -1;
-	if (child_start(child, command, keep_stderr ? 0 : CHILD_STDERR) == -1) {
+	if (child_start(child, command,
+		CHILD_NULL | (keep_stderr ? 0 : CHILD_STDERR)) == -1) {
 		producer->scarce = util_scarce(errno);
 		logger_line(
 		    producer->log, "%s: %s", producer->name, strerror(errno));
@@ -255,13 +262,14 @@ producer_due(const struct producer *producer)
 {
 	if (producer->silent_ns < UTIL_NEVER)
 		return producer->silent_ns + EXIT_NS;
-	if (producer->exited_ns < UTIL_NEVER && producer->reads)
+	if (producer->exited_ns < UTIL_NEVER && producer->reads &&
+	    !producer->patient)
 		return producer->exited_ns + GRACE_NS;
 	return UTIL_NEVER;
 }
 
 void
-producer_stop(struct producer *producer)
+producer_end(struct producer *producer)
 {
 	struct child *child = &producer->child;
 
@@ -269,12 +277,18 @@ producer_stop(struct producer *producer)
 	if (child->err != -1)
 		read_errors(producer);
 	poller_forget(producer->poller, child->err);
-	if (child->exit != -1) {
+	if (child->exit != -1)
 		poller_forget(producer->poller, child->exit);
-		child_stop(child);
-	}
+	child_end(child);
 	producer->status = child->status;
 	producer->exited_ns = producer->silent_ns = UTIL_NEVER;
+}
+
+void
+producer_stop(struct producer *producer)
+{
+	producer_end(producer);
+	child_stop(&producer->child);
 }
 
 void

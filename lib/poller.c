@@ -1,13 +1,13 @@
 /*
  * poller: epoll with a kind for each descriptor, and times in nanoseconds.
- * What an event means is the channel's business.
+ * What an event means is the caller's business.
  */
 #include "poller.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
-#include "../util.h"
+#include "util.h"
 
 #define WAIT_MAX_MS 60000
 

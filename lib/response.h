@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../frame.h"
+#include "frame.h"
 
 #define RESPONSE_MAX 16384 /* bytes, with the empty line */
 

@@ -1,5 +1,6 @@
 /*
- * logger: where a channel's lines go. Adds nothing to them.
+ * logger: where the lines of a module that prints nothing go. Adds nothing to
+ * them.
  */
 #ifndef LOGGER_H
 #define LOGGER_H

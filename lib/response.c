@@ -1,6 +1,6 @@
 /*
  * response: takes the header of a CGI program apart, line by line, and writes
- * it again for each viewer. What a status means is the channel's business.
+ * it again for each viewer. What a status means is the caller's business.
  */
 #include "response.h"
 
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../cgi.h"
+#include "cgi.h"
 
 void
 response_init(struct response *response)

@@ -1,7 +1,7 @@
 /*
- * producer: the program that a channel runs: its start, its response header,
- * its events, the lines of its stderr, and its exit. Knows neither viewers nor
- * what becomes of the events.
+ * producer: a CGI program that streams and is run by this one: its start, its
+ * response header, its events, the lines of its stderr, and its exit. Knows
+ * neither viewers nor what becomes of the events.
  */
 #ifndef PRODUCER_H
 #define PRODUCER_H
@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../child.h"
-#include "../decode.h"
-#include "../record.h"
+#include "child.h"
+#include "decode.h"
 #include "logger.h"
 #include "poller.h"
+#include "record.h"
 #include "response.h"
 
 #define PRODUCER_READ 32768 /* bytes at once */
@@ -28,6 +28,11 @@ enum producer_result {
 };
 
 struct producer {
+	/*
+	 * Set after producer_init: only the end of its output ends it, as a web
+	 * server has it, and not its exit (sse-share hands its output over).
+	 */
+	bool patient;
 	bool started;
 	bool scarce; /* something ran out when it was to be started */
 	bool reads;  /* its output is waited for */
@@ -63,16 +68,16 @@ struct producer {
 /*
  * Of an event event_max bytes are taken; an eighth of that is read at a time,
  * so that a ring of as much holds it, with ids. Allocates nothing. log stays
- * the caller's.
+ * the caller's. To be called again, after producer_free, for another start.
  */
 void producer_init(struct producer *producer, const struct logger *log,
     int poller, size_t event_max);
 
 /*
  * Starts command with environment, and with the Last-Event-ID after if that is
- * not NULL. Its stderr is this process's if keep_stderr, else it is logged.
- * Logs if it could not be started, which producer_next says, too. Returns 0, or
- * -1 with errno.
+ * not NULL; its stdin is empty. Its stderr is this process's if keep_stderr,
+ * else it is logged. Logs if it could not be started, which producer_next says,
+ * too. Returns 0, or -1 with errno.
  */
 int producer_start(struct producer *producer, char *const command[],
     char **environment, const char *after, bool keep_stderr);
@@ -98,6 +103,10 @@ int64_t producer_due(const struct producer *producer);
  * Logs what its stderr still has.
  */
 void producer_stop(struct producer *producer);
+
+/* The same without the wait: child_gone(&producer->child) is when it is over.
+ */
+void producer_end(struct producer *producer);
 
 /* Frees what it took. */
 void producer_free(struct producer *producer);

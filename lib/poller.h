@@ -1,5 +1,5 @@
 /*
- * poller: the one epoll instance of a channel, which is the caller's. What is
+ * poller: the one epoll instance of a process, which is the caller's. What is
  * watched has a kind and a descriptor, which come back with its events. Knows
  * nothing of what is read or written there.
  */
