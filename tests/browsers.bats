@@ -278,7 +278,7 @@ write_lines() {
 # dropped for 30 seconds would be silent for 20 more.
 cut_and_mend() {
 	make_network
-	cgi log <<-END
+	cgi page <<-END
 		#!/bin/sh
 		exec '$PROGRAMS_DIR/sse-tail' -k 4 -A alive -- '$PWD/lines'
 	END

@@ -179,7 +179,7 @@ no_job() {
 # bats test_tags=slow
 @test "the chart draws vmstat, also where many samples come at once" {
 	make_site
-	cgi vmstat <<-'END'
+	cgi page <<-'END'
 		#!/bin/sh
 		PATH=$TOP:/usr/bin:/bin
 		exec sse-pipe -e sample -- sh -c '
@@ -192,7 +192,7 @@ no_job() {
 			sleep 1
 		done'
 	END
-	sed -i "2i TOP='$TOP'; cd '$PWD' || exit" site/cgi-bin/vmstat
+	sed -i "2i TOP='$TOP'; cd '$PWD' || exit" site/cgi-bin/page
 	start_lighttpd
 	page chart
 }
@@ -204,10 +204,10 @@ no_job() {
 }
 
 # bats test_tags=slow
-@test "any number of tabs takes part in one log and one vmstat" {
+@test "any number of tabs takes part in one stream of log and vmstat" {
 	start_lighttpd
 	page tabs
-	[ "$(grep -c '"GET /cgi-bin/log' run/access.log)" -le 1 ]
+	[ "$(grep -c '"GET /cgi-bin/page' run/access.log)" -le 1 ]
 }
 
 # bats test_tags=slow
@@ -249,7 +249,7 @@ no_job() {
 # bats test_tags=slow
 @test "what fails is said on the page, in words" {
 	make_site
-	cgi vmstat <<-'END'
+	cgi page <<-'END'
 		#!/bin/sh
 		printf 'Status: 500\r\nContent-Type: text/plain\r\n\r\nno\n'
 	END

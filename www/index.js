@@ -1,13 +1,13 @@
 /*
  * index.js: the demo page. The counter is a stream of its own, as short as can
- * be; the other panels take part in streams that all tabs share, so that any
- * number of tabs opens two connections and one for the counter that is seen.
+ * be; the other panels take part in one stream that all tabs share, so that any
+ * number of tabs opens one connection, and one for each counter that is seen.
  */
 import {EventSource} from "./sse.js";
 import {$, Lines, make, Panel} from "./page.js";
 
 /* Where the panels' events come from; the same address is the same stream. */
-const LOAD = "/cgi-bin/vmstat", LOG = "/cgi-bin/log";
+const LOAD = "/cgi-bin/page", LOG = LOAD;
 
 /* ---- the counter ---- */
 

@@ -517,7 +517,7 @@ const scenarios = {
 	async words(browser) {
 		const page = await open(browser);
 
-		await shows(page, "#log .said", /no program at .cgi-bin.log .*404/);
+		await shows(page, "#log .said", /does not start \(500\).*error log/);
 		await shows(page, "#load .said", /does not start \(500\).*error log/);
 		await page.click("#start");
 		await shows(page, "#job .said", /text.plain, not an event stream/);
