@@ -47,10 +47,6 @@ browser_ends() {
 	sed 's/^/# /' browser.log >&3
 }
 
-one_counter() {
-	[ "$(pgrep -P "$LIGHTTPD" -f /sse-counter | wc -l)" -eq 1 ]
-}
-
 # BROWSER over SCHEME
 browse() {
 	SCHEME=${2:-http}
@@ -64,11 +60,6 @@ browse() {
 	told lost
 	start_server
 	touch restarted
-	for how in worker locks; do
-		told shared-$how
-		eventually one_counter
-		touch one-$how
-	done
 	browser_ends
 	[ "$(cat runs)" = run ]
 }
@@ -93,32 +84,32 @@ browse_tls() {
 }
 
 # bats test_tags=slow
-@test "Chromium over HTTP/1.1: events, reconnection, 204, six streams, shared" {
+@test "Chromium over HTTP/1.1: events, reconnection, 204, six streams" {
 	browse chromium
 }
 
 # bats test_tags=slow
-@test "Chromium over HTTP/2: events, reconnection, 204, six streams, shared" {
+@test "Chromium over HTTP/2: events, reconnection, 204, six streams" {
 	browse_tls chromium
 }
 
 # bats test_tags=slow,all
-@test "Firefox over HTTP/1.1: events, reconnection, 204, six streams, shared" {
+@test "Firefox over HTTP/1.1: events, reconnection, 204, six streams" {
 	browse firefox
 }
 
 # bats test_tags=slow,all
-@test "Firefox over HTTP/2: events, reconnection, 204, six streams, shared" {
+@test "Firefox over HTTP/2: events, reconnection, 204, six streams" {
 	browse_tls firefox
 }
 
 # bats test_tags=slow,all
-@test "WebKit over HTTP/1.1: events, reconnection, 204, six streams, shared" {
+@test "WebKit over HTTP/1.1: events, reconnection, 204, six streams" {
 	browse webkit
 }
 
 # bats test_tags=slow,all
-@test "WebKit over HTTP/2: events, reconnection, 204, six streams, shared" {
+@test "WebKit over HTTP/2: events, reconnection, 204, six streams" {
 	browse_tls webkit
 }
 
@@ -161,6 +152,27 @@ start_other() {
 	PORT=$OTHER SSE_RUN=$PWD/other SSE_TOP=$SITE spawn lighttpd -D -f "$1" \
 		>>lighttpd.log 2>&1
 	eventually listens "$OTHER"
+}
+
+# Scripts and styles of the site's own alone
+shows_pages() {
+	CONF=$PWD/csp.conf
+	sed "\$a setenv.add-response-header = ( \"Content-Security-Policy\" => \"default-src 'self'\" )" \
+		"$TOP/conf/lighttpd.conf" >"$CONF"
+	SCHEME=http
+	start_server
+	browser_starts "$1" pages "$URL"
+	browser_ends
+}
+
+# bats test_tags=slow,all
+@test "Chromium: each page works with a policy of 'self'; axe finds no fault" {
+	shows_pages chromium
+}
+
+# bats test_tags=slow,all
+@test "Firefox: each page works with a policy of 'self'; axe finds no fault" {
+	shows_pages firefox
 }
 
 # An id that is no plain word costs a preflight in some browsers.
@@ -267,7 +279,7 @@ write_lines() {
 # dropped for 30 seconds would be silent for 20 more.
 cut_and_mend() {
 	make_network
-	cgi log <<-END
+	cgi page <<-END
 		#!/bin/sh
 		exec '$PROGRAMS_DIR/sse-tail' -k 4 -A alive -- '$PWD/lines'
 	END

@@ -11,7 +11,7 @@ setup() {
 	export TMPDIR=$BATS_TEST_TMPDIR
 	export SITE=$PWD/site
 	mkdir -p site/www site/cgi-bin
-	cp "$TOP/www/doctor.html" site/www/
+	cp "$TOP"/www/doctor.* "$TOP/www/style.css" site/www/
 	cp "$TOP/cgi-bin/doctor" "$PROGRAMS_DIR/sse-pipe" site/cgi-bin/
 }
 
@@ -62,6 +62,7 @@ page() {
 	grep -q '^✓ good | row-id | It arrives' said
 	grep -q '^! note | row-version | HTTP/1.1' said
 	grep -q ' | row-end | The program ende\?[ds]' said
+	grep -q '^✓ good | row-silence | .* 17 seconds lives' said
 	grep -q '^✓ good | row-streams | 6 streams' said
 	eventually refute pgrep -P "$LIGHTTPD"
 }
@@ -82,7 +83,7 @@ page() {
 @test "if a server keeps streams back the doctor's page names the directive" {
 	serve 's/^server.stream-response-body = 2/server.stream-response-body = 0/'
 	page "$URL/doctor.html?url=/cgi-bin/doctor"
-	grep -q '^This server does not stream as it should: [23] of 8' said
+	grep -q '^This server does not stream as it should: [23] of 9' said
 	grep -q '^✗ bad | row-flow | .* one lump.*stream-response-body = 2' said
 	grep -q '^✗ bad | row-streams | No stream .*stream-response-body = 2' said
 	grep -q '^✓ good | row-id' said
@@ -117,7 +118,23 @@ page() {
 	shell -n 5 "http://127.0.0.1:$PORT/cgi-bin/doctor"
 	grep -q '^note  A proxy is in between: .*127.0.0.1' said
 	page "http://127.0.0.1:$PORT/doctor.html"
-	grep -q '^! note | row-between | A proxy is in between' said
+	grep -q '^! note | row-between | A proxy is in between.* 502, and' said
+}
+
+# bats test_tags=slow
+@test "a proxy that cuts silent streams is named, and so is nothing examined" {
+	serve
+	local back=$PORT
+	PORT=$(free_port)
+	sed -e "s/@PORT@/$PORT/" -e "s/@BACKEND@/$back/" -e "s|@SSE_RUN@|$PWD|" \
+		-e 's/read_timeout 60s/read_timeout 5s/' \
+		"$TOP/conf/nginx-proxy.conf" >nginx.conf
+	spawn nginx -p "$PWD" -c "$PWD/nginx.conf" >nginx.log 2>&1
+	eventually listens "$PORT"
+	page "http://127.0.0.1:$PORT/doctor.html"
+	grep -q '^✗ bad | row-silence | .* is cut after [567] seconds.*-k [23]' said
+	page "http://127.0.0.1:$PORT/doctor.html?url=/cgi-bin/nothing"
+	grep -q '^Nothing was examined' said
 }
 
 # bats test_tags=slow

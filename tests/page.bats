@@ -112,6 +112,30 @@ no_job() {
 	done | grep -q 'sleep 1000\|sse-pipe -M'
 }
 
+# bats test_tags=slow
+@test "a job that outlives its viewers is found again after a reload" {
+	make_site
+	sed -i 's|data-job="/cgi-bin/job"|data-job="/cgi-bin/deploy"|' \
+		site/www/job.html
+	cgi deploy <<-END
+		#!/bin/sh
+		cd '$PWD' || exit
+		if [ "\$REQUEST_METHOD" = POST ]; then
+			printf 'Content-Type: text/plain\r\n\r\nIt runs.\n'
+			setsid sh -c 'echo \$\$ >pid; n=0; until [ -e reloaded ]; do
+				echo "line \$((n += 1))"; sleep 0.1; done' >out 2>&1 &
+		elif [ -e pid ]; then
+			exec '$PROGRAMS_DIR/sse-pipe' -e output -- \
+				tail -n +1 -f --pid="\$(cat pid)" out
+		else
+			printf 'Status: 204\r\n\r\n'
+		fi
+	END
+	start_lighttpd
+	page found
+	[ "$(grep -c '"POST /cgi-bin/deploy' run/access.log)" -eq 1 ]
+}
+
 @test "no link starts the job, nor a stranger's page: a POST of its own does" {
 	start_lighttpd
 	[ "$(curl -s -o job -w '%{http_code}' "$URL/cgi-bin/job")" = 405 ]
@@ -150,13 +174,12 @@ no_job() {
 	END
 	start_lighttpd
 	page silence
-	page shared
 }
 
 # bats test_tags=slow
 @test "the chart draws vmstat, also where many samples come at once" {
 	make_site
-	cgi vmstat <<-'END'
+	cgi page <<-'END'
 		#!/bin/sh
 		PATH=$TOP:/usr/bin:/bin
 		exec sse-pipe -e sample -- sh -c '
@@ -169,7 +192,7 @@ no_job() {
 			sleep 1
 		done'
 	END
-	sed -i "2i TOP='$TOP'; cd '$PWD' || exit" site/cgi-bin/vmstat
+	sed -i "2i TOP='$TOP'; cd '$PWD' || exit" site/cgi-bin/page
 	start_lighttpd
 	page chart
 }
@@ -181,15 +204,52 @@ no_job() {
 }
 
 # bats test_tags=slow
-@test "the pages fit narrow and wide windows, light and dark, and are legible" {
+@test "any number of tabs takes part in one stream of log and vmstat" {
 	start_lighttpd
+	page tabs
+	[ "$(grep -c '"GET /cgi-bin/page' run/access.log)" -le 1 ]
+}
+
+# bats test_tags=slow
+@test "the pages fit narrow and wide windows, light and dark; axe finds no fault" {
+	make_site
+	cp -R "$TOP"/cgi-bin/. site/cgi-bin/
+	find "$PROGRAMS_DIR" -maxdepth 1 -name 'sse-*' -perm -u+x \
+		-exec cp {} site/ \;
+	cgi colours <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' <'$PWD/coloured'
+	END
+	{
+		echo '10.0.0.1 INFO request served in 12 ms'
+		echo 'WARN disk is 91 % full'
+		echo 'ERROR cannot open /var/lib/thing: no such file'
+		echo 'DEBUG 17 items in the queue'
+		printf '\033[1;31mred\033[0m \033[32mgreen\033[39m \033[7minverse\033[m '
+		printf '\033[44mon blue\033[0m \033[4;33munderlined\033[0m\n'
+		printf 'a line that is much too long for any window: %0600d\n' 0
+		echo 'the last line'
+	} >coloured
+	sed '$a setenv.add-response-header = ( "Content-Security-Policy" => "default-src '"'self'"'" )' \
+		"$TOP/conf/lighttpd.conf" >csp.conf
+	LIGHTTPD_CONF=$PWD/csp.conf start_lighttpd
+	curl -si "$URL/" | grep -q '^Content-Security-Policy: default-src'
 	page looks
+}
+
+# bats test_tags=slow
+@test "what is said of a stream moves nothing on the page" {
+	start_lighttpd
+	page_starts still
+	told counting
+	kill_lighttpd
+	page_ends
 }
 
 # bats test_tags=slow
 @test "what fails is said on the page, in words" {
 	make_site
-	cgi vmstat <<-'END'
+	cgi page <<-'END'
 		#!/bin/sh
 		printf 'Status: 500\r\nContent-Type: text/plain\r\n\r\nno\n'
 	END
@@ -203,6 +263,58 @@ no_job() {
 	kill_lighttpd
 	touch down
 	page_ends
+}
+
+# bats test_tags=slow
+@test "the log viewer: text alone, colours, sources, search, pause, copy" {
+	make_site
+	{
+		printf 'web\t<img src=x onerror=document.title=1><b>bold</b>\n'
+		printf 'app\t\033]0;title\a\033[2J \033[31mred\033[0m plain\033[1;1H'
+		printf ' after \033]8;;http://evil/\033\\link\033]8;;\033\\ \a\n'
+		printf 'gap\tthe file was replaced\n'
+		printf 'web\tneedle 1 ERROR\napp\tneedle 2\nweb\tneedle 3\napp\tlast\n'
+	} >lines
+	cgi lines <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' -c event,data -- tail -n 1000 -f '$PWD/lines'
+	END
+	start_lighttpd
+	page viewer
+}
+
+# bats test_tags=slow
+@test "a link to the log viewer makes it ask no other host" {
+	start_lighttpd
+	page strange
+}
+
+# bats test_tags=slow
+@test "the log viewer takes a flood of lines without a long task, in bounded memory" {
+	make_site
+	cgi burst <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' -- sh -c '
+		seq -f "INFO request %.0f of 40000 was served in 12 ms by worker 7" 40000
+		exec sleep 1000'
+	END
+	cgi steady <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' -- perl -MTime::HiRes=sleep,time -e '
+		\$| = 1;
+		for (my (\$n, \$t) = (0, time);; \$t += 0.05) {
+			print join "", map { "ERROR \\e[32mrequest\\e[0m " . ++\$n .
+				" was served in 12 ms by worker 7\\n" } 1 .. 100;
+			my \$left = \$t + 0.05 - time;
+			sleep \$left if \$left > 0;
+		}'
+	END
+	start_lighttpd
+	page flood >flood.log 2>&1 || {
+		cat flood.log
+		return 1
+	}
+	sed 's/^/# /' flood.log >&3
 }
 
 @test "make run serves the page, and Ctrl-C leaves no process" {

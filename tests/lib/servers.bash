@@ -901,11 +901,12 @@ EOF
 	see '^data: 2$'
 }
 
+# It holds back what comes with HTTP/1.0, its default: chunks pass.
 filter_buffering_of_nginx() {
 	local ignore='proxy_ignore_headers X-Accel-Buffering;'
 
 	start_nginx_proxy -e 's/proxy_buffering off/proxy_buffering on/' \
-		-e "s/proxy_pass/$ignore &/"
+		-e '/proxy_http_version/d' -e "s/proxy_pass/$ignore &/"
 	held_back "http://127.0.0.1:$BACKEND" counter data
 	end_programs
 	stop_all

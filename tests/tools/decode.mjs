@@ -1,5 +1,5 @@
 // decode: random streams out of the format's own tokens, through
-// build/tests/tools/decode, sse-cat -j and www/reader.js, compared with two other
+// build/tests/tools/decode, sse-cat -j and www/sse.js, compared with two other
 // decoders: the standard's text, written down below as it reads, and
 // eventsource-parser.
 //
@@ -15,7 +15,6 @@
 //   without data at once: an event's id is compared where it has one.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { runInThisContext } from 'node:vm'
 import { createParser } from 'eventsource-parser'
 
 const count = Number(process.argv[2] ?? 1000)
@@ -95,8 +94,8 @@ function library(text) {
 }
 
 // A page's reader, as the bytes come: a few at a time, also none.
-const readEvents = runInThisContext(
-  readFileSync(`${top}www/reader.js`, 'utf8') + '\nreadEvents')
+const { readEvents } = await import('data:text/javascript,' +
+  encodeURIComponent(readFileSync(`${top}www/sse.js`, 'utf8')))
 
 async function reader(bytes) {
   const out = [], place = {}
@@ -117,9 +116,9 @@ async function reader(bytes) {
 async function compareReader(bytes, want) {
   const { out, place } = await reader(bytes)
   const retry = want.findLast(one => one.retry !== undefined)
-  same(out, asPrinted(want).map(({ retry, ...rest }) => rest), 'reader.js',
+  same(out, asPrinted(want).map(({ retry, ...rest }) => rest), 'sse.js',
     bytes)
-  same(place.retry, retry?.retry, "reader.js's retry", bytes)
+  same(place.retry, retry?.retry, "sse.js's retry", bytes)
 }
 
 function run(program, args, input) {

@@ -18,7 +18,7 @@ try {
 	await page.goto(process.argv[2], {timeout: DEADLINE});
 	if (!process.argv[2].includes("?url="))
 		await page.click("button");
-	await page.waitForFunction(() => /^(This|The)/.test(
+	await page.waitForFunction(() => /^(This|The|Nothing)/.test(
 		document.querySelector("#verdict").textContent),
 	undefined, {timeout: DEADLINE});
 	console.log(await page.textContent("#verdict"));

@@ -1,10 +1,10 @@
 /*
- * page.mjs SCENARIO URL: drives www/index.html in headless Chromium, for
+ * page.mjs SCENARIO URL: drives the pages of www/ in headless Chromium, for
  * page.bats. Exits 0, or says what is wrong. Files in the current folder
  * tell page.bats how far it is: see tell().
  */
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const [scenario, url] = process.argv.slice(2);
@@ -19,7 +19,11 @@ async function open(browser, options = {}, prepare = () => {}, path = "") {
 	page.said = [];
 	page.hosts = new Set();
 	page.on("pageerror", error => page.failures.push(String(error)));
-	page.on("console", message => page.said.push(message.text()));
+	page.on("console", message => {
+		page.said.push(message.text());
+		if (/Content Security Policy/.test(message.text()))
+			page.failures.push(message.text());
+	});
 	page.on("request", request => page.hosts.add(new URL(request.url()).host));
 	await prepare(page);
 	await page.goto(url + path);
@@ -77,6 +81,25 @@ function faint() {
 	return found;
 }
 
+/* The page's tasks of a trace: how many, and the processor's ms of the longest. */
+function tasks(trace) {
+	const {traceEvents} = JSON.parse(trace.toString());
+	const {pid, tid} = traceEvents.findLast(({name}) => name === "FunctionCall");
+	const ms = traceEvents.filter(event => event.pid === pid &&
+		event.tid === tid && event.ph === "X" && event.tdur > 0 &&
+		/RunTask|PerformMicrotaskCheckpoint/.test(event.name))
+		.map(event => event.tdur / 1000).sort((a, b) => b - a);
+
+	return {longest: ms[0], long: ms.filter(each => each > 50).length,
+		all: ms.reduce((sum, each) => sum + each, 0)};
+}
+
+function report(what, {longest, long, all}, more = "") {
+	console.log(`${what}: ${Math.round(all)} ms of the processor, longest task ` +
+		`${Math.round(longest)} ms, above 50 ms: ${long}. ${more}`);
+	assert.ok(longest < 100, "no task is long"); // 50 where nothing else runs
+}
+
 const scenarios = {
 	/* The counter rises, in the console too, with its id. */
 	async counter(browser) {
@@ -100,7 +123,7 @@ const scenarios = {
 
 		await shows(page, "#number", /^[2-9]/);
 		tell("counting");
-		await shows(page, "#counter .state", /^connecting$/);
+		await shows(page, "#counter .state", /^waiting$/);
 		await shows(page, "#counter .said", /connection was lost/);
 		const n = await number(page);
 		tell("lost");
@@ -134,9 +157,32 @@ const scenarios = {
 		await page.check("#fail");
 		await page.click("#start");
 		await shows(page, "#job .state", /^failed$/);
-		await shows(page, "#job .said", /failed with status 3.*ran once/);
+		await shows(page, "#job .said", /failed with status 3/);
 		assert.match(await page.textContent("#output"), /no space left/);
 		assert.equal(await page.textContent("#percent"), "60 %");
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* One that outlives its viewers is found again, from its first line. */
+	async found(browser) {
+		const page = await open(browser, {}, () => {}, "job.html");
+		const lines = () => page.$$eval("#output div", all =>
+			all.map(line => line.textContent));
+		const begins = async () => (await lines()).every((line, i) =>
+			line === `line ${i + 1}`);
+
+		await shows(page, "#job .state", /^not started$/);
+		await page.click("#start");
+		await shows(page, "#output", /line 5/);
+		await page.reload();
+		await shows(page, "#job .state", /^running$/);
+		await shows(page, "#output", /line 7/);
+		assert.ok(await begins(), "from the first line");
+		assert.equal(await page.textContent("#start"), "Stop looking");
+		tell("reloaded");
+		await shows(page, "#job .state", /^finished$/);
+		assert.ok(await begins(), "each line once");
+		assert.equal(await page.textContent("#start"), "Run again");
 		assert.deepEqual(page.failures, []);
 	},
 
@@ -150,7 +196,7 @@ const scenarios = {
 		await eventually(() => existsSync("seen"), "the job is seen");
 		await page.click("#start");
 		await shows(page, "#job .state", /^closed$/);
-		await shows(page, "#job .said", /You stopped the job/);
+		await shows(page, "#job .said", /You stopped it. The job has ended/);
 		tell("stopped");
 		await eventually(() => existsSync("gone"), "the job is gone");
 
@@ -158,7 +204,7 @@ const scenarios = {
 		await page.click("#start");
 		await shows(page, "#percent", /^[1-9]\d? %$/);
 		tell("again");
-		await shows(page, "#job .state", /^closed$/);
+		await shows(page, "#job .state", /^waiting$/);
 		await shows(page, "#job .said", /connection was lost/);
 		assert.deepEqual(page.failures, []);
 	},
@@ -172,7 +218,7 @@ const scenarios = {
 		await eventually(() => existsSync("seen"), "sse-counter is seen");
 		await page.keyboard.press("Tab");
 		assert.equal(await page.evaluate(() =>
-			document.activeElement.textContent), "Close");
+			document.activeElement.textContent), "Close the counter");
 		await page.keyboard.press("Enter");
 		await shows(page, "#counter .state", /^closed$/);
 		const n = await number(page);
@@ -201,20 +247,33 @@ const scenarios = {
 		assert.deepEqual(page.failures, []);
 	},
 
-	/* The same of shared.html: the page is the clock's, a worker is not. */
-	async shared(browser) {
-		for (const how of ["locks", "alone"]) {
-			const page = await open(browser, {}, page => page.clock.install(),
-				"shared.html#" + how);
+	/*
+	 * Three tabs that are seen and five that are hidden, over six connections:
+	 * one log and one vmstat for all of them, a counter for each that is seen.
+	 */
+	async tabs(browser) {
+		const context = await browser.newContext();
+		const tabs = [];
 
-			await shows(page, "#number", /^3$/);
-			await page.clock.fastForward(20000);
-			assert.equal(await page.textContent("#number"), "3");
-			await page.clock.fastForward(6000);
-			await shows(page, "#number", /^[4-9]/);
-			assert.deepEqual(page.failures, []);
-			await page.close();
+		for (let i = 0; i < 8; i++) {
+			const page = await context.newPage();
+			page.setDefaultTimeout(DEADLINE);
+			if (i >= 3)
+				await page.addInitScript(() => Object.defineProperty(document,
+					"hidden", {value: true}));
+			await page.goto(url);
+			await shows(page, "#counter .state", i < 3 ? /open/ : /hidden/);
+			await shows(page, "#now-us", /^\d+ %$/);
+			tabs.push(page);
 		}
+		await tabs[0].click("#request");
+		for (const page of tabs)
+			await shows(page, "#lines", /200  HEAD .\?request=\d+ HTTP/);
+		await tabs[0].close();
+		await tabs[1].evaluate(() =>
+			document.querySelector("#lines").replaceChildren());
+		await tabs[1].click("#request");
+		await shows(tabs[1], "#lines", /200  HEAD .\?request=\d+ HTTP/);
 	},
 
 	/* page.bats replays seventy samples in one go, then one a second. */
@@ -243,48 +302,228 @@ const scenarios = {
 		assert.deepEqual(page.failures, []);
 	},
 
-	/* All three pages, narrow and wide, light and dark. */
+	/*
+	 * All pages, narrow and wide, light and dark, with a policy that allows
+	 * nothing but this site: nothing is wider than the window, axe finds no
+	 * fault, and a picture of each is in the current directory.
+	 */
 	async looks(browser) {
+		const axe = readFileSync(new URL(
+			"../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 		const ready = {
 			"": async page => {
 				await shows(page, "#number", /^\d/);
 				await page.click("#start");
 				await shows(page, "#percent", /^[1-9]/);
+				await shows(page, "#now-us", /^\d+ %$/);
 			},
-			"shared.html": page => shows(page, "#number", /^\d/),
+			"log.html?src=/cgi-bin/colours": page =>
+				shows(page, "#lines", /last line/),
+			"job.html": async page => {
+				await page.click("#start");
+				await shows(page, "#job .state", /^finished$/);
+			},
 			"doctor.html?url=/cgi-bin/nothing": page =>
-				shows(page, "#verdict", /not stream as it should/),
+				shows(page, "#verdict", /Nothing was examined/),
 		};
 
-		for (const [path, colorScheme, width] of Object.keys(ready).flatMap(
-			path => [[path, "light", 320], [path, "dark", 360],
-				[path, "dark", 700], [path, "light", 1200]])) {
-			const page = await open(browser,
-				{colorScheme, viewport: {width, height: 740}}, () => {}, path);
+		for (const [path, colorScheme, width, forcedColors] of
+			Object.keys(ready).flatMap(path => [
+				[path, "light", 320], [path, "dark", 360], [path, "dark", 700],
+				[path, "light", 1200], [path, "dark", 1200, "active"]])) {
+			const page = await open(browser, {colorScheme, forcedColors,
+				viewport: {width, height: 740}}, () => {}, path);
+			const name = `${path.split(".")[0] || "index"}-${width}-` +
+				(forcedColors ? "forced" : colorScheme);
 
 			await ready[path](page);
+			await page.screenshot({path: name + ".png", fullPage: true});
 			assert.ok(await page.evaluate(() =>
 				document.documentElement.scrollWidth <= innerWidth),
-			`${path}: nothing is wider than ${width} pixels`);
-			assert.deepEqual(await page.evaluate(faint), [], colorScheme);
+			`${name}: nothing is wider than ${width} pixels`);
+			if (!forcedColors)
+				assert.deepEqual(await page.evaluate(faint), [], name);
+			await page.evaluate(axe);
+			const {violations} = await page.evaluate(enabled => axe.run({
+				rules: {"color-contrast": {enabled}}}), !forcedColors);
+			assert.deepEqual(violations.map(({id, nodes}) =>
+				[id, ...nodes.map(node => node.html)]), [], name);
+			assert.deepEqual([...page.hosts], [new URL(url).host]);
 			assert.deepEqual(page.failures, []);
 			await page.close();
 		}
+	},
+
+	/* What is wrong is said where it moves nothing. */
+	async still(browser) {
+		const page = await open(browser);
+		const places = () => page.evaluate(() => [...document.querySelectorAll(
+			"#number, #cpu, #progress, #lines, button")].map(node =>
+			node.getBoundingClientRect().top));
+
+		await shows(page, "#now-us", /^\d+ %$/);
+		const before = await places();
+		tell("counting");
+		for (const panel of ["counter", "load", "log"])
+			await shows(page, `#${panel} .said`, /lost/);
+		assert.deepEqual(await places(), before);
+	},
+
+	/* The log viewer: page.bats has written lines, this one writes on. */
+	async viewer(browser) {
+		const context = await browser.newContext(
+			{permissions: ["clipboard-read", "clipboard-write"]});
+		const page = await open(context, {}, () => {},
+			"log.html?src=/cgi-bin/lines");
+		const lines = () => page.$$eval(".line", all => all.map(line =>
+			line.textContent.replace(/^[\d:.]+/, "")));
+		const write = (...all) => appendFileSync("lines",
+			all.map(line => `app\t${line}\n`).join(""));
+		const count = expected => shows(page, "#count", expected);
+
+		/* all of a line is text, and colours are all that is left of escapes */
+		await count(/^7 of 7 lines/);
+		assert.deepEqual((await lines()).slice(0, 4), [
+			"web<img src=x onerror=document.title=1><b>bold</b>",
+			"app red plain after link \u2407",
+			"Lines are missing here: the file was replaced",
+			"webneedle 1 ERROR"]);
+		assert.equal(await page.$("#lines img, #lines a"), null);
+		assert.equal(await page.textContent("#lines .f1"), "red");
+		assert.equal(await page.$$eval(".gap", all => all.length), 1);
+		assert.equal(await page.getAttribute(".match, [data-level]",
+			"data-level"), "error");
+
+		/* sources */
+		await page.click("#sources >> text=web");
+		await count(/^4 of 7 lines/);
+		await page.click("#sources >> text=web");
+		await count(/^7 of 7 lines/);
+
+		/* search: text, /expression/, and only what matches */
+		await page.focus("#lines");
+		await page.keyboard.press("/");
+		await page.keyboard.type("NEEDLE 1");
+		await count(/0 match/);
+		await page.fill("#sought", "needle");
+		await count(/^7 of 7 lines, 3 match/);
+		assert.equal(await page.$$eval("mark", all => all.length), 3);
+		await page.fill("#sought", "/needle [23]/");
+		await page.check("#only");
+		await count(/^3 of 7 lines, 2 match/); // and the gap
+		await page.focus("#lines");
+		await page.keyboard.press("n");
+		assert.match(await page.textContent(".current"), /needle 2/);
+		await page.keyboard.press("n");
+		assert.match(await page.textContent(".current"), /needle 3/);
+		await page.fill("#sought", "/needle [/");
+		await page.waitForSelector("#sought:invalid");
+		await page.fill("#sought", "");
+		await page.uncheck("#only");
+
+		/* who goes to a match reads, and follows again when he says so */
+		await shows(page, "#follow", /^Follow$/);
+		write("while it waits");
+		await shows(page, "#follow", /^Follow .1 new/);
+		await count(/^7 of 8/);
+		await page.focus("#lines");
+		await page.keyboard.press("End");
+		await count(/^8 of 8/);
+		await page.keyboard.press(" ");
+		await shows(page, "#follow", /^Follow$/);
+		await page.keyboard.press(" ");
+		write(...Array(100).fill("more"));
+		await count(/^108 of 108/);
+		const atEnd = () => page.$eval("#lines", node =>
+			node.scrollHeight - node.scrollTop - node.clientHeight < 30);
+		await eventually(atEnd, "it follows");
+		await page.hover("#lines");
+		await page.mouse.wheel(0, -300);
+		await shows(page, "#follow", /^Follow$/);
+		await page.mouse.wheel(0, 9000);
+		await shows(page, "#follow", /^Pause$/);
+
+		/* copy and download are what is shown, without times if these are not */
+		await page.uncheck("#times");
+		await page.fill("#sought", "needle");
+		await page.check("#only");
+		await count(/3 match/);
+		const text = "Lines are missing here: the file was replaced\n" +
+			"web  needle 1 ERROR\napp  needle 2\nweb  needle 3\n";
+		await page.click("#copy");
+		await shows(page, "#said", /4 lines are copied/);
+		assert.equal(await page.evaluate(() => navigator.clipboard.readText()),
+			text);
+		const [download] = await Promise.all([page.waitForEvent("download"),
+			page.click("#download")]);
+		assert.equal(readFileSync(await download.path(), "utf8"), text);
+		assert.deepEqual(page.failures, []);
+	},
+
+	/* A link to log.html has no other host's lines shown, or asked for. */
+	async strange(browser) {
+		for (const src of ["https://evil.example/log", "//evil.example/log",
+			"data:text/event-stream,data:x%0a%0a", "javascript:alert(1)"]) {
+			const page = await open(browser, {}, () => {},
+				"log.html?src=" + encodeURIComponent(src));
+			await shows(page, "#said", /is no stream of this site/);
+			await shows(page, "#state", /closed/);
+			assert.deepEqual([...page.hosts], [new URL(url).host]);
+			assert.deepEqual(page.failures, []);
+			await page.close();
+		}
+	},
+
+	/*
+	 * 40,000 lines at once, then 2,000 a second for SECONDS: the newest 20,000
+	 * are there. A task's time is that of the processor: machines are shared.
+	 */
+	async flood(browser) {
+		const SECONDS = Number(process.env.SECONDS || 20);
+		const page = await open(browser, {}, () => {}, "doctor.html");
+		const heap = async () => {
+			const session = await page.context().newCDPSession(page);
+			await session.send("HeapProfiler.collectGarbage");
+			const {usedSize} = await session.send("Runtime.getHeapUsage");
+			return usedSize / 1e6;
+		};
+
+		await browser.startTracing(page,
+			{categories: ["toplevel", "devtools.timeline"]});
+		await page.goto(url + "log.html?src=/cgi-bin/burst");
+		const full = await page.waitForFunction(() =>
+			/^20,000 of 40,000 lines/.test(
+				document.querySelector("#count").textContent) &&
+			performance.now(), undefined, {timeout: DEADLINE});
+		report("40,000 lines", tasks(await browser.stopTracing()),
+			`${Math.round(await full.jsonValue())} ms after the navigation.`);
+		await page.goto(url + "log.html?src=/cgi-bin/steady");
+		await shows(page, "#count", /^(19|20),\d+ of [2-9]\d,/);
+		const before = await heap();
+		for (let left = SECONDS; left > 0; left -= 20) {
+			await browser.startTracing(page,
+				{categories: ["toplevel", "devtools.timeline"]});
+			await new Promise(done => setTimeout(done, 20000));
+			report("2,000 lines a second", tasks(await browser.stopTracing()));
+		}
+		const after = await heap();
+		console.log(`heap: ${before.toFixed(1)} MB, then ${after.toFixed(1)} MB`);
+		assert.ok(after < before + 10, "memory is bounded");
+		assert.ok(await page.$$eval(".line", all => all.length) <= 20100);
+		assert.deepEqual(page.failures, []);
 	},
 
 	/* A site where everything but the counter is broken in its own way. */
 	async words(browser) {
 		const page = await open(browser);
 
-		await shows(page, "#log .said", /no program at .cgi-bin.log .*404/);
+		await shows(page, "#log .said", /does not start \(500\).*error log/);
 		await shows(page, "#load .said", /does not start \(500\).*error log/);
 		await page.click("#start");
 		await shows(page, "#job .said", /text.plain, not an event stream/);
 		assert.equal(await page.textContent("#job .state"), "closed");
-		await page.click("#counter .toggle");
 		tell("closed");
 		await eventually(() => existsSync("down"), "the server is down");
-		await page.click("#load .toggle");
 		await shows(page, "#load .said", /server does not answer|lost/);
 		assert.deepEqual(page.failures, []);
 	},
