@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static int
-set(const char *name, const char *value, int overwrite)
+set_variable_of_test(const char *name, const char *value, int overwrite)
 {
 	static const char *const own[] = {"REQUEST_METHOD", "REQUEST_URI",
 	    "QUERY_STRING", "SERVER_PROTOCOL", "CONTENT_TYPE",
@@ -33,7 +33,7 @@ set(const char *name, const char *value, int overwrite)
 }
 
 /* the code under test, with this in the place of the environment */
-#define setenv set
+#define setenv set_variable_of_test
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
 #include "../../lib/cgi.c"
 
