@@ -148,6 +148,13 @@ warn_of_losses(struct cat *cat)
 	cat->warned_replaced = printer->replaced;
 }
 
+/* What has ended stays ended: the server's answer would be 204. */
+static bool
+has_ended(const struct cat *cat)
+{
+	return strcmp(cat->place.id, "end") == 0;
+}
+
 /* What a command ended with, as its event "end" tells; 0 if that is none. */
 static int
 end_status(struct bytes data)
@@ -178,10 +185,11 @@ take_frame(struct cat *cat, enum decode_result result)
 		return -1;
 	}
 	printer_frame(&cat->printer, decoder, result, &cat->stream.frame);
-	cat->ended = result == DECODE_EVENT && decoder->has_id &&
-		     bytes_equal(event->id, bytes_of("end")) &&
-		     bytes_equal(event->type, bytes_of("end"));
-	if (cat->ended && cat->command != NULL)
+	if (result != DECODE_EVENT || !decoder->has_id ||
+	    !bytes_equal(event->id, bytes_of("end")))
+		return 0;
+	cat->ended = bytes_equal(event->type, bytes_of("end"));
+	if (cat->command != NULL)
 		cat->status = end_status(event->data);
 	return 0;
 }
@@ -364,8 +372,8 @@ end_command(struct cat *cat)
 	(void)loop_watch(loop, child->out, 0);
 	(void)loop_watch(loop, child->exit, 0);
 	child_stop(child);
-	if (more != 1)
-		return more;
+	if (more != 1 || has_ended(cat))
+		return more == -1 ? -1 : 0;
 	pause_command(cat);
 	if (!cat->lively)
 		program_warn(&cat->stream,
@@ -406,8 +414,8 @@ start(struct cat *cat)
 			program_fail(stream, PROGRAM_FAILURE, "start");
 		return 1;
 	}
-	if (strcmp(cat->place.id, "end") == 0)
-		return 0; /* what has ended stays ended */
+	if (has_ended(cat))
+		return 0;
 	/* in a CGI script a request can set this, and programs trust it */
 	if ((getenv("REQUEST_METHOD") != NULL &&
 		unsetenv("HTTP_PROXY") == -1) ||
@@ -431,7 +439,11 @@ main(int argc, char *argv[])
 	decode_init(&cat.decoder, cat.event_max);
 	place_init(&cat.place);
 	if (cat.file != NULL && place_open(&cat.place, cat.file) == -1)
-		program_refuse(stream, PROGRAM_FAILURE, "-f %.200s:", cat.file);
+		program_refuse(stream, PROGRAM_FAILURE,
+		    errno == EINVAL
+			? "-f %.200s: not a regular file that holds one line"
+			: "-f %.200s:",
+		    cat.file);
 	more = start(&cat);
 
 	/* Loop: what one read brought is printed before the next. */

@@ -456,17 +456,30 @@ again() {
 	[ "$(sse-cat -j -f pos <stream)" = "$(message x 7)" ]
 }
 
+@test "a stream whose last id is end has ended, whatever its type" {
+	run -3 timeout 5 sse-cat -f pos -- \
+		sse-pipe -x done -- sh -c 'echo hi; exit 3'
+	[ "${lines[0]}" = hi ]
+	[ "$(cat pos)" = end ]
+	run -0 timeout 5 sse-cat -- printf 'data: x\n\nid: end\n\n'
+	[ "$output" = x ]
+}
+
 @test "a file that cannot keep an id is refused before anything is read" {
 	printf 'id: 1\ndata: x\n\n' >stream
 	mkdir directory
 	printf 'two\nlines\n' >lines
 	head -c 8193 /dev/zero | tr '\0' x >long
-	for file in no/such directory lines long "$(printf '%0250d/x' 0)" \
-		"$(printf '%0253d' 0)"; do
-		run -1 sse-cat -f "$file" <stream
+	mkfifo fifo
+	ln -s stream link
+	for file in no/such directory lines long fifo link /dev/stdin \
+		"$(printf '%0250d/x' 0)" "$(printf '%0253d' 0)"; do
+		run -1 timeout 5 sse-cat -f "$file" <stream
 		[ "${#lines[@]}" -eq 1 ]
 		[[ $output = "sse-cat: -f "* ]]
 	done
+	[ -p fifo ]
+	[ -L link ]
 	ln -s stream pos.new
 	run -1 sse-cat -f pos <stream
 	[ "$(sed 's/id: 1/id: 22/' stream | sse-cat -f '')" != x ]

@@ -65,16 +65,27 @@ read_whole(int fd, char *text, size_t size)
 	return (ssize_t)n;
 }
 
+/* The rename takes a device or a link away: only a regular file may be one. */
 static int
 load(struct place *place)
 {
-	int fd = openat(place->directory, place->name, O_RDONLY | O_CLOEXEC);
 	char text[PLACE_ID_MAX + 2];
+	struct stat status;
 	struct bytes id;
 	ssize_t n;
+	int fd;
 
-	if (fd == -1)
+	if (fstatat(place->directory, place->name, &status,
+		AT_SYMLINK_NOFOLLOW) == -1)
 		return errno == ENOENT ? 0 : -1;
+	if (!S_ISREG(status.st_mode)) {
+		errno = EINVAL;
+		return -1;
+	}
+	fd = openat(
+	    place->directory, place->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
 	n = read_whole(fd, text, sizeof(text));
 	proc_close(&fd);
 	if (n == -1)

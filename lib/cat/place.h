@@ -31,7 +31,7 @@ void place_init(struct place *place);
  * Keeps the id in the file path, which stays the caller's, from now on, and
  * takes the id from it: its first line; none if there is no file. Writes it
  * back, so that a file that cannot be written is known at once. Returns 0, or
- * -1 with errno, EINVAL if what the file holds is no id.
+ * -1 with errno, EINVAL if it is no regular file, or holds no id.
  */
 int place_open(struct place *place, const char *path);
 
