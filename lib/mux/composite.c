@@ -115,8 +115,7 @@ composite_set(struct composite *composite, size_t i, struct bytes id)
 	if (result == -1 || n == 0)
 		id.n = n = 0;
 	put_coded(resize(composite, i, n), id);
-	composite->placed = composite->end[composite->parts] >
-			    DIGEST_N + BETWEEN * composite->parts;
+	composite->placed = composite->placed || n > 0;
 	return result;
 }
 
@@ -189,6 +188,7 @@ composite_parse(struct composite *composite, const char *text)
 	}
 	for (size_t i = 0; i < composite->parts; i++)
 		(void)composite_set(composite, i, (struct bytes){NULL, 0});
+	composite->placed = false;
 	return -1;
 }
 

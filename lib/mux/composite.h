@@ -21,7 +21,7 @@
 
 struct composite {
 	size_t parts;
-	bool placed; /* some part is not empty */
+	bool placed; /* some part is, or was, not empty */
 
 	/* the rest is the composite's own */
 	size_t end[COMPOSITE_PARTS + 1]; /* of the digest, then of each part */

@@ -217,7 +217,7 @@ test_composite(void)
 		    (struct bytes){memset(id, 'x', sizeof(id)), 1012}) == 0 &&
 		composite_text(&composite).n == COMPOSITE_MAX &&
 		composite_set(&composite, 1, (struct bytes){id, 1013}) == -1 &&
-		!composite.placed);
+		composite_text(&composite).n == strlen("01234567____"));
 }
 
 /* The id that is asked for by a query; and how many of three arguments stay. */
