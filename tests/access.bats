@@ -190,6 +190,9 @@ X
 		'key=................................'; do
 		[ "$(NAME="examples/link?$query" status -u ann:secret)" = 403 ]
 	done
+	# grep takes each line for a pattern, and this file has an empty line
+	REQUEST_METHOD=HEAD KEYS="$SSE_RUN/keys" QUERY_STRING=key=$'0123456789abcdef\n' \
+		"$TOP/cgi-bin/examples/link" | grep '^Status: 403'
 	echo >"$SSE_RUN/keys"
 	[ "$(NAME="examples/link?key=$key" status -u ann:secret)" = 403 ]
 }
