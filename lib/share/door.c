@@ -21,7 +21,7 @@
 #include "../util.h"
 #include "request.h"
 
-#define REQUEST_NS (CGI_REQUEST_MS * POLLER_MS)
+#define REQUEST_NS (NPH_REQUEST_MS * POLLER_MS)
 #define CHANNEL_NS (10000 * POLLER_MS) /* for a channel, or its answer */
 #define DRAIN_NS (STREAM_DRAIN_MS * POLLER_MS)
 #define CLOSED_NS (1000 * POLLER_MS) /* if no descriptor is left */
@@ -220,7 +220,7 @@ read_more(struct visitor *visitor)
 	if (visitor->bytes == NULL)
 		return false;
 	n = read(visitor->fd, visitor->bytes + visitor->n,
-	    CGI_REQUEST_MAX - visitor->n);
+	    NPH_REQUEST_MAX - visitor->n);
 	if (n == -1 && errno != EAGAIN && errno != EINTR)
 		return false;
 	visitor->n += n > 0 ? (size_t)n : 0;
