@@ -1,7 +1,7 @@
 /*
  * sse-pipe: one event a record, from stdin or from a command that it runs
- * for as long as the viewer looks. It joins modules: child runs the command,
- * input makes events of what comes.
+ * until the viewer leaves. It joins modules: child runs the command, input
+ * makes events of its output.
  */
 #include <errno.h>
 #include <stdio.h>

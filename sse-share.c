@@ -295,10 +295,10 @@ is_network(int fd)
 }
 
 /*
- * A web server's pipe or socket is handed over: it waits for the end of that;
- * and so is a client's own connection. In a shell, or if the server passes on
- * what an nph- program writes, this process stays: it hands over a pipe and
- * passes on what comes out.
+ * A web server's pipe or socket is handed over, as the server reads it to its
+ * end, and so is a client's own connection. In a shell, or if the server passes
+ * on the output of an nph- program, this process stays: it hands over a pipe,
+ * and copies the pipe's output to stdout.
  */
 static int
 open_viewer(struct share *share)

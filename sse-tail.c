@@ -192,8 +192,8 @@ send_records(struct tail *tail)
 }
 
 /*
- * It has no id: a viewer that leaves before the next record has still had
- * nothing of what comes after the gap.
+ * It has no id: a viewer that leaves before the next record still has the place
+ * before the gap.
  */
 static void
 send_gap(struct tail *tail)

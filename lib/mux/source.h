@@ -73,8 +73,9 @@ void source_init(struct source *source, size_t number, char *command,
 bool source_ready(struct source *source, enum poller_kind kind, int fd);
 
 /*
- * What comes next. To be called until it says SOURCE_IDLE; then after
- * source_ready, and at source_due. Does not block, but for a fork and an exec.
+ * Returns what comes next. To be called until it returns SOURCE_IDLE; then
+ * after source_ready, and at source_due. Does not block, but for a fork and an
+ * exec.
  */
 enum source_result source_next(struct source *source);
 
