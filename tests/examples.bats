@@ -80,6 +80,21 @@ end_channels() {
 	end_channels
 }
 
+# bats test_tags=slow
+@test "a keepalive of the log examples takes no viewer's place from it" {
+	local v
+
+	echo one >syslog
+	echo two >auth.log
+	LOG=$PWD/syslog view_example a log
+	LOGS=$PWD view_example b logs
+	for v in a b; do
+		eventually has "$v" 'event: alive'
+		grep -B 1 'event: alive' "$v" | refute grep '^id'
+	done
+	end_channels
+}
+
 @test "the each-second example gives each viewer what the command said last" {
 	export COMMAND='echo first; echo second' SECONDS_BETWEEN=0.1
 	view_example a each-second

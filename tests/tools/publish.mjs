@@ -100,6 +100,8 @@ async function goes_on(page, what) {
 
 async function deploy() {
 	await one.open(url + "job.html");
+	await until(() => one.evaluate("document.querySelector('#job .state')" +
+		".textContent === 'not started'"), "it was looked for");
 	await one.evaluate("document.getElementById('start').click()");
 	await until(async () => await steps(one) > 2, "the job has begun");
 	await other.open(url + "job.html");
