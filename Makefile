@@ -18,7 +18,7 @@ OPENSSL := $(call has,openssl/ssl.h)
 # What each program is made of beside its own .c: modules of lib/, which two
 # programs or more share, and of lib/NAME/, which are sse-NAME's alone.
 own = $(patsubst lib/%.c,%,$(wildcard lib/$(1)/*.c))
-core = program options stream proc origin cgi loop frame util
+core = program options stream proc origin nph cgi loop frame util
 run = child guard descendants record decode producer response poller logger
 sse-counter = $(core)
 sse-pipe = $(core) record columns child guard descendants json $(call own,pipe)

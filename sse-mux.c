@@ -1,7 +1,7 @@
 /*
  * sse-mux: several streams as one, on one connection, whose ids hold the place
- * in each. It joins modules: a source runs a program and knows what comes of it
- * next, composite makes the id.
+ * in each. It joins modules: source runs a program and returns its events,
+ * composite makes the id.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -129,8 +129,9 @@ is(struct bytes text, const char *word)
 }
 
 /*
- * An event of a source. No page may take the end of one for that of all; a gap
- * says whose it is, and a start is of nobody's.
+ * Sends an event of a source. The type end gets the source's number, so that no
+ * page takes it for the end of all, and so does a gap's data. With -e so does
+ * each type but start, whose id is the place in all sources.
  */
 static void
 pass_event(struct mux *mux, size_t number, struct event event)

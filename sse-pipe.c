@@ -1,7 +1,7 @@
 /*
  * sse-pipe: one event a record, from stdin or from a command that it runs
- * for as long as the viewer looks. It joins modules: child runs the command,
- * input makes events of what comes.
+ * until the viewer leaves. It joins modules: child runs the command, input
+ * makes events of its output.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ static const struct program program = {
 	{
 	    {'0', "null", NULL, "a record ends with NUL"},
 	    {'p', "paragraphs", NULL, "a record ends with an empty line"},
-	    {'C', "chunks", NULL, "what one read brought is an event"},
+	    {'C', "chunks", NULL, "the output of each read is an event"},
 	    {'c', "columns", "LIST",
 		"TAB-separated columns are these fields:\n"
 		"id, event, data; data last"},
@@ -58,15 +58,14 @@ static const struct program program = {
 	    {'t', "pty", NULL, "run COMMAND on a pseudo-terminal"},
 	    {'T', "terminal", NULL,
 		"the same for whole screens: data are asciicast v2"},
-	    {'w', "window", "COLSxROWS", "its size (80x24)"},
+	    {'w', "window", "COLSxROWS", "size of the terminal (80x24)"},
 	    {'b', "max-event", "BYTES",
 		"longer records come in pieces (1048576)"},
 	    {'x', "end", "NAME",
 		"type of the last event (end; '': there is none)"},
 	    {'R', "restart", NULL, "a COMMAND that fails is started again"},
 	    {'E', "stderr", "NAME", "COMMAND's stderr lines are events too"},
-	    {'M', "method", "LIST",
-		"methods that are answered (GET,HEAD,POST)"},
+	    {'M', "method", "LIST", "allowed methods (GET,HEAD,POST)"},
 	},
     .methods = CGI_GET | CGI_HEAD | CGI_POST,
     .inherits = true,

@@ -55,21 +55,23 @@ static const struct program program = {
 	{
 	    {'n', "replay", "REPLAY",
 		"a new viewer gets the last REPLAY events (0)"},
-	    {'b', "bytes", "BYTES", "of events are kept (1048576)"},
+	    {'b', "bytes", "BYTES", "size of the ring of events (1048576)"},
 	    {'l', "linger", "SECONDS",
-		"of PROGRAM without viewers (10; 0: none)"},
+		"PROGRAM runs on without viewers (10; 0: not)"},
 	    {'K', "key", "KEY",
 		"the channel's name (a digest of all that\n"
 		"PROGRAM gets)"},
-	    {'f', "further", NULL, "PROGRAM resumes what is not kept"},
+	    {'f', "further", NULL,
+		"PROGRAM resumes if an id is not in the ring"},
 	    {'g', "gather", "SECONDS",
-		"one write for what came in so long (0: at once)"},
+		"join the events of this time (0: at once)"},
 	    {'L', "list", NULL,
 		"list channels: key, program, viewers,\n"
 		"events, bytes, age in seconds"},
 	    {'Q', "quit", NULL, "end channels: all, or those with a KEY"},
 	},
-    .notes = "If standard input listens, requests come there: SCGI or HTTP.",
+    .notes =
+	"If standard input is a listening socket: serves SCGI and HTTP there.",
     .without = "e", /* event types are PROGRAM's own */
     .methods = CGI_GET | CGI_HEAD,
 };
@@ -295,10 +297,10 @@ is_network(int fd)
 }
 
 /*
- * A web server's pipe or socket is handed over: it waits for the end of that;
- * and so is a client's own connection. In a shell, or if the server passes on
- * what an nph- program writes, this process stays: it hands over a pipe and
- * passes on what comes out.
+ * A web server's pipe or socket is handed over, as the server reads it to its
+ * end, and so is a client's own connection. In a shell, or if the server passes
+ * on the output of an nph- program, this process stays: it hands over a pipe,
+ * and copies the pipe's output to stdout.
  */
 static int
 open_viewer(struct share *share)

@@ -41,7 +41,8 @@ static const struct program program = {
     .operands = "[--] FILE",
     .options =
 	{
-	    {'n', "lines", "LINES", "begin so many records back, or all (10)"},
+	    {'n', "lines", "LINES",
+		"the last LINES records first, or all (10)"},
 	    {'0', "null", NULL, "a record ends with NUL"},
 	    {'p', "paragraphs", NULL, "a record ends with an empty line"},
 	    {'c', "columns", "LIST",
@@ -50,9 +51,9 @@ static const struct program program = {
 	    {'u', "until", "FILE",
 		"end when this file is there: its first line\n"
 		"is the data of the last event"},
-	    {'s', "stat", NULL, "only look at times, do not use inotify"},
+	    {'s', "stat", NULL, "do not use inotify, only the checks of -i"},
 	    {'i', "interval", "SECONDS",
-		"between two looks, 0.001 or more (1)"},
+		"between two checks, 0.001 or more (1)"},
 	    {'b', "max-event", "BYTES",
 		"longer records come in pieces (60000)"},
 	},
@@ -192,8 +193,8 @@ send_records(struct tail *tail)
 }
 
 /*
- * It has no id: a viewer that leaves before the next record has still had
- * nothing of what comes after the gap.
+ * It has no id: a viewer that leaves before the next record still has the place
+ * before the gap.
  */
 static void
 send_gap(struct tail *tail)

@@ -1,5 +1,5 @@
 /*
- * bytes: a piece of text that may hold any byte, and that somebody else owns.
+ * bytes: a piece of text, of any bytes, which another module owns.
  */
 #ifndef BYTES_H
 #define BYTES_H

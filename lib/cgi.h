@@ -11,10 +11,6 @@
 
 #include "frame.h"
 
-/* Of a request that the program reads itself (cgi_read). */
-#define CGI_REQUEST_MAX 16384 /* bytes of its line and header fields */
-#define CGI_REQUEST_MS 10000  /* milliseconds until its empty line */
-
 enum cgi_method {
 	CGI_GET = 1,
 	CGI_HEAD = 2,
@@ -73,25 +69,6 @@ int cgi_understand(
  * its nph- prefix.
  */
 int cgi_request(struct cgi_request *request, const char *name);
-
-/*
- * Reads an HTTP request from stdin up to its empty line, not a byte more, and
- * puts it into the environment as RFC 3875 section 4.1 says (without Proxy).
- * Blocks for CGI_REQUEST_MS at the most. Returns 200; 0 if the client left
- * before it sent anything, or if a signal came; or the status to answer: 400
- * (also for folded lines, control characters and a space before a colon), 408,
- * 431, 500.
- */
-int cgi_read(void);
-
-/*
- * Takes an HTTP request of n bytes apart, in place: its line and fields up to
- * the empty line that ends it, without NUL in it and with one after it. Hands
- * each variable of RFC 3875 to set, whose strings are those of text but for the
- * name; -1 of that is status 500. Returns a status as cgi_read.
- */
-int cgi_parse(char *text, size_t n,
-    int (*set)(void *to, const char *name, const char *value), void *to);
 
 /*
  * How many of argv are the operator's own. Servers may hand the words of a

@@ -49,8 +49,8 @@ struct child {
 int child_start(struct child *child, char *const argv[], int flags);
 
 /*
- * Sends SIGWINCH to the command's process group: whoever draws a screen draws
- * it anew, others ignore it.
+ * Sends SIGWINCH to the command's process group: a program that draws whole
+ * screens draws its screen again, others ignore the signal.
  */
 void child_redraw(const struct child *child);
 

@@ -14,12 +14,12 @@ static const struct option_row common[] = {
     {'e', "event", "NAME", "event type (none: message)"},
     {'r', "retry", "MS", "reconnection time, sent once, first"},
     {'k', "keepalive", "SECONDS", "a comment after a silence (15; 0: never)"},
-    {'A', "alive", "NAME", "an event of this type in place of it"},
+    {'A', "alive", "NAME", "an event of this type in place of a comment"},
     {'m', "max-time", "SECONDS", "close between two events (0: never)"},
     {'H', "header", "FIELD", "one more response header field, Name: value"},
     {'O', "origin", "ORIGIN",
-	"pages from there may read it: scheme://host\n"
-	"or *, nobody else's; may be given again"},
+	"only pages of this origin may read the stream:\n"
+	"scheme://host or *; may be given again"},
     {'h', "help", NULL, "this text"},
     {'V', "version", NULL, "the version"},
 };

@@ -89,7 +89,7 @@ int producer_read(struct producer *producer, bool reads);
 void producer_ready(struct producer *producer, enum poller_kind kind, int fd);
 
 /*
- * What comes next of that which was read. To be called until it says
+ * Returns the next event of those that were read. To be called until it returns
  * PRODUCER_IDLE or anything after that; then after producer_ready, and at
  * producer_due. Does not block.
  */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "nph.h"
 #include "proc.h"
 #include "util.h"
 
@@ -299,7 +300,7 @@ program_option(struct stream *stream, int argc, char *argv[])
 static void
 read_request(struct stream *stream)
 {
-	int status = cgi_read();
+	int status = nph_read();
 
 	if (status == 0)
 		exit(EXIT_SUCCESS);

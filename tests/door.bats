@@ -140,7 +140,7 @@ own_socket() {
 	stop_all
 }
 
-# bats test_tags=tools
+# bats test_tags=all
 @test "under socat, tcpserver and a systemd socket a viewer needs no process" {
 	as_nph
 	program stream <<-'END'
@@ -163,7 +163,7 @@ own_socket() {
 	own_socket under_systemd
 }
 
-# bats test_tags=tools
+# bats test_tags=all
 @test "with -f, too, nph-sse-share answers with a status line" {
 	as_nph
 	program stream <<-'END'
@@ -347,7 +347,7 @@ checkout() {
 	stop_all
 }
 
-# bats test_tags=tools
+# bats test_tags=all
 @test "a door at a systemd socket and at inetd's speaks HTTP itself" {
 	three_events three
 	PORT=$(free_port)

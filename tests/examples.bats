@@ -44,6 +44,120 @@ has() {
 	[ ! -s v.err ]
 }
 
+# A viewer of an example, in the file $1; its command is in this directory.
+view_example() {
+	mkdir -p -m 700 meet
+	PATH=$PWD:$PATH SSE_CGI_DIR=$PWD/meet spawn "$EXAMPLES/$2" >"$1" 2>>err
+}
+
+data_of() {
+	sed -n 's/^data: //p' "$1" | tr '\n' '|'
+}
+
+has_data() {
+	[ "$(data_of "$1")" = "$2" ]
+}
+
+last_id() {
+	sed -n 's/^id: //p' "$1" | tail -n 1
+}
+
+end_channels() {
+	SSE_CGI_DIR=$PWD/meet sse-share -Q
+	eventually nothing_left
+}
+
+@test "the log examples show a file, and several by their types" {
+	echo one >syslog
+	echo two >auth.log
+	LOG=$PWD/syslog view_example a log
+	eventually has_data a 'one|'
+	LOGS=$PWD view_example b logs
+	eventually grep -qx 'event: auth' b
+	eventually grep -qx 'event: system' b
+	echo three >>auth.log
+	eventually grep -qx 'data: three' b
+	end_channels
+}
+
+# bats test_tags=slow
+@test "a keepalive of the log examples takes no viewer's place from it" {
+	local v
+
+	echo one >syslog
+	echo two >auth.log
+	LOG=$PWD/syslog view_example a log
+	LOGS=$PWD view_example b logs
+	for v in a b; do
+		eventually has "$v" 'event: alive'
+		grep -B 1 'event: alive' "$v" | refute grep '^id'
+	done
+	end_channels
+}
+
+@test "the each-second example gives each viewer what the command said last" {
+	export COMMAND='echo first; echo second' SECONDS_BETWEEN=0.1
+	view_example a each-second
+	eventually grep -qx 'data: second' a
+	view_example b each-second
+	eventually grep -qx 'data: second' b
+	sed -n '/^data/{N;N;p;q}' b |
+		diff - <(printf 'data: first\ndata: second\n\n')
+	end_channels
+}
+
+# journalctl and docker, as far as the examples use them, with what the file
+# "entries" has: a number and a text in each line.
+fake_commands() {
+	printf '%s\n' '1 one' '2 two' >entries
+	cat >journalctl <<-'END'
+		#!/bin/sh
+		last=0
+		while [ $# -gt 0 ]; do
+			[ "$1" != --after-cursor ] || last=${2#s=}
+			shift
+		done
+		tail -n +1 -f entries | while read -r n text; do
+			[ "$n" -le "$last" ] || printf \
+				'{"__CURSOR":"s=%s","SYSLOG_IDENTIFIER":"me","MESSAGE":"%s"}\n' \
+				"$n" "$text"
+		done
+	END
+	cat >docker <<-'END'
+		#!/bin/sh
+		[ "$1 $2 $3" = 'logs -f -t' ] || exit 2
+		last=0
+		[ "$4" != --since ] || last=${5##*.}
+		tail -n +1 -f entries | while read -r n text; do
+			[ "$n" -lt "${last%Z}" ] ||
+				echo "2026-11-30T00:00:00.00000000${n}Z $text"
+		done
+	END
+	chmod +x journalctl docker
+}
+
+# EXAMPLE, and what its first two events are
+resumes() {
+	fake_commands
+	CONTAINER=web view_example a "$1"
+	eventually has_data a "$2"
+	end_channels
+	printf '%s\n' '3 three' >>entries
+	HTTP_LAST_EVENT_ID=$(last_id a) CONTAINER=web view_example b "$1"
+	eventually has_data b "$3"
+	end_channels
+}
+
+# bats test_tags=all
+@test "the journal example goes on after the entry that a viewer has had" {
+	resumes journal 'me: one|me: two|' 'me: three|'
+}
+
+# bats test_tags=tools
+@test "the container example goes on after the line that a viewer has had" {
+	resumes container 'one|two|' 'three|'
+}
+
 # As another user where the tests run as root: PostgreSQL refuses that.
 as_user() {
 	if [ "$(id -u)" = 0 ]; then

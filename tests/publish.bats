@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # cgi-bin/examples/news, publish and deploy: a file as a channel, and a job
-# that outlives its viewers; www/chat.html and www/deploy.html show them.
+# that outlives its viewers; www/chat.html and www/job.html show them.
 
 load lib/helper
 
@@ -324,7 +324,9 @@ chat() {
 
 deploy() {
 	make_job
-	start_site
+	sed 's,/cgi-bin/job,/cgi-bin/examples/deploy,' "$TOP/www/job.html" \
+		>job.html
+	start_site "alias.url += ( \"/job.html\" => \"$PWD/job.html\" )"
 	pages deploy "$1"
 	for time in 1 2; do
 		told "running$time"

@@ -630,3 +630,12 @@ make_certificates() {
 	stop_all
 	nothing_left
 }
+
+# bats test_tags=slow
+@test "200 viewers with 200 ids, the channel of sse-redis killed: one channel, few programs" {
+	start_redis a
+	mkdir -m 700 meet
+	export REDIS_SOCKET SSE_REDIS_URL="unix://$REDIS_SOCKET"
+	SSE_CGI_DIR=$PWD/meet timeout 150 python3 "$TOP/tests/tools/share.py" \
+		herd 200 "sse-redis -n 0" 3>&-
+}

@@ -11,7 +11,7 @@ const LOST = "The connection was lost, and a job that needs its viewer ends " +
 const SILENCES = 1.5; // of the time between two "alive" events: then it is lost
 const url = $("job").dataset.job;
 const panel = new Panel("job");
-const output = new Lines("output");
+const output = new Lines("output", 10000);
 let stop = null; // what the button stops, while it runs
 let sought = null; // the stream of a job that may be there
 
@@ -79,7 +79,7 @@ async function read(body, stopper) {
  */
 function find(lost = "") {
 	const source = sought = new EventSource(url);
-	let status = NaN;
+	let status = NaN, found = false;
 
 	every(source, event => {
 		if (event.type === "end")
@@ -88,7 +88,9 @@ function find(lost = "") {
 	});
 	return new Promise(done => source.addEventListener("state", () => {
 		if (source.state === "open") {
-			began("Stop looking");
+			if (!found) // else it goes on after the last line
+				began("Stop looking");
+			found = true;
 			stop = {abort: () => source.close()};
 			panel.show("running", "The job runs on the server, and goes on if " +
 				"you leave.");
@@ -116,6 +118,8 @@ async function run() {
 			{method: "POST", cache: "no-store", signal: mine.signal});
 		const type = answer.headers.get("Content-Type") ?? "nothing";
 
+		if (answer.status === 409 || answer.status === 202)
+			return await find("The job was started, and is not there any more.");
 		if (!answer.ok)
 			return panel.show("closed", "The server did not start the job: " +
 				`${answer.status}.`, true);

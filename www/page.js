@@ -58,10 +58,9 @@ export class Panel {
 
 /* The newest lines of a list; it is scrolled unless its reader has. */
 export class Lines {
-	static MAX = 200;
-
-	constructor(id) {
+	constructor(id, max = 200) {
 		this.node = $(id);
+		this.max = max;
 		this.came = [];
 	}
 
@@ -75,9 +74,9 @@ export class Lines {
 		const {node, came} = this;
 		const below = node.scrollHeight - node.scrollTop - node.clientHeight;
 
-		node.append(...came.slice(-Lines.MAX));
+		node.append(...came.slice(-this.max));
 		this.came = [];
-		while (node.children.length > Lines.MAX)
+		while (node.children.length > this.max)
 			node.firstChild.remove();
 		if (below < 20)
 			node.scrollTop = node.scrollHeight;

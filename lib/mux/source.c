@@ -1,6 +1,6 @@
 /*
- * source: decides when its program is started, and what its end means. Running
- * it is left to producer.
+ * source: decides when its program is started, and what the end of its stream
+ * means. Running the program is left to producer.
  */
 #include "source.h"
 
@@ -10,7 +10,7 @@
 
 #include "../util.h"
 
-#define GONE_NS (100 * POLLER_MS) /* between two looks at what must end */
+#define GONE_NS (100 * POLLER_MS) /* between two checks for the old process */
 
 extern char **environ;
 
@@ -38,19 +38,22 @@ source_init(struct source *source, size_t number, char *command,
 	producer_init(&source->producer, log, poller, event_max);
 }
 
-/* Its Last-Event-ID; putenv, as setenv would keep each one for ever. */
+/*
+ * Sets Last-Event-ID for the program. By putenv: setenv would never free the
+ * values of earlier starts.
+ */
 static void
 set_variable(struct source *source)
 {
 	size_t name_n = strlen(SOURCE_NAME);
 
-	(void)unsetenv("HTTP_LAST_EVENT_ID"); /* the name is good */
+	(void)unsetenv("HTTP_LAST_EVENT_ID"); /* fails only for a bad name */
 	if (composite_get(source->composite, source->number - 1,
 		source->variable + name_n) > 0)
-		(void)putenv(
-		    source->variable); /* begins anew, without memory */
+		(void)putenv(source->variable); /* fails: starts without it */
 }
 
+/* Starts the program, unless its last process has not ended yet. */
 static void
 start(struct source *source)
 {
@@ -65,11 +68,12 @@ start(struct source *source)
 	producer->patient = true;
 	source->retry_ms = 0;
 	set_variable(source);
-	/* if it fails, producer_next says the same */
+	/* if it fails, producer_next returns that, too */
 	(void)producer_start(producer, source->command, environ, NULL, true);
 	source->runs = true;
 }
 
+/* id is the source's last id now: puts it into the composite id. */
 static void
 set_place(struct source *source, struct bytes id)
 {
@@ -91,7 +95,10 @@ gap(struct source *source, const char *why)
 	return SOURCE_GAP;
 }
 
-/* It runs no more: says why, if that is news, and when it is started again. */
+/*
+ * The program has failed: sets the time of its next start. Returns SOURCE_GAP
+ * if events may be missing and the viewer does not know it yet.
+ */
 static enum source_result
 fail(struct source *source)
 {
@@ -106,7 +113,7 @@ fail(struct source *source)
 	source->pause_ms *= 2;
 	if (source->pause_ms > SOURCE_PAUSE_MAX_MS)
 		source->pause_ms = SOURCE_PAUSE_MAX_MS;
-	/* with its place nothing is missing */
+	/* a program that gets its last id back sends what is missing */
 	if (source->told || (producer->streams && source->placed))
 		return SOURCE_IDLE;
 	source->told = true;
@@ -119,7 +126,7 @@ fail(struct source *source)
 	return gap(source, source->text);
 }
 
-/* It is not started any more; that is said once. */
+/* It is not started any more: SOURCE_END once, then SOURCE_IDLE. */
 static enum source_result
 say_end(struct source *source)
 {
@@ -129,7 +136,7 @@ say_end(struct source *source)
 	return said ? SOURCE_IDLE : SOURCE_END;
 }
 
-/* Its stream has ended, or cannot go on. */
+/* Its stream has ended, or has failed. */
 static enum source_result
 finish(struct source *source)
 {
@@ -146,7 +153,7 @@ finish(struct source *source)
 	return source->at_end ? say_end(source) : fail(source);
 }
 
-/* False if there is nothing in it that is passed on. */
+/* Takes the producer's event. False if nothing of it goes to the viewer. */
 static bool
 take_event(struct source *source)
 {

@@ -1,7 +1,7 @@
 /*
- * input: reads one descriptor and makes events of what comes, in a frame:
- * stdin, or a command's stdout or stderr. It waits for nothing and prints
- * nothing; what is to be said once stands in its flags.
+ * input: reads one descriptor, stdin or a command's stdout or stderr, and
+ * encodes its records as events in a frame. It does not wait or print; flags
+ * tell the program which warning is due.
  */
 #ifndef PIPE_INPUT_H
 #define PIPE_INPUT_H

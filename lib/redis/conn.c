@@ -75,6 +75,10 @@ conn_open(struct conn *conn, const char *host, uint16_t port,
 	conn->host = host;
 	conn->other = other;
 	conn->files = files;
+	if (files != NULL && !TLS_BUILT) {
+		errno = ENOTSUP;
+		return -1;
+	}
 	if (open_reader(conn) == -1 ||
 	    dial_start(&conn->dial, host, port) == -1)
 		return -1;

@@ -2,11 +2,13 @@
  * tls: a TLS client over a non-blocking socket, which stays the caller's. The
  * server's certificate is checked against the files below or the system's,
  * and must be for the host that was asked for. Built with NO_TLS, which the
- * Makefile sets if there is no OpenSSL, tls_open fails with ENOTSUP.
+ * Makefile sets if there is no OpenSSL, TLS_BUILT is false and all else is not
+ * to be called.
  */
 #ifndef TLS_H
 #define TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -20,21 +22,22 @@ struct tls_files {
 };
 
 #ifdef NO_TLS
-/* As tls_open fails, the others are compiled but never called. */
-#define tls_open(fd, host, other, files) \
-	(errno = ENOTSUP, (struct ssl_st *)NULL)
+#define TLS_BUILT false
+/* They are compiled but never called. */
+#define tls_open(fd, host, other, files) ((struct ssl_st *)NULL)
 #define tls_read(tls, to, n) ((ssize_t)-1)
 #define tls_write(tls, from, n) ((ssize_t)-1)
 #define tls_events(tls) ((short)0)
 #define tls_why(tls) ((void)(tls), "no TLS")
 #define tls_close(tls) ((void)(tls))
 #else
+#define TLS_BUILT true
 
 /*
  * Begins a session with a server called host, a name or an IP address. For an
  * IP address the certificate may be for the name other instead (NULL is
- * none), which must outlive the session. Returns NULL with errno ENOTSUP,
- * ENOMEM, or ENOKEY: a file cannot be used.
+ * none), which must outlive the session. Returns NULL with errno ENOMEM,
+ * or ENOKEY: a file cannot be used.
  */
 struct ssl_st *tls_open(
     int fd, const char *host, const char *other, const struct tls_files *files);

@@ -139,7 +139,7 @@ asks(const struct channel *channel)
 	return channel->state != LEAVING && channel->arrival.had_viewer;
 }
 
-/* Home has what comes after the head of the ring: the viewers go there. */
+/* The home channel has the next event, too: hands the viewers over to it. */
 static void
 go_home(struct channel *channel)
 {

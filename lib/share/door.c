@@ -1,8 +1,8 @@
 /*
  * door: one loop over the listener, requests that are being read, viewers that
- * a channel is to answer for, and clients that have their answer. What a
- * request says is request's business, and how a channel is started the
- * caller's, in a child.
+ * were sent to the channel, and clients that have their answer. Parsing a
+ * request is left to request; starting a channel is left to the caller, in a
+ * child.
  */
 #define _GNU_SOURCE /* accept4 */
 #include "door.h"
@@ -21,14 +21,14 @@
 #include "../util.h"
 #include "request.h"
 
-#define REQUEST_NS (CGI_REQUEST_MS * POLLER_MS)
+#define REQUEST_NS (NPH_REQUEST_MS * POLLER_MS)
 #define CHANNEL_NS (10000 * POLLER_MS) /* for a channel, or its answer */
 #define DRAIN_NS (STREAM_DRAIN_MS * POLLER_MS)
-#define CLOSED_NS (1000 * POLLER_MS) /* if no descriptor is left */
-#define REAP_NS (1000 * POLLER_MS)   /* for children */
-#define AGAIN_NS (20 * POLLER_MS)    /* likewise, if somebody waits for one */
+#define CLOSED_NS (1000 * POLLER_MS) /* no accept: no descriptor is left */
+#define REAP_NS (1000 * POLLER_MS)   /* between two waits for children */
+#define AGAIN_NS (20 * POLLER_MS)    /* likewise, if a viewer needs a child */
 #define CONNECT_MS 1
-#define ACCEPT_MAX 64 /* in a turn */
+#define ACCEPT_MAX 64 /* in a turn of the loop */
 #define POLLED_MAX 64
 
 bool
@@ -59,7 +59,7 @@ close_channel(const struct door *door, struct visitor *visitor)
 {
 	if (visitor->channel == -1)
 		return;
-	/* asked for, as a child may have it for a moment */
+	/* needed: a child that has just been forked has it, too */
 	poller_forget(door->poller, visitor->channel);
 	proc_close(&visitor->channel);
 }
@@ -70,15 +70,18 @@ drop(struct door *door, struct visitor *visitor)
 	size_t i = (size_t)(visitor - door->all);
 
 	close_channel(door, visitor);
-	/* the channel may have it too */
+	/* needed: the channel may have the same connection */
 	poller_forget(door->poller, visitor->fd);
-	(void)close(visitor->fd); /* it was handed over, or answered */
+	(void)close(visitor->fd); /* nothing of ours is left to write */
 	free(visitor->request.of_query);
 	free(visitor->bytes);
 	memmove(visitor, visitor + 1, (--door->n - i) * sizeof(*visitor));
 }
 
-/* A frame's sink: one write to an empty socket; what it cannot hold is cut. */
+/*
+ * A frame's sink: one write to a socket that is still empty. An answer that
+ * the socket cannot hold is cut.
+ */
 static int
 write_answer(void *fd, const char *bytes, size_t n)
 {
@@ -89,8 +92,9 @@ write_answer(void *fd, const char *bytes, size_t n)
 }
 
 /*
- * Answers with a status; with 200 it is told to come back. What it still sends
- * is taken: closing with input left would reset the connection.
+ * Sends the client an answer with this status; 200 is a stream that ends and
+ * tells it to reconnect later. Then reads what the client still sends: to close
+ * a socket with unread input would reset the connection.
  */
 static void
 answer(struct door *door, struct visitor *visitor, int status)
@@ -105,12 +109,12 @@ answer(struct door *door, struct visitor *visitor, int status)
 		frame_retry(&stream->frame,
 		    (uint64_t)util_random(
 			PROGRAM_COME_BACK_MIN_MS, PROGRAM_COME_BACK_MAX_MS));
-	(void)frame_flush(&stream->frame); /* it is over either way */
+	(void)frame_flush(&stream->frame); /* fails: the client left */
 	(void)shutdown(visitor->fd, SHUT_WR);
 	visitor->answered = true;
 	visitor->waits = false;
 	visitor->until_ns = util_now_ns() + DRAIN_NS;
-	/* it may be watched already */
+	/* not watched if it was sent to the channel; else this is no change */
 	(void)poller_watch(door->poller, visitor->fd, POLLER_PENDING, EPOLLIN);
 }
 
@@ -132,14 +136,18 @@ be_child(struct door *door, const struct visitor *visitor)
 	frame_init(&stream->frame, loop_write, &stream->loop);
 	if (dup2(visitor->fd, STDIN_FILENO) != -1 &&
 	    dup2(visitor->fd, STDOUT_FILENO) != -1) {
-		/* other visitors' connections shall end when they are closed */
+		/* or other visitors' connections would stay open here */
 		proc_close_from(STDERR_FILENO + 1);
 		door->visit(door->to);
 	}
 	_exit(EXIT_FAILURE);
 }
 
-/* No channel has taken it at once: there is none, or it needs another one. */
+/*
+ * The channel has not taken the visitor: there is no channel, or the viewer
+ * needs another one. A child brings it to one; if all children are busy, the
+ * visitor waits.
+ */
 static void
 fork_for(struct door *door, struct visitor *visitor)
 {
@@ -159,7 +167,10 @@ fork_for(struct door *door, struct visitor *visitor)
 	drop(door, visitor);
 }
 
-/* A connection to the channel, where the viewer is sent. -1: there is none. */
+/*
+ * Sends the viewer to the channel. Returns the connection on which the channel
+ * answers, or -1 if there is no channel.
+ */
 static int
 send_viewer(struct door *door, const struct visitor *visitor)
 {
@@ -176,13 +187,14 @@ send_viewer(struct door *door, const struct visitor *visitor)
 	    poller_watch(door->poller, fd, POLLER_PENDING, EPOLLIN) == 0 &&
 	    handover_send(fd, &message, visitor->fd) == 0)
 		return fd;
-	if (fd == -1) /* it may have been replaced */
+	if (fd == -1) /* the directory may have been replaced */
 		proc_close(&door->sockdir.fd);
 	poller_forget(door->poller, fd);
 	proc_close(&fd);
 	return -1;
 }
 
+/* Brings a viewer to the channel, by the door itself or by a child. */
 static void
 bring(struct door *door, struct visitor *visitor)
 {
@@ -198,7 +210,7 @@ take_answer(struct door *door, struct visitor *visitor)
 	enum handover_answer said = handover_wait(visitor->channel);
 
 	if (said == HANDOVER_LATE)
-		return; /* the event was of an earlier descriptor */
+		return; /* the event was of a descriptor with the same number */
 	close_channel(door, visitor);
 	switch (said) {
 	case HANDOVER_TAKEN: drop(door, visitor); break;
@@ -209,7 +221,7 @@ take_answer(struct door *door, struct visitor *visitor)
 
 /* --- requests --- */
 
-/* What has come of a request. False: nothing more comes. */
+/* Reads more of a request. False if the client has closed, or it failed. */
 static bool
 read_more(struct visitor *visitor)
 {
@@ -220,14 +232,17 @@ read_more(struct visitor *visitor)
 	if (visitor->bytes == NULL)
 		return false;
 	n = read(visitor->fd, visitor->bytes + visitor->n,
-	    CGI_REQUEST_MAX - visitor->n);
+	    NPH_REQUEST_MAX - visitor->n);
 	if (n == -1 && errno != EAGAIN && errno != EINTR)
 		return false;
 	visitor->n += n > 0 ? (size_t)n : 0;
 	return n != 0;
 }
 
-/* Its connection is not watched while a channel may have it. */
+/*
+ * Reads more of a request, and acts on it when it is complete. Then the
+ * connection is not watched any more, as it may be the channel's.
+ */
 static void
 take_request(struct door *door, struct visitor *visitor)
 {
@@ -252,7 +267,7 @@ take_request(struct door *door, struct visitor *visitor)
 	bring(door, visitor);
 }
 
-/* What a client sends that has its answer. */
+/* Reads and drops what a client sends after its answer. */
 static void
 drain(struct door *door, struct visitor *visitor)
 {
@@ -280,9 +295,12 @@ take_event(struct door *door, int fd)
 		take_request(door, visitor);
 }
 
-/* --- who comes --- */
+/* --- new connections --- */
 
-/* The oldest makes room, unless each is a viewer that a channel may take. */
+/*
+ * Room for one more connection: the oldest one is closed for it, but not one
+ * that was sent to the channel or waits for a child. False if all are such.
+ */
 static bool
 has_room(struct door *door)
 {
@@ -310,11 +328,11 @@ let_in(struct door *door, int fd)
 	};
 	if (poller_watch(door->poller, fd, POLLER_PENDING, EPOLLIN) == -1)
 		drop(door, visitor);
-	else /* most requests are there already */
+	else /* most requests have come with the connection */
 		take_request(door, visitor);
 }
 
-/* Who comes waits outside. */
+/* Accepts nothing for so long: new connections wait in the listener's queue. */
 static void
 close_for(struct door *door, int64_t ns)
 {
@@ -380,6 +398,7 @@ keep_times(struct door *door, int64_t now_ns)
 		door->open_ns = UTIL_NEVER;
 }
 
+/* When keep_times has to run the next time. */
 static int64_t
 next_due(const struct door *door)
 {
@@ -402,7 +421,7 @@ door_serve(struct door *door, int listener)
 	struct epoll_event events[POLLED_MAX];
 	int n;
 
-	/* until then there is nothing that a signal could spoil */
+	/* a door keeps nothing that a signal could spoil */
 	(void)signal(SIGTERM, SIG_DFL);
 	(void)signal(SIGINT, SIG_DFL);
 	(void)signal(SIGHUP, SIG_DFL);

@@ -1,9 +1,9 @@
 /*
- * door: takes the requests that come to a listening socket, SCGI or HTTP, and
- * brings each viewer to the channel, which is a process of its own, as a CGI
- * process would. A viewer that the channel takes at once costs no process;
- * else one is forked for it. Other requests are answered here. Nobody holds
- * up others, and what a client can make it keep is bounded.
+ * door: accepts requests at a listening socket, SCGI or HTTP, and hands each
+ * viewer to the channel, which is a process of its own, as a CGI process would.
+ * If the channel takes the viewer at once, no process is needed; else one is
+ * forked for that viewer. Other requests are answered here. No client delays
+ * another, and the memory for each is bounded.
  */
 #ifndef DOOR_H
 #define DOOR_H
@@ -22,18 +22,18 @@
 /* A connection, from accept(2) until it is handed over or closed. */
 struct visitor {
 	int fd;
-	int channel; /* that it was sent to: its answer comes; or -1 */
-	int64_t until_ns;
-	bool waits;    /* its request is complete, and a process not free */
-	bool answered; /* what it still sends is taken until it closes */
+	int channel; /* the connection on which the channel answers, or -1 */
+	int64_t until_ns; /* the time limit of the step that it is at */
+	bool waits;    /* its request is complete, but all children are busy */
+	bool answered; /* its input is read and dropped until it closes */
 	struct cgi_request request; /* its strings are in bytes */
-	char *bytes;                /* n of the request; or NULL */
+	char *bytes;                /* n bytes of the request; or NULL */
 	size_t n;
 };
 
 struct door {
 	/* the caller's */
-	struct stream *stream;           /* says how requests are answered */
+	struct stream *stream;           /* the options of all answers */
 	const char *key;                 /* the channel's */
 	struct handover_message message; /* flags and replay of each viewer */
 	/*
@@ -45,7 +45,7 @@ struct door {
 
 	/* the rest is the door's own */
 	int listener;
-	int64_t open_ns; /* when it accepts again, or UTIL_NEVER: it does */
+	int64_t open_ns; /* when it accepts again; UTIL_NEVER if it does now */
 	int poller;
 	int children;
 	struct sockdir sockdir; /* fd is -1 if it is not open */
@@ -56,13 +56,12 @@ struct door {
 /* Whether fd is a listening socket. */
 bool door_listens(int fd);
 
-/* Those flags of a viewer that are of the stream's request. */
+/* The flags of a handover that follow from the stream's request. */
 uint32_t door_flags(const struct stream *stream);
 
 /*
- * Serves until a signal ends this process, which nothing that was handed over
- * depends on. Makes listener non-blocking. Returns -1 with errno if it cannot
- * go on.
+ * Serves until a signal ends this process; viewers that were handed over stay.
+ * Makes listener non-blocking. Returns -1 with errno if it cannot go on.
  */
 int door_serve(struct door *door, int listener);
 

@@ -53,7 +53,7 @@ take_scgi(struct cgi_variables *variables, const char *bytes, size_t n)
 	if (bytes[digits] != ':' || bytes[0] == '0')
 		return 400;
 	digits++;
-	if (digits + length + 1 > CGI_REQUEST_MAX)
+	if (digits + length + 1 > NPH_REQUEST_MAX)
 		return 431;
 	if (digits + length + 1 > n)
 		return 0;
@@ -81,7 +81,7 @@ take_http(struct cgi_variables *variables, char *bytes, size_t n)
 	if (end != NULL) {
 		end += *end == '\r' ? 2 : 1;
 		*end = '\0';
-		return cgi_parse(
+		return nph_parse(
 		    bytes, (size_t)(end - bytes), cgi_keep, variables);
 	}
 	return strlen(bytes) < n ? 400 : 0;
@@ -109,7 +109,7 @@ request_parse(struct cgi_request *request, char *bytes, size_t n)
 	else if (strchr("\r\n", *bytes) != NULL ||
 		 (*bytes >= 'A' && *bytes <= 'z'))
 		status = take_http(&variables, bytes, n);
-	if (status == 0 && n == CGI_REQUEST_MAX)
+	if (status == 0 && n == NPH_REQUEST_MAX)
 		return 431;
 	if (status == 200 && cgi_understand(request, &variables, !scgi) == -1)
 		status = 500;

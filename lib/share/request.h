@@ -9,12 +9,13 @@
 #include <stddef.h>
 
 #include "../cgi.h"
+#include "../nph.h"
 
 /* Of what has come at most so many bytes are kept, with room for a NUL. */
-#define REQUEST_ROOM (CGI_REQUEST_MAX + 1)
+#define REQUEST_ROOM (NPH_REQUEST_MAX + 1)
 
 /*
- * Understands the n bytes that have come so far, at most CGI_REQUEST_MAX, in
+ * Understands the n bytes that have come so far, at most NPH_REQUEST_MAX, in
  * place: the first byte says whether they are SCGI or HTTP (request->nph).
  * bytes has room for one more. A body is not looked at. Returns 0 if more is
  * needed; 200 with *request, whose strings are in bytes, of_query but for; or

@@ -1,7 +1,7 @@
 /*
- * follow: each file that had the name comes in its turn, is read to its end,
- * and left only when the next one has something to read: its writer has moved
- * on then. Which one comes next is rotation's to say.
+ * follow: reads each file that had the name, one after the other, to its end.
+ * It leaves a file only when the next one has content: then the writer has
+ * opened the next one. rotation decides which file is the next.
  */
 #include "follow.h"
 
@@ -12,7 +12,7 @@
 #include "../util.h"
 #include "lastlines.h"
 
-/* Bytes of one read: with ids and framing mostly one write (frame.h). */
+/* Bytes of one read; its events, with ids, are mostly one write (frame.h). */
 #define READ_MAX 28672
 
 /* The offset in the file after the last record that was taken. */
@@ -22,7 +22,7 @@ place(const struct follow *follow)
 	return follow->start + follow->splitter.offset;
 }
 
-/* Reads fd, which becomes the follower's, from offset on. */
+/* Reads fd from offset on, and owns it; 0, or -1 with errno. */
 static int
 adopt(struct follow *follow, int fd, uint64_t offset)
 {
@@ -51,8 +51,8 @@ adopt(struct follow *follow, int fd, uint64_t offset)
 }
 
 /*
- * Something is not as it should be, but a rename may be half done. True while
- * it is too early to say.
+ * A file is missing or out of order, but a rename may be half done. True for
+ * FOLLOW_DOUBT_MS: check again.
  */
 static bool
 in_doubt(struct follow *follow)
@@ -65,8 +65,8 @@ in_doubt(struct follow *follow)
 }
 
 /*
- * Opens what has the name. Sets *fd, to -1 if there is nothing to be had yet:
- * it may get its owner and mode a little later.
+ * Opens the file that has the name. Sets *fd, to -1 if there is none or it may
+ * not be read yet: a new file may get its owner and mode a little later.
  */
 static enum follow_result
 open_name(struct follow *follow, int *fd)
@@ -74,13 +74,14 @@ open_name(struct follow *follow, int *fd)
 	*fd = file_open(AT_FDCWD, follow->path);
 	if (*fd != -1 || errno == ENOENT)
 		return FOLLOW_RECORDS;
-	follow->lost = "unknown"; /* if it ends now */
+	follow->lost = "unknown"; /* the gap, if follow_end is called now */
 	if (in_doubt(follow))
 		return FOLLOW_IDLE;
 	return errno == EACCES || errno == EPERM ? FOLLOW_RECORDS
 						 : FOLLOW_FAILED;
 }
 
+/* Starts n records before the end of fd. */
 static int
 start_back(struct follow *follow, int fd, uint64_t n)
 {
@@ -97,13 +98,13 @@ start_back(struct follow *follow, int fd, uint64_t n)
 		return 0;
 	if (errno != ENODATA)
 		return -1;
-	proc_close(&follow->fd); /* likewise: it begins when it is read */
+	proc_close(&follow->fd); /* likewise: follow_read opens it again */
 	return 0;
 }
 
 /*
- * There is no file yet. What comes is what comes after the last of its rotated
- * files, or after none.
+ * There is no file yet. The place is the end of the last of its rotated files;
+ * if there are none, the start of the first file that comes.
  */
 static void
 start_absent(struct follow *follow)
@@ -152,7 +153,7 @@ follow_free(struct follow *follow)
 	record_free(&follow->splitter);
 }
 
-/* Gives up what was followed: the current file comes, from its start. */
+/* Leaves the file with a gap: the current file is next, from its start. */
 static enum follow_result
 give_up(struct follow *follow, const char *gap)
 {
@@ -164,12 +165,12 @@ give_up(struct follow *follow, const char *gap)
 	return FOLLOW_GAP;
 }
 
-/* Goes on in fd, from offset on; what ends up to skip was given before. */
+/* Reads fd from offset on; pieces that end up to skip were returned before. */
 static enum follow_result
 read_from(struct follow *follow, int fd, uint64_t offset, uint64_t skip)
 {
 	if (adopt(follow, fd, offset) == -1)
-		return errno == ENODATA /* just now */
+		return errno == ENODATA /* truncated just now */
 			   ? give_up(follow, "truncated")
 			   : FOLLOW_FAILED;
 	follow->skip = skip;
@@ -184,7 +185,10 @@ lost_by(enum rotation_next result)
 					   : "rotated";
 }
 
-/* There was no file at the cursor: what has come since? fd as in resume. */
+/*
+ * At the time of the cursor there was no file: finds the first one since then.
+ * fd as in resume.
+ */
 static enum follow_result
 resume_first(struct follow *follow, int fd)
 {
@@ -197,7 +201,7 @@ resume_first(struct follow *follow, int fd)
 	proc_close(&follow->next);
 	if (result == ROTATION_CURRENT && file_of(fd, &file) == 0 && file.size)
 		return read_from(follow, fd, 0, 0);
-	/* an empty one has time: the writer may still have another open */
+	/* an empty file can wait: the writer may still have another open */
 	follow->next = fd;
 	follow->opened++;
 	if (result == ROTATION_BETWEEN)
@@ -207,7 +211,7 @@ resume_first(struct follow *follow, int fd)
 	return give_up(follow, lost_by(result));
 }
 
-/* Where a viewer that comes back goes on: fd has the name, or is -1. */
+/* Finds the file of the cursor. fd is the file that has the name, or -1. */
 static enum follow_result
 resume(struct follow *follow, int fd)
 {
@@ -223,7 +227,7 @@ resume(struct follow *follow, int fd)
 	gap = errno == ENOENT    ? "rotated"
 	      : errno == EBADMSG ? "truncated"
 				 : "unknown";
-	/* without a current file there is nothing to begin with */
+	/* without a current file it cannot begin after a gap: it waits */
 	lost =
 	    found == -1 && fd != -1 && (errno == EBADMSG || !in_doubt(follow));
 	proc_close(&fd);
@@ -232,7 +236,7 @@ resume(struct follow *follow, int fd)
 	return lost ? give_up(follow, gap) : FOLLOW_IDLE;
 }
 
-/* There is no file that is read: begins with the one that has the name. */
+/* No file is open: begins with the cursor's, or with the one of the name. */
 static enum follow_result
 begin(struct follow *follow)
 {
@@ -247,8 +251,9 @@ begin(struct follow *follow)
 }
 
 /*
- * n bytes were read at the start of the file. If it was truncated, but its
- * writer went on where it was, a hole is there: skips it. True if so.
+ * n bytes were read at the start of the file. If the file was truncated and its
+ * writer kept its offset, they are a hole of NULs: skips it. True if there is
+ * one.
  */
 static bool
 skip_hole(struct follow *follow, const char *bytes, size_t n)
@@ -287,7 +292,7 @@ read_on(struct follow *follow)
 	/* ESTALE is how NFS says that a file is gone */
 	if (n == -1 && errno != ENODATA)
 		return errno == ESTALE ? FOLLOW_IDLE : FOLLOW_FAILED;
-	/* while it reads one full buffer after the other, the tail is enough */
+	/* after a full read window_read's check of the last bytes is enough */
 	if (n == -1 ||
 	    ((size_t)n < room && !window_begins(&follow->window, follow->fd)))
 		return give_up(follow, "truncated");
@@ -301,7 +306,7 @@ read_on(struct follow *follow)
 	return FOLLOW_RECORDS;
 }
 
-/* after is the next file: what fd got until now comes before it. */
+/* after is the next file; first fd is read to its end once more. */
 static enum follow_result
 leave_for(struct follow *follow, int after)
 {
@@ -312,9 +317,9 @@ leave_for(struct follow *follow, int after)
 }
 
 /*
- * A file came between fd and next. It is first, unless next was deleted since
- * it was opened, and was there before. What of next has a name is found by
- * it, in its turn.
+ * A file came between fd and next. It is read first, unless next is older and
+ * was deleted since it was opened: then nobody finds next again. If next still
+ * has a name, rotation finds it later by that name.
  */
 static enum follow_result
 choose_between(struct follow *follow, int between)
@@ -336,8 +341,8 @@ choose_between(struct follow *follow, int between)
 }
 
 /*
- * fd, which has lost its name to no rotated file, was replaced by a longer copy
- * of itself, as by an editor or rsync: goes on there after the last record.
+ * fd was not rotated but replaced by a longer copy of itself, as by an editor
+ * or rsync: goes on in the copy, after the last record.
  */
 static enum follow_result
 go_on(struct follow *follow, int copy)
@@ -352,8 +357,8 @@ go_on(struct follow *follow, int copy)
 }
 
 /*
- * Another file has the name, open as next: which comes after fd? An empty one
- * has time: the writer may still have the old one open.
+ * Another file has the name, and is open as next: decides which file comes
+ * after fd. An empty one can wait: the writer may still have the old one open.
  */
 static enum follow_result
 choose_next(struct follow *follow)
@@ -381,7 +386,7 @@ choose_next(struct follow *follow)
 	if (file_of(follow->next, &file) == -1)
 		return FOLLOW_FAILED;
 	if (file.size == 0) {
-		/* renamed in its turn: it comes between, once it has some */
+		/* it was renamed, too: rotation finds it if it gets content */
 		if (!file_is_at(follow->path, &file))
 			proc_close(&follow->next);
 		return follow->next == -1 ? FOLLOW_RECORDS : FOLLOW_IDLE;
@@ -389,7 +394,7 @@ choose_next(struct follow *follow)
 	return leave_for(follow, follow->next);
 }
 
-/* At the end of fd: does it still have the name? */
+/* At the end of fd: checks whether fd still has the name. */
 static enum follow_result
 look(struct follow *follow)
 {
@@ -418,7 +423,7 @@ look(struct follow *follow)
 	return follow->next == -1 ? FOLLOW_IDLE : choose_next(follow);
 }
 
-/* fd was read to its end and has no more records: goes on with after. */
+/* All records of fd were taken: goes on with after. */
 static enum follow_result
 pass_on(struct follow *follow)
 {

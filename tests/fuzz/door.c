@@ -47,8 +47,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
 	if (n == 0)
 		return 0;
-	if (n > CGI_REQUEST_MAX)
-		n = CGI_REQUEST_MAX;
+	if (n > NPH_REQUEST_MAX)
+		n = NPH_REQUEST_MAX;
 	first = parse(bytes, bytes[n - 1] * n / 256);
 	if (first != 0 && first != parse(bytes, n))
 		abort();

@@ -35,7 +35,7 @@ set_variable_of_test(const char *name, const char *value, int overwrite)
 /* the code under test, with this in the place of the environment */
 #define setenv set_variable_of_test
 /* NOLINTNEXTLINE(bugprone-suspicious-include) */
-#include "../../lib/cgi.c"
+#include "../../lib/nph.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -53,7 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(ftruncate(input, 0) == 0);
 	assert(pwrite(input, data, size, 0) == (ssize_t)size);
 	assert(lseek(input, 0, SEEK_SET) == 0);
-	status = cgi_read();
+	status = nph_read();
 	assert(status == 200 || status == 0 || status == 400 || status == 431);
 
 	/* not a byte of the body was read, and no more than is allowed */

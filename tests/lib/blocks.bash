@@ -218,7 +218,7 @@ run_shell() {
 
 # The README's script in cgi-bin, and "make run".
 make_site_of_checkout() {
-	install -m 755 ../blocks/script/README.md.1 cgi-bin/average
+	install -m 755 ../blocks/script/README.md.3 cgi-bin/average
 	setsid make run &>/run/make-run &
 	eventually listens 3000
 }
@@ -250,7 +250,7 @@ run_page() {
 	local block name
 
 	cp cgi-bin/{page,load,vmstat} sse-counter /usr/lib/cgi-bin
-	install -m 755 ../blocks/script/README.md.1 /usr/lib/cgi-bin/average
+	install -m 755 ../blocks/script/README.md.3 /usr/lib/cgi-bin/average
 	for block in ../blocks/page/*; do
 		name=${block##*/}
 		make_page "$block" >"/var/www/html/$name.html"

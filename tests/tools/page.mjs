@@ -323,6 +323,12 @@ const scenarios = {
 				await page.click("#start");
 				await shows(page, "#job .state", /^finished$/);
 			},
+			"chat.html": async page => {
+				await shows(page, "#chat .state", /^open$/);
+				await page.fill("#text", "hello");
+				await page.click("#say button"); // nobody may publish here
+				await shows(page, "#chat .said", /refused it: 403/);
+			},
 			"doctor.html?url=/cgi-bin/nothing": page =>
 				shows(page, "#verdict", /Nothing was examined/),
 		};

@@ -1,5 +1,5 @@
 /*
- * publish.mjs BROWSER SCENE URL: two pages of www/chat.html or www/deploy.html
+ * publish.mjs BROWSER SCENE URL: two pages of www/chat.html or of www/job.html
  * in that browser, for publish.bats. Files in the current folder tell
  * publish.bats how far they are, and it this program.
  */
@@ -39,13 +39,13 @@ async function chats(count, what) {
 
 		await until(async () => {
 			shown = await page.evaluate(
-				"[...document.querySelectorAll('#said > li')]" +
+				"[...document.querySelectorAll('#said > div')]" +
 				".map(item => item.textContent)");
 			return shown.length >= count;
 		}, `${what}: shown`);
 		assert.deepEqual(shown, lines(), what);
 		assert.equal(await page.evaluate(
-			"document.querySelectorAll('#said > li *').length"), 0);
+			"document.querySelectorAll('#said > div *').length"), 0);
 	}
 }
 
@@ -69,7 +69,7 @@ async function chat() {
 	await other.evaluate("document.cookie = 'user=eve; path=/'");
 	await say(other, "I am alice");
 	await until(() => other.evaluate(
-		"document.getElementById('note').textContent === 'Refused: 403'"),
+		"document.querySelector('.said').textContent.endsWith(' 403.')"),
 	"who is not known is refused");
 	tell("said");
 	await told("restarted");
@@ -78,7 +78,8 @@ async function chat() {
 	await chats(4, "after that");
 }
 
-const log = page => page.evaluate("document.getElementById('log').textContent");
+const log = page => page.evaluate("[...document.querySelectorAll(" +
+	"'#output > div')].map(line => line.textContent + '\\n').join('')");
 const steps = async page => (await log(page)).split("\n").length;
 
 /* From its first line, each step once. */
@@ -98,9 +99,12 @@ async function goes_on(page, what) {
 }
 
 async function deploy() {
-	for (const page of pages)
-		await page.open(url + "deploy.html");
+	await one.open(url + "job.html");
+	await until(() => one.evaluate("document.querySelector('#job .state')" +
+		".textContent === 'not started'"), "it was looked for");
 	await one.evaluate("document.getElementById('start').click()");
+	await until(async () => await steps(one) > 2, "the job has begun");
+	await other.open(url + "job.html");
 	for (const page of pages)
 		await goes_on(page, "the job runs, and each page shows it");
 	assert.equal(await other.evaluate(
@@ -111,16 +115,17 @@ async function deploy() {
 		await told("restarted" + time);
 		for (const page of pages)
 			await goes_on(page, "after the server's end " + time);
-		await other.open(url + "deploy.html");
+		await other.open(url + "job.html");
 		await goes_on(other, "a page that was reloaded");
 	}
 	tell("seen");
 	const ended = async page => await page.evaluate(
-		"document.getElementById('state').textContent") === "Failed: 3";
+		"document.querySelector('.said').textContent") ===
+		"The job failed with status 3.";
 
 	for (const page of pages)
 		await until(() => ended(page), "the status");
-	await other.open(url + "deploy.html");
+	await other.open(url + "job.html");
 	await until(() => ended(other), "the status, after a reload");
 	const [run] = readdirSync("jobs").filter(file => file.startsWith("run."));
 

@@ -5,7 +5,8 @@ crowd N PROGRAM    N viewers, who read to the end of their streams
 churn N PROGRAM    N viewers, eight at a time, who leave after some events
 storm N PROGRAM    N viewers; each time a random process is killed
 herd N PROGRAM     N viewers, each with an id of its own, of a log that grows;
-                   the channel is killed twice. PROGRAM follows "log"
+                   the channel is killed twice. PROGRAM follows "log", a file,
+                   or for sse-redis a stream of the server at $REDIS_SOCKET
 silent N PROGRAM   N connections that say nothing, at a full channel
 Each viewer is a pipe, as a web server has it. What is wrong is printed,
 and the exit status is 1.
@@ -242,10 +243,35 @@ def viewers_of_channels():
     return [int(line.split(b"\t")[2]) for line in lines.splitlines()]
 
 
+class Stream:
+    """A Redis stream, written as a file is: an entry a line."""
+
+    def __init__(self, path):
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.connect(path)
+        self.lines = []
+
+    def write(self, line):
+        self.lines.append(line.strip())
+
+    def writelines(self, lines):
+        for line in lines:
+            self.write(line)
+
+    def flush(self):
+        for line in self.lines:
+            self.server.sendall(b"XADD log * data %s\r\n" % line.encode())
+            got = b""
+            while got.count(b"\n") < 2:
+                got += self.server.recv(100)
+        self.lines = []
+
+
 def herd(n, program):
     options = ["-l", "1", "-f", "--", *program.split(), "log"]
     # an id each: that of every line of the log
-    log = open("log", "w")
+    log = Stream(os.environ["REDIS_SOCKET"]) \
+        if program.startswith("sse-redis") else open("log", "w")
     log.writelines("%d\n" % i for i in range(n))
     log.flush()
     first = Viewer(["-l", "0", "--", *program.split(), "-n", str(n), "log"])
@@ -273,7 +299,7 @@ def herd(n, program):
             if not browser.take():
                 poll.unregister(pipe)
                 watch(browser)
-        most = max(most, programs("sse-tail"))
+        most = max(most, programs(program.split()[0]))
         if time.monotonic() > tick + 0.1:
             tick = time.monotonic()
             log.write("%d\n" % last)

@@ -10,6 +10,7 @@
 
 #include "../../lib/cgi.h"
 #include "../../lib/mux/composite.h"
+#include "../../lib/nph.h"
 #include "../../lib/redis/url.h"
 #include "../../lib/share/request.h"
 #include "../../lib/tail/cursor.h"
@@ -365,9 +366,9 @@ test_request(void)
 		const struct request_case *given = request_cases + i / 2;
 
 		write_to_stdin(given->request, i % 2);
-		append_request(cgi_read());
+		append_request(nph_read());
 		(void)wait(NULL); /* it may have been killed by SIGPIPE */
-		units_check("cgi_read", given->name,
+		units_check("nph_read", given->name,
 		    (struct bytes){given->expected, strlen(given->expected)});
 	}
 }
