@@ -121,9 +121,10 @@ no_job() {
 		#!/bin/sh
 		cd '$PWD' || exit
 		if [ "\$REQUEST_METHOD" = POST ]; then
-			printf 'Content-Type: text/plain\r\n\r\nIt runs.\n'
 			setsid sh -c 'echo \$\$ >pid; n=0; until [ -e reloaded ]; do
 				echo "line \$((n += 1))"; sleep 0.1; done' >out 2>&1 &
+			until [ -e pid ]; do sleep 0.01; done
+			printf 'Content-Type: text/plain\r\n\r\nIt runs.\n'
 		elif [ -e pid ]; then
 			exec '$PROGRAMS_DIR/sse-pipe' -e output -- \
 				tail -n +1 -f --pid="\$(cat pid)" out

@@ -719,6 +719,7 @@ paragraphs() {
 		view "null$n" - -0 -n "$n"
 		HTTP_LAST_EVENT_ID='' spawn sse-tail -p -n "$n" paragraphs \
 			>"paragraph$n"
+		eventually grep -q ^: "paragraph$n"
 	done
 	printf ' end\0' >>log
 	printf '\n' >>paragraphs

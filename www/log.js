@@ -207,9 +207,12 @@ function expression(words) {
 		words === words.toLowerCase() ? "gi" : "g");
 }
 
+let typed; // the timer after which what was typed is sought
+
 function search() {
 	const words = $("sought").value;
 
+	clearTimeout(typed);
 	$("sought").setCustomValidity("");
 	try {
 		sought = words === "" ? null : expression(words);
@@ -283,7 +286,6 @@ for (const name of ["wrap", "times"]) {
 $("aloud").addEventListener("change", () => lines.setAttribute("aria-live",
 	$("aloud").checked ? "polite" : "off"));
 
-let typed;
 $("sought").addEventListener("input", () => {
 	clearTimeout(typed);
 	typed = setTimeout(search, 150);

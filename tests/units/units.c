@@ -36,7 +36,8 @@ units_sink(void *to, const char *bytes, size_t n)
 	(void)to;
 	if (n > sizeof(output.at) - output.n)
 		abort();
-	memcpy(output.at + output.n, bytes, n);
+	if (n > 0) /* bytes may be NULL else */
+		memcpy(output.at + output.n, bytes, n);
 	output.n += n;
 	return 0;
 }
