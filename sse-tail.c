@@ -187,7 +187,7 @@ send_records(struct tail *tail)
 		if (!plain && send_fields(tail, &found, event.id) == -1)
 			return -1;
 		if (plain && !found.old)
-			frame_event(&tail->stream.frame, &event);
+			frame_line(&tail->stream.frame, &event);
 	}
 	return 0;
 }

@@ -163,6 +163,18 @@ frame_event(struct frame *frame, const struct event *event)
 }
 
 void
+frame_line(struct frame *frame, const struct event *event)
+{
+	if (event->id.n > 0)
+		put_field(frame, "id: ", 4, event->id, is_utf8(event->id));
+	if (event->type.n > 0)
+		put_field(
+		    frame, "event: ", 7, event->type, is_utf8(event->type));
+	put_field(frame, "data: ", 6, event->data, is_utf8(event->data));
+	frame_raw(frame, "\n", 1);
+}
+
+void
 frame_keepalive(struct frame *frame, const struct event *event)
 {
 	if (event->type.n > 0)

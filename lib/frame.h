@@ -76,6 +76,12 @@ void frame_keepalive(struct frame *frame, const struct event *event);
  */
 void frame_event(struct frame *frame, const struct event *event);
 
+/*
+ * The same for data that is one line, and an id and a type that frame_field_ok
+ * accepts: nobody looks for a line end again.
+ */
+void frame_line(struct frame *frame, const struct event *event);
+
 /* The id and the type of an event alone: data and an empty line follow. */
 void frame_fields(struct frame *frame, const struct event *event);
 
