@@ -172,7 +172,7 @@ wait_for_more(struct redis_events *events)
 int
 main(int argc, char *argv[])
 {
-	static struct redis_events events; /* zero: no room in the file */
+	static struct redis_events events; /* zero: takes no room in the file */
 	struct stream *stream = &events.stream;
 
 	/* Options. */

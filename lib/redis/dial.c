@@ -146,7 +146,7 @@ dial_read(struct dial *dial)
 	if (n == sizeof(error) && error == 0 && CMSG_FIRSTHDR(&all) != NULL)
 		memcpy(&fd, CMSG_DATA(&control.header), sizeof(int));
 	dial_stop(dial);
-	/* no answer: its alarm killed it; 0 but no socket: too many here */
+	/* no answer: its alarm killed it; 0 but no socket: EMFILE here */
 	errno = n != sizeof(error) ? ETIMEDOUT : error == 0 ? EMFILE : error;
 	return fd;
 }
