@@ -262,7 +262,9 @@ print_and_save(struct cat *cat)
 	return -1;
 }
 
-/* One read and its events. Returns 1 to go on, 0 at the end, -1 on failure. */
+/*
+ * One read and its events. Returns 1 to continue, 0 at the end, -1 on failure.
+ */
 static int
 read_events(struct cat *cat, int fd)
 {
@@ -436,7 +438,7 @@ main(int argc, char *argv[])
 	argc = program_init(stream, &program, argc, argv);
 	parse_options(&cat, argc, argv);
 
-	/* The place to go on from, and the source. */
+	/* The place to resume from, and the source. */
 	decode_init(&cat.decoder, cat.event_max);
 	place_init(&cat.place);
 	if (cat.file != NULL && place_open(&cat.place, cat.file) == -1)

@@ -214,8 +214,7 @@ take_turn(struct mux *mux)
 	return 0;
 }
 
-/* Returns 1 to go on, 0 if the client has left (or time is up), -1 with errno.
- */
+/* Returns 1 to continue, 0 if the client left or time is up, -1 with errno. */
 static int
 turn(struct mux *mux)
 {

@@ -3,8 +3,8 @@
  * their list, then the last event id of each. It does no I/O.
  *
  * As text, DIGEST__ID__ID...: the ids are percent-encoded, with "_" in place of
- * "%", except 0-9 A-Z a-z . - only. So browsers need no permission (CORS) to
- * send it as Last-Event-ID.
+ * "%"; only 0-9 A-Z a-z . - are left as they are. So browsers need no
+ * permission (CORS) to send it as Last-Event-ID.
  */
 #ifndef COMPOSITE_H
 #define COMPOSITE_H

@@ -18,8 +18,7 @@
 
 #define MESSAGE_NS (5000 * POLLER_MS) /* for a connection's message */
 #define FULL_NS (1000 * POLLER_MS)    /* if descriptors run out */
-#define EARLY_NS \
-	(500 * POLLER_MS) /* for the first event, if an id is unknown */
+#define EARLY_NS (500 * POLLER_MS) /* for the first event, if id is unknown */
 #define NO_VIEWER (HANDOVER_LIST | HANDOVER_ASK | HANDOVER_QUIT)
 
 struct request {
@@ -143,7 +142,7 @@ answer_question(struct arrival *arrival, const struct request *request)
 		: HANDOVER_UNKNOWN);
 }
 
-/* Answers KEY, PROGRAM, viewers, events, bytes, age in seconds. */
+/* Answers with KEY, PROGRAM, viewers, events, bytes, age in seconds. */
 static void
 answer_list(const struct arrival *arrival, int fd)
 {
@@ -173,7 +172,7 @@ take_request(struct arrival *arrival, const struct request *request)
 	uint32_t flags = request->message.flags;
 
 	if (request->viewer != -1 && flags & NO_VIEWER)
-		(void)close(request->viewer); /* such a message has none */
+		(void)close(request->viewer); /* not with these flags */
 	if (flags & HANDOVER_QUIT) {
 		arrival->quit = true; /* arrival_close answers */
 		return;

@@ -80,7 +80,7 @@ start_channel(struct broker *broker, struct channel_setup *setup)
 	pid_t pid;
 
 	if (broker->starts == STARTS_MAX) {
-		errno = EAGAIN; /* they fail to start */
+		errno = EAGAIN; /* channels fail to start */
 		return -1;
 	}
 	if (sockdir_listen(

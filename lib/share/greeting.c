@@ -10,8 +10,7 @@
 #include "../util.h"
 #include "handover.h"
 
-#define START_NS \
-	(200 * POLLER_MS) /* to wait for an event, before a start is sent */
+#define START_NS (200 * POLLER_MS) /* for an event, before a start */
 
 /* Encodes a response header with status, or the program's if status is 0. */
 static void

@@ -1,6 +1,6 @@
 /*
  * handover: one message and one answer over a socket of SOCK_SEQPACKET. What
- * they lead to is left to both ends.
+ * they lead to is left to the callers.
  */
 #define _GNU_SOURCE /* MSG_CMSG_CLOEXEC */
 #include "handover.h"

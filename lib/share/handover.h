@@ -18,9 +18,8 @@ enum handover_flags {
 	HANDOVER_LIST = 1,    /* no viewer; the answer is a line of the list */
 	HANDOVER_NPH = 2,     /* the header shall have a status line */
 	HANDOVER_FURTHER = 4, /* an unknown id is answered HANDOVER_UNKNOWN */
-	HANDOVER_GREETED =
-	    8, /* the viewer has had its header; no answer is read */
-	HANDOVER_ASK = 16,  /* no viewer; HANDOVER_TAKEN: the id is known */
+	HANDOVER_GREETED = 8, /* the header was sent; no answer is read */
+	HANDOVER_ASK = 16,    /* no viewer; HANDOVER_TAKEN: the id is known */
 	HANDOVER_QUIT = 32, /* no viewer; the channel ends: EOF is the answer */
 	HANDOVER_HALF = 64, /* a half-closed viewer has left */
 };

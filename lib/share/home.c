@@ -1,6 +1,6 @@
 /*
- * home: one question at a time to the home channel. It blocks for CONNECT_MS at
- * most in a call. What follows from the answer is left to the channel.
+ * home: one question at a time to the home channel. Each socket call blocks for
+ * CONNECT_MS at most. What follows from the answer is left to the channel.
  */
 #include "home.h"
 

@@ -178,7 +178,7 @@ encode_gap(struct relay *relay)
 	return encode_event(relay, &gap, true, false);
 }
 
-/* Viewers that would lose events are written to first. Returns 0 or -1. */
+/* Puts frames; viewers that would lose events get a write first. 0 or -1. */
 static int
 put(struct relay *relay)
 {

@@ -45,7 +45,7 @@ struct relay {
 	int64_t pushed_ns; /* when events were last written */
 	bool too_long_logged;
 	bool paused;    /* the producer is not read: all viewers lag */
-	bool impatient; /* they lag for too long: it is read */
+	bool impatient; /* all lag for too long: it is read */
 	int64_t paused_ns;
 };
 

@@ -199,8 +199,8 @@ sweep(const struct sockdir *sockdir, const char *key, void *to)
 		return;
 	if (in_directory(sockdir, connect, fd, key) == -1 &&
 	    errno == ECONNREFUSED)
-		(void)unlinkat(sockdir->fd, address_of(key).sun_path,
-		    0); /* else a later call does */
+		(void)unlinkat(
+		    sockdir->fd, address_of(key).sun_path, 0); /* or later */
 	(void)close(fd);
 }
 

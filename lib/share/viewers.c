@@ -21,9 +21,7 @@
 #include "../proc.h"
 #include "../util.h"
 
-#define SEND_BUFFER                                              \
-	28672 /* the kernel doubles it, and takes one write more \
-	       */
+#define SEND_BUFFER 28672 /* the kernel doubles it, and adds one write */
 
 /* What a pipe did not take of a viewer's greeting. */
 struct rest {
@@ -324,7 +322,7 @@ viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n)
 }
 
 /*
- * Whether to close a viewer whose time has passed. If it has had a part of an
+ * Whether to close a viewer whose time has passed. If it was sent a part of an
  * event, it gets a second more for the rest.
  */
 static bool

@@ -82,12 +82,14 @@ void viewers_remove(struct viewers *viewers, struct viewer *viewer);
 int viewers_write(void *viewer, const char *bytes, size_t n);
 
 /*
- * To be called when a viewer has had its header: writes the ring from its place
- * on. The viewer may be removed.
+ * To be called when a viewer was sent its header: writes the ring from its
+ * place on. The viewer may be removed.
  */
 void viewers_greeted(struct viewers *viewers, struct viewer *viewer);
 
-/* Writes new frames to viewers that do not lag; closes overwritten ones. */
+/*
+ * Writes new frames to viewers that do not lag; closes those that lost events.
+ */
 void viewers_push(struct viewers *viewers);
 
 /* Handles the poller's events for the viewer with this descriptor. */
