@@ -18,8 +18,8 @@
 #include "lib/util.h"
 
 /*
- * What one read brings is one write, below FRAME_BUFFER: data is shorter than
- * its frame, JSON longer.
+ * The events of one read are one write, below FRAME_BUFFER: data is shorter
+ * than its frame, JSON longer.
  */
 #define READ_MAX 28672
 #define READ_MAX_JSON 16384
@@ -46,7 +46,7 @@ struct cat {
 	struct child child;
 	bool lively;      /* this run has brought a frame */
 	int64_t retry_ms; /* of the last retry field, or RETRY_DEFAULT_MS */
-	int64_t pause_ms; /* the last one; 0: none yet */
+	int64_t pause_ms; /* the last pause; 0: none yet */
 };
 
 static const struct program program = {
@@ -95,8 +95,9 @@ parse_option(struct cat *cat, int option)
 }
 
 /*
- * In cgi-bin itself a request's query can be the arguments: it must not run
- * commands or write files. Words after an operand are the operator's command's.
+ * If sse-cat itself is in cgi-bin, a request's query can be its arguments: they
+ * must not run commands or write files. Words after an operand belong to the
+ * operator's command.
  */
 static void
 refuse_request(struct cat *cat, int argc, char *argv[])
@@ -130,7 +131,7 @@ parse_options(struct cat *cat, int argc, char *argv[])
 	refuse_request(cat, argc, argv);
 }
 
-/* Each once. */
+/* Warns of each kind of loss once. */
 static void
 warn_of_losses(struct cat *cat)
 {
@@ -155,7 +156,7 @@ has_ended(const struct cat *cat)
 	return strcmp(cat->place.id, "end") == 0;
 }
 
-/* What a command ended with, as its event "end" tells; 0 if that is none. */
+/* The exit status in the data of an event "end"; 0 if it is none. */
 static int
 end_status(struct bytes data)
 {
@@ -170,7 +171,7 @@ end_status(struct bytes data)
 	return (int)status;
 }
 
-/* A frame has ended. Returns 0, or -1 once it was said what is wrong. */
+/* Handles a complete frame. Returns 0, or -1 after a warning. */
 static int
 take_frame(struct cat *cat, enum decode_result result)
 {
@@ -194,7 +195,7 @@ take_frame(struct cat *cat, enum decode_result result)
 	return 0;
 }
 
-/* Returns 0, or -1 once it was said what is wrong. */
+/* Handles the events of input. Returns 0, or -1 after a warning. */
 static int
 take_events(struct cat *cat, struct bytes input)
 {
@@ -241,8 +242,8 @@ sync_output(void)
 }
 
 /*
- * What is printed is out before the file says so: an event may come twice, but
- * is never lost.
+ * Prints the events before it saves their id: an event may come twice, but is
+ * never lost. Returns 0, or -1 after a warning.
  */
 static int
 print_and_save(struct cat *cat)
@@ -261,7 +262,9 @@ print_and_save(struct cat *cat)
 	return -1;
 }
 
-/* One read and its events. Returns 1 to go on, 0 at the end, -1 on failure. */
+/*
+ * One read and its events. Returns 1 to continue, 0 at the end, -1 on failure.
+ */
 static int
 read_events(struct cat *cat, int fd)
 {
@@ -285,7 +288,7 @@ read_events(struct cat *cat, int fd)
 	return cat->ended && cat->command != NULL ? 0 : 1;
 }
 
-/* The command's output: its end is not yet the command's. */
+/* Reads the command's output; after EOF the command may still run. */
 static int
 read_command(struct cat *cat)
 {
@@ -300,7 +303,7 @@ read_command(struct cat *cat)
 	return more;
 }
 
-/* The time until the next run: see the manual. */
+/* Sets the time of the next run: see the manual. */
 static void
 pause_command(struct cat *cat)
 {
@@ -349,8 +352,8 @@ start_command(struct cat *cat)
 }
 
 /*
- * The command may have exited: what it left in the pipe is read, its
- * descendants are ended. Returns as read_events.
+ * If the command has exited: reads the rest of the pipe, and ends its
+ * descendants. Returns as read_events.
  */
 static int
 end_command(struct cat *cat)
@@ -401,7 +404,7 @@ turn(struct cat *cat)
 	}
 }
 
-/* Where the stream comes from. Returns as read_events. */
+/* Begins with stdin or the command. Returns as read_events. */
 static int
 start(struct cat *cat)
 {
@@ -435,7 +438,7 @@ main(int argc, char *argv[])
 	argc = program_init(stream, &program, argc, argv);
 	parse_options(&cat, argc, argv);
 
-	/* The place to go on from, and the source. */
+	/* The place to resume from, and the source. */
 	decode_init(&cat.decoder, cat.event_max);
 	place_init(&cat.place);
 	if (cat.file != NULL && place_open(&cat.place, cat.file) == -1)

@@ -1,7 +1,7 @@
 /*
- * sse-mux: several streams as one, on one connection, whose ids hold the place
- * in each. It joins modules: source runs a program and returns its events,
- * composite makes the id.
+ * sse-mux: joins several streams on one connection; each id holds the place in
+ * all of them. source runs a program and returns its events, composite makes
+ * the id.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,8 +18,8 @@
 
 #define EVENT_MAX_DEFAULT (1 << 20)
 #define EVENT_MAX_LIMIT (1 << 30)
-#define TEXT_MAX 256  /* bytes of a type with a number, of a gap's data */
-#define POLLED_MAX 64 /* descriptors in a turn: each source has two */
+#define TEXT_MAX 256  /* of a type with a number, or of a gap's data */
+#define POLLED_MAX 64 /* events of a turn: each source has two descriptors */
 
 struct mux {
 	struct stream stream;
@@ -27,7 +27,7 @@ struct mux {
 	struct logger log;
 	struct source source[COMPOSITE_PARTS];
 	size_t sources;
-	size_t left; /* those that have not ended */
+	size_t left; /* sources that have not ended */
 	size_t event_max;
 	int poller;
 	bool numbered; /* -e */
@@ -48,7 +48,7 @@ static const struct program program = {
     .inherits = true,
 };
 
-/* Why a program could not be started. */
+/* Logs why a program could not be started. */
 static void
 log_line(void *stream, const char *text)
 {
@@ -70,7 +70,7 @@ parse_options(struct mux *mux, int argc, char *argv[])
 			break;
 		}
 	}
-	/* what follows may be the query's words, never a command */
+	/* further words may be the query's: never a command */
 	argc = cgi_own_args(argc, argv);
 	if (optind >= argc || argc - optind > COMPOSITE_PARTS)
 		program_refuse(stream, PROGRAM_USAGE,
@@ -79,7 +79,7 @@ parse_options(struct mux *mux, int argc, char *argv[])
 	mux->sources = (size_t)(argc - optind);
 }
 
-/* Takes the id of all out of a query: the programs get their own. */
+/* Removes lastEventId from a query: each program gets its own id. */
 static void
 strip_query(char *query)
 {
@@ -106,7 +106,7 @@ plain_request(void)
 
 	if (query != NULL)
 		strip_query(query);
-	/* programs trust the first, which a request can set */
+	/* a request can set HTTP_PROXY, and programs trust it */
 	if (unsetenv("HTTP_PROXY") == -1 || unsetenv("CONTENT_LENGTH") == -1 ||
 	    unsetenv("CONTENT_TYPE") == -1)
 		return -1;
@@ -129,9 +129,9 @@ is(struct bytes text, const char *word)
 }
 
 /*
- * Sends an event of a source. The type end gets the source's number, so that no
- * page takes it for the end of all, and so does a gap's data. With -e so does
- * each type but start, whose id is the place in all sources.
+ * Sends an event of a source. The source's number is put before a gap's data,
+ * and before the type end, so that no page takes it for the end of all; with -e
+ * before each type but start, whose id is the place in all sources.
  */
 static void
 pass_event(struct mux *mux, size_t number, struct event event)
@@ -192,7 +192,7 @@ next_due(const struct mux *mux)
 	return due_ns;
 }
 
-/* What is ready or due. Each source is read once: none waits for another. */
+/* Handles what is ready or due. Reads each source once: none delays another. */
 static int
 take_turn(struct mux *mux)
 {
@@ -214,8 +214,7 @@ take_turn(struct mux *mux)
 	return 0;
 }
 
-/* Returns 1 to go on, 0 if the client has left (or time is up), -1 with errno.
- */
+/* Returns 1 to continue, 0 if the client left or time is up, -1 with errno. */
 static int
 turn(struct mux *mux)
 {
@@ -229,7 +228,7 @@ turn(struct mux *mux)
 	}
 }
 
-/* The places of the request, and the sources, which are started when due. */
+/* Takes the places from the request, and sets up the sources. */
 static void
 open_sources(struct mux *mux, char *commands[])
 {
@@ -246,7 +245,7 @@ open_sources(struct mux *mux, char *commands[])
 		    &mux->composite, &mux->log, mux->poller, mux->event_max);
 }
 
-/* The last one has ended: who comes back gets 204. */
+/* All sources have ended: a client that comes back gets 204. */
 static void
 send_end(struct mux *mux)
 {
@@ -260,7 +259,7 @@ send_end(struct mux *mux)
 int
 main(int argc, char *argv[])
 {
-	static struct mux mux; /* zero: its buffers are not in the file */
+	static struct mux mux; /* zero: takes no room in the file */
 	struct stream *stream = &mux.stream;
 	int more = 1;
 
@@ -269,7 +268,7 @@ main(int argc, char *argv[])
 	argc = program_init(stream, &program, argc, argv);
 	parse_options(&mux, argc, argv);
 
-	/* Request: a stream that was finished stays so. */
+	/* Request: a finished stream stays finished. */
 	program_request(stream);
 	if (strcmp(stream->request.last_event_id, "end") == 0)
 		return program_no_content(stream);
@@ -289,7 +288,7 @@ main(int argc, char *argv[])
 	while (more == 1 && mux.left > 0)
 		more = turn(&mux);
 
-	/* Clean-up: nothing survives its viewer, and all end at once. */
+	/* Clean-up: no program survives its viewer; all are ended together. */
 	if (more == 1)
 		send_end(&mux);
 	if (more == -1) {

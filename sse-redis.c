@@ -1,7 +1,6 @@
 /*
- * sse-redis: the entries of a Redis stream as events, so that any number of
- * web servers show the same. It joins modules: feed knows which events come
- * next, stream sends them.
+ * sse-redis: sends the entries of a Redis stream as events, so that any number
+ * of web servers can serve the same events. feed reads them, stream sends them.
  */
 #include <stdlib.h>
 
@@ -23,7 +22,7 @@ struct redis_events {
 	const char *key;
 	uint64_t back;
 	int64_t wait_ns;
-	int64_t open_ns; /* when the header is sent in any case */
+	int64_t open_ns; /* when the header is sent at the latest */
 	int watched;     /* the descriptor that the loop watches, or -1 */
 	bool open;       /* the header is sent */
 	bool warned_type;
@@ -86,7 +85,7 @@ static void
 open_stream(struct redis_events *events)
 {
 	if (!events->open)
-		(void)stream_open(&events->stream); /* HEAD was dealt with */
+		(void)stream_open(&events->stream); /* false only for HEAD */
 	events->open = true;
 }
 
@@ -115,7 +114,7 @@ await_feed(struct redis_events *events)
 		program_warn(&events->stream, "%s; trying again", feed->why);
 	if (feed->answered)
 		open_stream(events);
-	/* neither fails: it is the only descriptor that is watched */
+	/* neither can fail: at most one descriptor is watched */
 	if (events->watched != -1 && events->watched != feed->fd)
 		(void)loop_watch(loop, events->watched, 0);
 	if (feed->fd != -1)
@@ -126,7 +125,7 @@ await_feed(struct redis_events *events)
 		loop->tick_ns = events->open_ns;
 }
 
-/* Reports why it ends. Exits if the header is not sent yet. */
+/* Reports why the feed ended. Exits if the header is not sent yet. */
 static void
 fail(struct redis_events *events, bool for_good)
 {
@@ -141,7 +140,7 @@ fail(struct redis_events *events, bool for_good)
 	stream->failed = true;
 }
 
-/* Sends all there is now. Returns false if the feed has ended. */
+/* Sends all events that are available. Returns false if the feed has ended. */
 static bool
 send_events(struct redis_events *events)
 {
@@ -173,7 +172,7 @@ wait_for_more(struct redis_events *events)
 int
 main(int argc, char *argv[])
 {
-	static struct redis_events events; /* zero: not in the file */
+	static struct redis_events events; /* zero: takes no room in the file */
 	struct stream *stream = &events.stream;
 
 	/* Options. */

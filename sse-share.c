@@ -1,9 +1,9 @@
 /*
- * sse-share: one process for all viewers. Each request hands its stdout over
- * to the channel, a process that runs PROGRAM once, and is done; the first
- * request starts the channel. What the channel does is in lib/share/channel;
- * its socket is in the directory of lib/share/sockdir. Requests without a
- * process come by lib/share/door.
+ * sse-share: runs PROGRAM once for all viewers. Each request hands its stdout
+ * over to the channel, a process that runs PROGRAM, and exits; the first
+ * request starts the channel. The channel is in lib/share/channel, the
+ * directory of its socket in lib/share/sockdir. lib/share/door serves requests
+ * without a CGI process.
  */
 #define _GNU_SOURCE /* pipe2, _PATH_LOG */
 #include <errno.h>
@@ -40,8 +40,8 @@ struct share {
 	struct channel_setup setup;
 	struct broker broker;
 	struct door door;
-	int script; /* of script_arguments */
-	int pump;   /* what is handed over comes out here, if we stay; or -1 */
+	int script; /* result of script_arguments */
+	int pump;   /* the pipe's read end, if this process copies; or -1 */
 	struct sockdir sockdir;
 	bool list; /* -L */
 	bool quit; /* -Q */
@@ -76,7 +76,7 @@ static const struct program program = {
     .methods = CGI_GET | CGI_HEAD,
 };
 
-/* The channel's log, with the stream. */
+/* The channel's log, if stderr is kept. */
 static void
 log_to_stderr(void *stream, const char *text)
 {
@@ -84,8 +84,8 @@ log_to_stderr(void *stream, const char *text)
 }
 
 /*
- * A datagram of our own (RFC 3164), to which the log adds the time: syslog(3)
- * brings calendar and time zones, a fifth of the static program.
+ * Sends a datagram (RFC 3164), to which the log adds the time: syslog(3) would
+ * add calendar and time zones, a fifth of the static program.
  */
 static void
 log_to_syslog(void *stream, const char *text)
@@ -201,7 +201,7 @@ complete_setup(struct share *share)
 	setup->extra = stream->header;
 	setup->extras = stream->headers;
 	setup->origins = &stream->origins;
-	/* a web server would read any other kind to its end */
+	/* a web server would wait for EOF on any other kind */
 	setup->keep_stderr =
 	    isatty(STDERR_FILENO) ||
 	    (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode));
@@ -210,8 +210,8 @@ complete_setup(struct share *share)
 }
 
 /*
- * Viewers are told to come back: what is wrong with the socket directory may be
- * mended, and it may be another user's doing (/tmp is everybody's).
+ * Viewers are told to come back: the fault of the socket directory may be
+ * fixed, and may be another user's (everybody can write to /tmp).
  */
 static _Noreturn void
 refuse_sockdir(struct share *share)
@@ -254,7 +254,7 @@ quit_channel(const struct sockdir *sockdir, const char *key, void *to)
 	int fd = sockdir_connect(sockdir, key, BROKER_MS);
 	bool ended = false;
 
-	/* one in the directory may be dead; one that was named must be there */
+	/* one in the directory may have ended; one that was named must run */
 	if (fd == -1 && errno == ENOENT && *share->setup.command == NULL)
 		return;
 	if (fd == -1 || handover_send(fd, &message, -1) == -1)
@@ -297,10 +297,10 @@ is_network(int fd)
 }
 
 /*
- * A web server's pipe or socket is handed over, as the server reads it to its
- * end, and so is a client's own connection. In a shell, or if the server passes
- * on the output of an nph- program, this process stays: it hands over a pipe,
- * and copies the pipe's output to stdout.
+ * A web server's pipe or socket is handed over, as the server reads it to EOF,
+ * and so is a client's own connection. In a shell, or if the server passes on
+ * the output of an nph- program, this process stays: it hands over a pipe, and
+ * copies the pipe's output to stdout.
  */
 static int
 open_viewer(struct share *share)
@@ -343,7 +343,7 @@ pump(struct share *share)
 	return program_end(stream);
 }
 
-/* Brings the viewer to its channel. Returns the exit status. */
+/* Hands the viewer over to its channel. Returns the exit status. */
 static int
 visit(struct share *share)
 {
@@ -371,7 +371,7 @@ visit(struct share *share)
 	}
 }
 
-/* A child of the door: one viewer that no channel has taken at once. */
+/* In a child of door: one viewer that no channel has taken at once. */
 static void
 visit_from_door(void *to)
 {
@@ -384,12 +384,12 @@ visit_from_door(void *to)
 	exit(visit(share));
 }
 
-/* Standard input is a listening socket: requests come there. */
+/* Serves requests at standard input, a listening socket. */
 static _Noreturn void
 keep_door(struct share *share)
 {
 	complete_setup(share);
-	/* no server closes its half while it waits for more */
+	/* here a client half-closes its connection only to leave */
 	share->broker.message.flags |= HANDOVER_HALF;
 	share->door.stream = &share->stream;
 	share->door.key = share->setup.key;
@@ -403,7 +403,7 @@ keep_door(struct share *share)
 int
 main(int argc, char *argv[])
 {
-	static struct share share; /* zero: its buffer is not in the file */
+	static struct share share; /* zero: takes no room in the file */
 	struct stream *stream = &share.stream;
 	int error;
 

@@ -1,6 +1,6 @@
 /*
- * place: reads and replaces the file that holds the last event id. When to
- * save it, after what it stands for was printed, is for the program to say.
+ * place: reads and replaces the file that holds the last event id. When to save
+ * it, after printing the events up to it, is left to the program.
  */
 #include "place.h"
 
@@ -45,7 +45,7 @@ open_directory(struct place *place, const char *path)
 	return place->directory == -1 ? -1 : 0;
 }
 
-/* All of a small file: an id, an LF, and a byte more to know of. */
+/* Reads size bytes, or up to EOF. Returns their number, or -1. */
 static ssize_t
 read_whole(int fd, char *text, size_t size)
 {
@@ -65,7 +65,7 @@ read_whole(int fd, char *text, size_t size)
 	return (ssize_t)n;
 }
 
-/* The rename takes a device or a link away: only a regular file may be one. */
+/* Reads the file, a regular one only: rename would replace a device or link. */
 static int
 load(struct place *place)
 {
@@ -129,7 +129,7 @@ place_is_behind(const struct place *place)
 	return place->name != NULL && place->changed;
 }
 
-/* The id and an LF, and on the disk. */
+/* Writes the id and an LF, and waits for the disk. */
 static int
 write_whole(int fd, const char *id)
 {
@@ -169,7 +169,7 @@ place_commit(struct place *place)
 		place->name) == -1)
 		return -1;
 	place->changed = false;
-	/* some file systems cannot */
+	/* some file systems cannot sync a directory */
 	return fsync(place->directory) == -1 && errno != EINVAL ? -1 : 0;
 }
 

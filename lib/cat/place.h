@@ -1,7 +1,7 @@
 /*
  * place: the last event id, kept in a file if there is one (-f), so that a
- * client that was killed goes on where it was. The file is replaced by
- * rename(2): at any moment it holds one whole id, the old or the new one.
+ * client that was killed resumes there. The file is replaced by rename(2): at
+ * any moment it holds one whole id, the old or the new one.
  */
 #ifndef CAT_PLACE_H
 #define CAT_PLACE_H
@@ -28,29 +28,29 @@ struct place {
 void place_init(struct place *place);
 
 /*
- * Keeps the id in the file path, which stays the caller's, from now on, and
- * takes the id from it: its first line; none if there is no file. Writes it
- * back, so that a file that cannot be written is known at once. Returns 0, or
- * -1 with errno, EINVAL if it is no regular file, or holds no id.
+ * Reads the id from the file path, which holds one line, or need not exist, and
+ * keeps the id there from now on. path stays the caller's. Writes the id back
+ * at once, to fail early if the file cannot be written. Returns 0, or -1 with
+ * errno, EINVAL if it is no regular file, or holds no id.
  */
 int place_open(struct place *place, const char *path);
 
 /* Returns 0, or -1 with errno EMSGSIZE: id is longer than PLACE_ID_MAX. */
 int place_set(struct place *place, struct bytes id);
 
-/* Whether the file, if there is one, is behind the id. */
+/* Whether there is a file, and it holds an older id. */
 bool place_is_behind(const struct place *place);
 
 /*
- * Writes the id and an LF to NAME.new: what takes time is done before the
- * events are printed for which the id stands. Blocks for the disk. Returns 0,
- * or -1 with errno.
+ * Writes the id and an LF to NAME.new, before the events up to that id are
+ * printed: this is what takes time. Blocks for the disk. Returns 0, or -1 with
+ * errno.
  */
 int place_prepare(struct place *place);
 
 /*
- * Then, once they are printed: NAME.new becomes the file, which survives a
- * power failure. Blocks, and returns, likewise.
+ * Renames NAME.new to the file, once these events are printed; it survives a
+ * power failure. Blocks, and returns, as place_prepare does.
  */
 int place_commit(struct place *place);
 

@@ -15,7 +15,7 @@ type_of(struct bytes type)
 	return type.n > 0 ? type : bytes_of("message");
 }
 
-/* A place to come back to, without data; or the end, with an exit status. */
+/* Whether it is a start, with only an id, or the end, with an exit status. */
 static bool
 is_mark(const struct decoder *decoder)
 {
@@ -30,7 +30,7 @@ is_mark(const struct decoder *decoder)
 	       event->data.n == 0;
 }
 
-/* Marks are no data: they show if their type does, or by it alone. */
+/* Marks have no data: printed as JSON, with the column event, or by -e. */
 static bool
 is_wanted(const struct printer *printer, const struct decoder *decoder)
 {
@@ -61,7 +61,7 @@ put_json(
 	frame_text(frame, "}\n");
 }
 
-/* An id that is left out makes a client come back to the one before. */
+/* Prints a column. Without an id, a client resumes after the id before it. */
 static void
 put_field(struct printer *printer, struct bytes field, struct frame *frame)
 {
@@ -73,7 +73,7 @@ put_field(struct printer *printer, struct bytes field, struct frame *frame)
 	frame_raw(frame, "\t", 1);
 }
 
-/* No byte of data may end the record: it could begin a forged one. */
+/* No byte of data may end the record: a forged record could follow it. */
 static void
 put_data(struct printer *printer, struct bytes data, struct frame *frame)
 {

@@ -24,7 +24,7 @@ struct printer {
 
 	/* the rest is the printer's own */
 	bool retried; /* a retry field came that was not printed yet */
-	bool id_came; /* likewise an id */
+	bool id_came; /* an id came that was not printed yet */
 };
 
 /* A retry field came: the next JSON object has it. */

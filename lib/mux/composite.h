@@ -1,10 +1,10 @@
 /*
- * composite: the last event id of a stream that is joined of several: a digest
- * of their list, then the last event id of each. It does no I/O.
+ * composite: the last event id of several streams joined to one: a digest of
+ * their list, then the last event id of each. It does no I/O.
  *
- * As text, DIGEST__ID__ID...: the ids are percent-coded with "_" for "%", and
- * of a byte that is not 0-9 A-Z a-z . - nothing else is left. So browsers need
- * no permission for such a Last-Event-ID.
+ * As text, DIGEST__ID__ID...: the ids are percent-encoded, with "_" in place of
+ * "%"; only 0-9 A-Z a-z . - are left as they are. So browsers need no
+ * permission (CORS) to send it as Last-Event-ID.
  */
 #ifndef COMPOSITE_H
 #define COMPOSITE_H
@@ -14,10 +14,8 @@
 
 #include "../bytes.h"
 
-#define COMPOSITE_PARTS 25 /* so many of sse-tail's fit */
-#define COMPOSITE_MAX                                          \
-	1024 /* bytes of the text; more is no id for sse-share \
-	      */
+#define COMPOSITE_PARTS 25 /* as many ids of sse-tail fit */
+#define COMPOSITE_MAX 1024 /* bytes of the text: sse-share takes no more */
 
 struct composite {
 	size_t parts;
@@ -28,7 +26,7 @@ struct composite {
 	char text[COMPOSITE_MAX];
 };
 
-/* Makes all parts empty. list: what is joined; parts: 1 to COMPOSITE_PARTS. */
+/* Makes all parts empty. list has parts strings, 1 to COMPOSITE_PARTS. */
 void composite_init(
     struct composite *composite, char *const list[], size_t parts);
 
@@ -39,8 +37,8 @@ void composite_init(
 int composite_parse(struct composite *composite, const char *text);
 
 /*
- * Makes id the part at i; one that frame_field_ok refuses is none. Returns 0,
- * or -1 if the text would be too long: then that part is empty.
+ * Sets the part at i to id, or to empty if frame_field_ok refuses id. Returns
+ * 0, or -1 if the text would be too long: then that part is empty.
  */
 int composite_set(struct composite *composite, size_t i, struct bytes id);
 

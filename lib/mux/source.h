@@ -1,6 +1,6 @@
 /*
  * source: one of the programs whose events are joined. It runs the program, and
- * starts it again with its last id when it fails, until its stream is complete.
+ * after a failure runs it again with its last id, until the stream is complete.
  * Its place is its part of a composite id. It knows nothing of other sources,
  * and sends nothing.
  */
@@ -50,10 +50,10 @@ struct source {
 	bool id_cut;       /* an id was too long */
 	bool event_cut;    /* an event was too long */
 	const char *later; /* why there is a gap after this event, or NULL */
-	int64_t due_ns;    /* of its start, if it does not run */
+	int64_t due_ns;    /* when to start it, if it does not run */
 	int64_t pause_ms;  /* before the next start */
 	int64_t retry_ms;  /* of its last retry field, or 0 */
-	char text[24];     /* of why, if it has a number */
+	char text[24];     /* for why, if that has a number */
 	struct producer producer;
 	char variable[sizeof(SOURCE_NAME) + COMPOSITE_MAX];
 };
@@ -68,21 +68,19 @@ void source_init(struct source *source, size_t number, char *command,
     struct composite *composite, const struct logger *log, int poller,
     size_t event_max);
 
-/* The poller had an event for fd. Returns false if that is of another source.
- */
+/* Handles an event of the poller. False if fd is of another source. */
 bool source_ready(struct source *source, enum poller_kind kind, int fd);
 
 /*
- * Returns what comes next. To be called until it returns SOURCE_IDLE; then
- * after source_ready, and at source_due. Does not block, but for a fork and an
- * exec.
+ * Returns the next result. Call it until it returns SOURCE_IDLE; then after
+ * source_ready, and at source_due. Blocks only for a fork and an exec.
  */
 enum source_result source_next(struct source *source);
 
 /* When source_next is to be called at the latest, or UTIL_NEVER. */
 int64_t source_due(const struct source *source);
 
-/* Ends the program; source_stop waits for that as well, and frees all. */
+/* source_end ends the program; source_stop also waits for it, and frees all. */
 void source_end(struct source *source);
 void source_stop(struct source *source);
 

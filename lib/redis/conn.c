@@ -15,8 +15,8 @@
 #include "../proc.h"
 
 #define READ 65536
-#define READS_MAX 64 /* before hiredis looks for a whole reply */
-#define DEPTH_MAX 7  /* arrays in an array: the bound of hiredis 0 */
+#define READS_MAX 64 /* before the next attempt to parse a reply */
+#define DEPTH_MAX 7  /* of nested arrays: the limit of hiredis 0 */
 
 #if HIREDIS_MAJOR >= 1
 typedef size_t elements_n; /* of hiredis' createArray */
@@ -31,8 +31,8 @@ conn_init(struct conn *conn)
 }
 
 /*
- * hiredis calls it when an array begins. Each object but the first is an
- * element of one, so this bounds the memory that a reply takes.
+ * hiredis calls this for each array. Every object of a reply but the outermost
+ * is an element of an array, so this bounds the memory of a reply.
  */
 static void *
 create_array(const redisReadTask *task, elements_n n)
@@ -106,8 +106,8 @@ conn_send(struct conn *conn, char *command, int n)
 }
 
 /*
- * Called if a read or a write failed: what to poll for before the next one.
- * Returns 0, or -1 with errno if waiting does not help.
+ * After a failed read or write: sets the events to poll for before the next
+ * one. Returns 0, or -1 with errno if the error is not temporary.
  */
 static int
 pause_io(struct conn *conn, short events)
@@ -120,7 +120,7 @@ pause_io(struct conn *conn, short events)
 	return 0;
 }
 
-/* Takes the socket once it is connected. Returns 0, or -1 with errno. */
+/* Takes dial's socket if it is connected. Returns 0, or -1 with errno. */
 static int
 open_up(struct conn *conn)
 {
@@ -166,7 +166,7 @@ feed(struct conn *conn, const char *bytes, size_t n)
 	return redisReaderFeed(conn->reader, bytes, n) == REDIS_OK ? 1 : -1;
 }
 
-/* Reads once. Returns 1, 0 if there are none yet, or -1. */
+/* Reads once. Returns 1, 0 if no bytes are available, or -1 with errno. */
 static int
 receive(struct conn *conn)
 {
@@ -181,13 +181,13 @@ receive(struct conn *conn)
 	return n == 0 ? -1 : feed(conn, bytes, (size_t)n);
 }
 
-/* Reads what has come. Returns 1, 0 if there is nothing yet, or -1. */
+/* Reads what is available. Returns 1, 0 if nothing is, or -1 with errno. */
 static int
 receive_some(struct conn *conn)
 {
 	int got = 1, reads = 0;
 
-	/* hiredis looks at a long line from its start each time */
+	/* hiredis scans an incomplete line from its start each time */
 	while (reads < READS_MAX && (got = receive(conn)) == 1)
 		reads++;
 	if (reads == 0)
@@ -197,7 +197,7 @@ receive_some(struct conn *conn)
 	return 1;
 }
 
-/* The next whole reply of what has come: 1, 0 if there is none, or -1. */
+/* Parses the next reply. Returns 1, 0 if it is incomplete, or -1 with errno. */
 static int
 parse(struct conn *conn, redisReply **reply)
 {
@@ -260,7 +260,7 @@ conn_close(struct conn *conn)
 	int saved = errno;
 
 	if (!conn->up)
-		conn->fd = -1; /* the same one, which dial closes */
+		conn->fd = -1; /* it is dial's, which closes it */
 	dial_stop(&conn->dial);
 	tls_close(conn->tls);
 	proc_close(&conn->fd);

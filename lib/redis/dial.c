@@ -1,6 +1,6 @@
 /*
- * dial: getaddrinfo blocks, for minutes if a name server is silent; the
- * client's keepalives cannot wait for it. Hence the child process.
+ * dial: getaddrinfo can block for minutes if a name server does not answer,
+ * while the client needs its keepalives. Hence the child process.
  */
 #define _GNU_SOURCE /* MSG_CMSG_CLOEXEC */
 #include "dial.h"
@@ -22,7 +22,7 @@
 #include "../proc.h"
 #include "../util.h"
 
-/* What the child process answers: errno, or 0 and the socket. */
+/* Room for the socket in the child's answer, which is errno or 0. */
 union control {
 	struct cmsghdr header;
 	char room[CMSG_SPACE(sizeof(int))];
@@ -37,7 +37,7 @@ connect_to(const struct sockaddr *address, socklen_t n)
 
 	if (fd == -1)
 		return -1;
-	/* fails for a path; without it TCP is only slower */
+	/* fails for a Unix-domain socket; without it TCP is only slower */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ==
 		0 &&
@@ -72,7 +72,7 @@ connect_host(const char *host, uint16_t port)
 	int fd = -1;
 
 	service[util_digits(service, port)] = '\0';
-	(void)alarm(DIAL_SECONDS); /* ends this process: that is the answer */
+	(void)alarm(DIAL_SECONDS); /* kills this process: ETIMEDOUT */
 	if (getaddrinfo(host, service, &hints, &one) != 0)
 		one = NULL;
 	(void)alarm(0);
@@ -82,7 +82,7 @@ connect_host(const char *host, uint16_t port)
 	return fd;
 }
 
-/* The child process. */
+/* In the child process: connects, and sends the result to the parent. */
 static _Noreturn void
 answer(const char *host, uint16_t port, int to)
 {
@@ -146,8 +146,7 @@ dial_read(struct dial *dial)
 	if (n == sizeof(error) && error == 0 && CMSG_FIRSTHDR(&all) != NULL)
 		memcpy(&fd, CMSG_DATA(&control.header), sizeof(int));
 	dial_stop(dial);
-	/* without an answer, the alarm has ended it; with EMFILE, no room here
-	 */
+	/* no answer: its alarm killed it; 0 but no socket: EMFILE here */
 	errno = n != sizeof(error) ? ETIMEDOUT : error == 0 ? EMFILE : error;
 	return fd;
 }

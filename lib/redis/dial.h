@@ -8,27 +8,28 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define DIAL_SECONDS 5 /* for the name, and for each address */
+#define DIAL_SECONDS 5 /* for the look-up, and for each address */
 
 struct dial {
-	int fd; /* poll it for POLLIN; -1 if nothing is on its way */
+	int fd; /* poll it for POLLIN; -1 if not connecting */
 	pid_t child;
 };
 
 /*
  * Starts to connect to host, a name or an IP address; if port is 0, to the
- * path host. Returns 0, or -1 with errno.
+ * Unix-domain socket with the path host. Returns 0, or -1 with errno.
  */
 int dial_start(struct dial *dial, const char *host, uint16_t port);
 
 /*
- * Returns the socket, non-blocking, which is the caller's; or -1 with errno:
- * EAGAIN until it is connected, ENODATA if the host has no address,
- * ENAMETOOLONG if the path is too long, else that of the last connect(2).
+ * Returns the connected socket, non-blocking, which the caller closes; or -1
+ * with errno: EAGAIN while it connects, ENODATA if the host has no address,
+ * ENAMETOOLONG if the path is too long, ETIMEDOUT, or that of the last
+ * connect(2).
  */
 int dial_read(struct dial *dial);
 
-/* Ends the child process, if there is one. errno stays. */
+/* Kills the child process, if there is one, and reaps it; keeps errno. */
 void dial_stop(struct dial *dial);
 
 #endif

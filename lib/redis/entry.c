@@ -1,6 +1,6 @@
 /*
- * entry: reads and writes ids, and picks the fields of an entry apart. What
- * comes before or after an entry is history's.
+ * entry: reads and writes ids, and selects the fields of one entry. The order
+ * of entries is left to history.
  */
 #include "entry.h"
 
@@ -54,11 +54,11 @@ entry_id_before(struct entry_id id)
 {
 	if (id.seq == 0)
 		id.ms--;
-	id.seq--; /* from 0 to the greatest there is */
+	id.seq--; /* wraps from 0 to UINT64_MAX */
 	return id;
 }
 
-/* Whether reply is [ID, [NAME, VALUE, ...]], of strings. */
+/* Whether reply is [ID, [NAME, VALUE, ...]] with strings only. */
 static bool
 well_formed(const redisReply *reply)
 {

@@ -1,10 +1,10 @@
 /*
- * feed: joins redis, which keeps a connection up, history, which knows what
- * to ask on it, and entry, which makes an event of what comes.
+ * feed: joins redis, which maintains the connection, history, which chooses the
+ * commands, and entry, which makes events of the replies.
  */
 #include "feed.h"
 
-/* A loss now and then is normal; the second one in a row is logged. */
+/* A lost connection now and then is normal; the second in a row is logged. */
 #define LOST_WARN 2
 
 void
@@ -24,7 +24,7 @@ feed_free(struct feed *feed)
 	history_free(&feed->history);
 }
 
-/* Asks all that can be asked before the next reply. */
+/* Sends all commands that can be sent before the next reply. */
 static void
 ask(struct feed *feed)
 {
@@ -42,7 +42,7 @@ count_loss(struct feed *feed)
 		feed->why = feed->redis.why;
 }
 
-/* Makes an event that is no entry's: it gives the client its place. */
+/* Makes a start or a gap, whose id is the client's place. */
 static void
 make_event(struct feed *feed, const char *type, const char *data)
 {
@@ -54,7 +54,7 @@ make_event(struct feed *feed, const char *type, const char *data)
 	    }};
 }
 
-/* Does what history says. Returns EVENT, GAP, or IDLE: nothing to send. */
+/* Does what history returned. Returns EVENT, GAP, or IDLE: nothing to send. */
 static enum feed_result
 follow(struct feed *feed, enum history_do what)
 {
@@ -70,7 +70,7 @@ follow(struct feed *feed, enum history_do what)
 		break;
 	case HISTORY_DONE:
 		feed->answered = true;
-		/* all replies made sense: the next loss is a first one again */
+		/* all replies were valid: losses are counted anew */
 		feed->lost = 0;
 		redis_settle(&feed->redis);
 		if (feed->history.idle)
@@ -84,7 +84,7 @@ follow(struct feed *feed, enum history_do what)
 	return FEED_IDLE;
 }
 
-/* Deals with what redis_step has returned. Returns IDLE to step again. */
+/* Handles a result of redis_step. Returns IDLE to call that again. */
 static enum feed_result
 step(struct feed *feed, enum redis_event event)
 {

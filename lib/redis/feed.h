@@ -1,7 +1,8 @@
 /*
- * feed: the entries of a Redis stream as events. It connects again after a
- * loss and goes on where it was. It never blocks and never logs. To be called
- * again at once after EVENT and GAP, and after IDLE when fd or due_ns is due.
+ * feed: reads the entries of a Redis stream as events. If the connection is
+ * lost, it reconnects and resumes after the last entry. It never blocks and
+ * never logs. Call feed_next again at once after EVENT and GAP; after IDLE,
+ * when fd has events or due_ns has passed.
  */
 #ifndef FEED_H
 #define FEED_H
@@ -15,11 +16,11 @@
 #include "redis.h"
 
 enum feed_result {
-	FEED_EVENT,  /* feed.entry: one, or a new client's "start" */
-	FEED_GAP,    /* feed.entry tells that entries may be missing */
+	FEED_EVENT,  /* feed.entry is an entry, or a new client's "start" */
+	FEED_GAP,    /* feed.entry is a "gap": entries may be missing */
 	FEED_IDLE,   /* wait until fd has events, or until due_ns */
-	FEED_END,    /* it ends; a retry may help once why is mended */
-	FEED_FAILED, /* it ends; no retry can help: why says why */
+	FEED_END,    /* stop; a retry may help once the cause, why, is fixed */
+	FEED_FAILED, /* stop; a retry cannot help: why is the reason */
 };
 
 struct feed {
@@ -27,31 +28,32 @@ struct feed {
 	int fd;             /* with IDLE; -1 for none */
 	short events;       /* with IDLE: poll's */
 	int64_t due_ns;     /* with IDLE: on the clock of util_now_ns */
-	bool answered;      /* the server has shown the stream */
+	bool answered;      /* the server has answered a read */
 	const char *why;    /* a reason to log; with IDLE it may be NULL */
 
 	/* the rest is the module's own */
 	struct redis redis;
 	struct history history;
 	struct bytes type;
-	char id[ENTRY_ID_MAX]; /* of an event that is no entry's */
-	bool sent;             /* EVENT or GAP was the last result */
-	unsigned int lost;     /* times, without an answer in between */
+	char id[ENTRY_ID_MAX]; /* of a start or a gap */
+	bool sent;             /* the last result was EVENT or GAP */
+	unsigned int lost;     /* losses in a row, without an answer between */
 };
 
 /*
- * Starts at the server that url names, with files for TLS, at the stream key,
- * as history_init says; entries without a type of their own get type, NULL
- * for none. What the pointers point to must outlive feed.
+ * Prepares to read the stream key from the server of url, with files for TLS;
+ * last_event_id and back are as with history_init. Entries without a field
+ * "event" get type, NULL for none. What the pointers point to must outlive
+ * feed.
  */
 void feed_init(struct feed *feed, const struct url *url,
     const struct tls_files *files, const char *key, const char *type,
     const char *last_event_id, uint64_t back);
 
-/* Goes on as far as it can: see enum feed_result. */
+/* Returns the next event, or why there is none: see enum feed_result. */
 enum feed_result feed_next(struct feed *feed);
 
-/* Closes and frees what the feed has. */
+/* Closes the connection and frees the memory. */
 void feed_free(struct feed *feed);
 
 #endif

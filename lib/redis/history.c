@@ -1,6 +1,6 @@
 /*
- * history: decides what to ask and, in judge, whether entries are missing. It
- * is handed replies and neither sends nor receives.
+ * history: chooses the commands and decides, in judge, whether entries are
+ * missing. It neither sends nor receives.
  */
 #include "history.h"
 
@@ -11,10 +11,10 @@ static const struct entry_id nothing = {0, 0};
 /* What XINFO says about a stream. */
 struct info {
 	struct entry_id end;  /* the greatest id there ever was */
-	struct entry_id gone; /* up to here no entry is left */
-	uint64_t length;      /* entries there are */
+	struct entry_id gone; /* no entry is left up to this id */
+	uint64_t length;      /* entries in it now */
 	bool counted;         /* added is known: Redis 7 */
-	uint64_t added;       /* entries there ever were */
+	uint64_t added;       /* entries ever added */
 };
 
 void
@@ -39,7 +39,7 @@ history_begin(struct history *history)
 	history->step = history->placed ? HISTORY_READ : HISTORY_INFO;
 	history->asked = 0;
 	history->checked = false;
-	/* the count is this server's; before all entries it is 0 everywhere */
+	/* servers may count differently; before the first entry it is 0 */
 	history->counted = entry_id_compare(history->place, nothing) == 0;
 	history->added = 0;
 	history->gone = nothing;
@@ -73,7 +73,7 @@ history_command(struct history *history, char **command)
 					  : batch);
 	if (!read || asked == 1)
 		return redisFormatCommand(command, "XINFO STREAM %s", key);
-	/* the first READ is answered at once: it shows whether we may read */
+	/* the first READ does not wait: it shows whether we may read */
 	if (!history->checked)
 		return redisFormatCommand(
 		    command, "XREAD COUNT %u STREAMS %s %s", batch, key, id);
@@ -90,7 +90,7 @@ go_to(struct history *history, enum history_step step)
 	return HISTORY_ASK;
 }
 
-/* Reads the id of an entry's reply, which is not 0-0. Returns 0 or -1. */
+/* Reads the id of an entry. Returns 0, or -1 if there is none, or 0-0. */
 static int
 id_of(const redisReply *entry, struct entry_id *id)
 {
@@ -112,7 +112,7 @@ field(const redisReply *reply, const char *name)
 	return NULL;
 }
 
-/* Reads XINFO's reply. Returns 0, or -1 if it is something else. */
+/* Reads XINFO's reply. Returns 0, or -1 if it is malformed. */
 static int
 read_info(const redisReply *reply, struct info *info)
 {
@@ -122,7 +122,7 @@ read_info(const redisReply *reply, struct info *info)
 	const redisReply *added = field(reply, "entries-added");
 
 	*info = (struct info){.counted = true};
-	if (reply->type == REDIS_REPLY_ERROR) /* no such key: it may come yet */
+	if (reply->type == REDIS_REPLY_ERROR) /* no such key yet */
 		return 0;
 	if (last == NULL || first == NULL || length == NULL ||
 	    entry_id_parse(reply_text(last), &info->end) == -1)
@@ -139,14 +139,14 @@ read_info(const redisReply *reply, struct info *info)
 	return 0;
 }
 
-/* What READ brought. */
+/* The entries of READ. */
 struct batch {
 	size_t n;
-	struct entry_id before; /* just before the first, or our place */
-	struct entry_id last;   /* the last, or our place */
+	struct entry_id before; /* the id before the first, or the place */
+	struct entry_id last;   /* the id of the last, or the place */
 };
 
-/* Returns 0, or -1: these are no entries. */
+/* Measures the entries of READ. Returns 0, or -1 if they are malformed. */
 static int
 measure(const struct history *history, struct batch *batch)
 {
@@ -163,7 +163,7 @@ measure(const struct history *history, struct batch *batch)
 	return 0;
 }
 
-/* Whether it is another stream than before: in one, all of these only grow. */
+/* Whether the key holds another stream now: in one stream, these only grow. */
 static bool
 replaced(const struct history *history, const struct info *info,
     const struct batch *batch)
@@ -175,9 +175,9 @@ replaced(const struct history *history, const struct info *info,
 }
 
 /*
- * Whether entries between our place and the batch may be missing. If they are
- * counted, there must be as many as were added since. If not, none is missing
- * as long as our place, or the id just after it, has not been trimmed.
+ * Whether entries between the place and the batch may be missing. If the server
+ * counts them, as many must have been read as were added. If not, none is
+ * missing as long as the place, or the id just after it, has not been trimmed.
  */
 static bool
 trimmed(const struct history *history, const struct info *info,
@@ -197,7 +197,7 @@ trimmed(const struct history *history, const struct info *info,
 	return !counted || since != info->length;
 }
 
-/* Counts the batch, as if the client had had it. */
+/* Counts the batch, as if it had been sent. */
 static void
 count_up(
     struct history *history, const struct info *info, const struct batch *batch)
@@ -219,7 +219,7 @@ judge(struct history *history, const struct info *info)
 	if (measure(history, &batch) == -1)
 		return -1;
 	if (replaced(history, info, &batch)) {
-		/* the batch may be of the old one: read again from the start */
+		/* the batch may be of the old stream: read from the start */
 		history->entries = NULL;
 		history->gap = "reset";
 		batch = (struct batch){0, info->gone, info->gone};
@@ -243,7 +243,7 @@ take_info(struct history *history, const redisReply *reply)
 
 	if (read_info(reply, &info) == -1)
 		return HISTORY_BROKEN;
-	/* an id, and not "$", which would move on by itself */
+	/* not "$", which would mean a later id in each READ */
 	history->place = info.end;
 	if (history->back > 0 && info.length > 0) {
 		history->counted = false;
@@ -293,12 +293,12 @@ take_read(struct history *history, redisReply *reply)
 	history->entries = entries;
 	history->checked = true;
 	if (entries == NULL || entries->elements < history->batch)
-		history->batch = HISTORY_BATCH; /* no large one is left */
+		history->batch = HISTORY_BATCH; /* the large ones are read */
 	history->step = HISTORY_CHECK;
-	return HISTORY_ASK; /* nothing: CHECK was asked with READ */
+	return HISTORY_ASK; /* no new command: CHECK was sent with READ */
 }
 
-/* What to tell the client next, of what READ and CHECK have brought. */
+/* What to send the client next, after READ and CHECK. */
 static enum history_do
 next_of(struct history *history)
 {
@@ -358,7 +358,7 @@ history_reply(struct history *history, redisReply *reply)
 void
 history_free(struct history *history)
 {
-	freeReplyObject(history->read); /* NULL is none */
+	freeReplyObject(history->read); /* or NULL */
 	history->read = NULL;
 	history->entries = NULL;
 }

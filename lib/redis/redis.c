@@ -1,7 +1,7 @@
 /*
- * redis: pauses, connects (to a Sentinel first, if the URL names some), logs in
- * and is ready; any failure leads back to the pause. It leaves sockets to conn
- * and says nothing of what the caller asks.
+ * redis: a state machine: pause, connect (to a Sentinel first, if the URL names
+ * any), log in, ready; any failure leads back to the pause. Sockets are left to
+ * conn.
  */
 #include "redis.h"
 
@@ -40,8 +40,8 @@ holds(const char *text, const char *secret)
 }
 
 /*
- * Leaves the server for a pause, and sets why. Returns event, or LOST if there
- * is another Sentinel to ask, which may do better.
+ * Closes the connection, schedules the next one, and sets why. Returns event,
+ * or LOST if another Sentinel can be asked instead.
  */
 static enum redis_event
 leave(struct redis *redis, enum redis_event event, const char *what,
@@ -51,13 +51,13 @@ leave(struct redis *redis, enum redis_event event, const char *what,
 
 	(void)snprintf(redis->why, sizeof(redis->why), "%.100s: %s%.200s",
 	    redis->target.name, what, detail);
-	/* a server may repeat what it was told */
+	/* a server's error may repeat the password */
 	if (holds(redis->why, url->password) ||
 	    holds(redis->why, url->sentinel_password))
 		(void)snprintf(redis->why, sizeof(redis->why),
 		    "the server's answer is left out");
 	conn_close(&redis->conn);
-	/* jittered, as not all clients of a lost server must return at once */
+	/* jittered: clients of a lost server must not return all at once */
 	redis->due_ns = util_now_ns() +
 			util_random(redis->pause_ms / 2, redis->pause_ms) * MS;
 	redis->pause_ms *= 2;
@@ -66,7 +66,7 @@ leave(struct redis *redis, enum redis_event event, const char *what,
 	return redis->asking && url->hosts > 1 ? REDIS_LOST : event;
 }
 
-/* The connection failed, as errno says. */
+/* Leaves a connection that failed with errno. */
 static enum redis_event
 leave_conn(struct redis *redis)
 {
@@ -102,7 +102,7 @@ in_ms(int64_t ms)
 	return util_now_ns() + ms * MS;
 }
 
-/* Sets when the next reply must have come, or gone on coming. */
+/* Sets the deadlines of the next reply: of its next byte, and of all of it. */
 static void
 expect_reply(struct redis *redis)
 {
@@ -113,7 +113,7 @@ expect_reply(struct redis *redis)
 static void
 push(struct redis *redis, enum redis_command command, char *text, int n)
 {
-	/* it never fills up: the caller awaits replies before it asks again */
+	/* never full: the caller awaits replies before it asks again */
 	if (redis->pendings < REDIS_PENDING_MAX)
 		redis->pending[redis->pendings++] = command;
 	conn_send(&redis->conn, text, n);
@@ -157,7 +157,7 @@ redis_check(struct redis *redis)
 		send_command(redis, REDIS_ROLE, "ROLE");
 }
 
-/* Sends what comes before the caller's commands, all at once. */
+/* Sends the commands that precede the caller's, without waiting for replies. */
 static void
 greet(struct redis *redis)
 {
@@ -174,7 +174,7 @@ greet(struct redis *redis)
 	redis_check(redis);
 }
 
-/* Connects: to target if a server has sent us there, else as the URL says. */
+/* Connects: to target if sent (by a server), else to a host of the URL. */
 static enum redis_event
 start(struct redis *redis, bool sent)
 {
@@ -187,7 +187,7 @@ start(struct redis *redis, bool sent)
 	}
 	redis->moved = redis->up = redis->ready = false;
 	redis->pendings = 0;
-	redis->due_ns = UTIL_NEVER; /* dial has its own limits */
+	redis->due_ns = UTIL_NEVER; /* dial has its own time-outs */
 	conn_close(&redis->conn);
 	if (conn_open(&redis->conn, redis->target.name, redis->target.port,
 		url->tls ? redis->files : NULL, redis->known) == -1)
@@ -196,7 +196,7 @@ start(struct redis *redis, bool sent)
 	return REDIS_WAIT;
 }
 
-/* Takes host and port as the next target. Returns false if they are none. */
+/* Takes host and port as the next target. Returns false if they are invalid. */
 static bool
 aim(struct redis *redis, struct bytes host, const char *port)
 {
@@ -236,7 +236,7 @@ aim_moved(struct redis *redis, const char *text)
 	return aim(redis, name, colon + 1);
 }
 
-/* What an error of the server leads to: LOST if it may pass by itself. */
+/* The event for a server's error: LOST if it may be temporary. */
 static enum redis_event
 event_of(const redisReply *error)
 {
@@ -272,7 +272,7 @@ refused(
 	enum redis_event event = event_of(error);
 	bool moved;
 
-	/* not its text: some servers repeat the command, with the password */
+	/* without its text: some servers repeat the password there */
 	if (command == REDIS_AUTH && !reply_begins(error, "LOADING") &&
 	    !reply_begins(error, "ERR max number of clients"))
 		return leave(redis, REDIS_REFUSED, "AUTH was refused",
@@ -287,7 +287,7 @@ refused(
 	return event;
 }
 
-/* A Sentinel names the primary: an array of host and port. */
+/* Takes a Sentinel's reply: host and port of the primary. */
 static enum redis_event
 take_primary(struct redis *redis, const redisReply *reply)
 {
@@ -354,7 +354,7 @@ wait_on(struct redis *redis)
 		expect_reply(redis);
 		return REDIS_READY;
 	}
-	/* bytes that came give their reply more time, within the limit */
+	/* new bytes extend the time for their reply, up to limit_ns */
 	if (conn->got != redis->got && redis->ready) {
 		redis->due_ns = in_ms(REDIS_SILENCE_MS);
 		if (redis->due_ns > redis->limit_ns)
@@ -391,7 +391,7 @@ redis_step(struct redis *redis)
 		event = start(redis, redis->moved);
 	if (event == REDIS_WAIT && redis->conn.fd != -1)
 		event = work(redis);
-	/* what came in time counts, even if it is read late */
+	/* only now: bytes that arrived in time count, even if read late */
 	if (event == REDIS_WAIT && redis->conn.fd != -1 &&
 	    util_now_ns() >= redis->due_ns) {
 		errno = ETIMEDOUT;

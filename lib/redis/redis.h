@@ -1,8 +1,8 @@
 /*
- * redis: keeps a connection to the right server up: it asks the Sentinels,
- * does AUTH, SELECT and ROLE, follows MOVED, and after each loss connects
- * again, after a pause that grows and is jittered. All other commands are the
- * caller's. It never blocks; the caller waits for it:
+ * redis: maintains a connection to the server that a URL names: it asks the
+ * Sentinels, sends AUTH, SELECT and ROLE, follows MOVED, and after each loss
+ * reconnects, after a pause that grows and is jittered. All other commands are
+ * the caller's. It never blocks; the caller waits:
  *
  *	watch redis.conn.fd for redis.conn.events until redis.due_ns;
  *	while ((event = redis_step(&redis)) != REDIS_WAIT) ...
@@ -16,7 +16,7 @@
 #include "conn.h"
 #include "url.h"
 
-#define REDIS_CONNECT_MS 5000  /* once connected, to shake hands and get in */
+#define REDIS_CONNECT_MS 5000  /* once connected, for TLS and the login */
 #define REDIS_SILENCE_MS 15000 /* without a byte of a reply */
 #define REDIS_REPLY_MS 65000   /* for a whole reply */
 #define REDIS_PAUSE_MIN_MS 100 /* before connecting again, the first time */
@@ -26,15 +26,15 @@
 
 enum redis_event {
 	REDIS_WAIT,      /* nothing to do before fd or due_ns */
-	REDIS_READY,     /* connected anew: redis_ask something */
-	REDIS_REPLY,     /* redis.reply, to the next redis_ask: to be freed */
-	REDIS_LOST,      /* connects again later; redis.why is the reason */
-	REDIS_TOO_LARGE, /* LOST by a reply beyond the bounds of conn */
-	REDIS_REFUSED,   /* ends: an operator must mend what redis.why says */
-	REDIS_FAILED,    /* ends: retrying cannot help; redis.why says why */
+	REDIS_READY,     /* connected and logged in: call redis_ask */
+	REDIS_REPLY,     /* redis.reply, in the order of redis_ask: free it */
+	REDIS_LOST,      /* reconnects later; redis.why is the reason */
+	REDIS_TOO_LARGE, /* LOST because a reply exceeds a bound of conn */
+	REDIS_REFUSED,   /* stop: an operator must fix what redis.why says */
+	REDIS_FAILED,    /* stop: a retry cannot help; redis.why says why */
 };
 
-/* What a reply belongs to. */
+/* Which command a reply is to. */
 enum redis_command {
 	REDIS_SENTINEL,
 	REDIS_AUTH,
@@ -53,44 +53,44 @@ struct redis {
 	const struct url *url;
 	const struct tls_files *files;
 	bool asking;            /* conn is to a Sentinel */
-	bool up;                /* conn is up, and due_ns is set for that */
+	bool up;                /* conn is up, and its time limit is set */
 	bool ready;             /* REDIS_READY was returned */
 	size_t sentinel;        /* the next one to ask */
-	struct url_host target; /* of conn */
-	char named[256];        /* its name, if a server gave it */
-	const char *known;      /* the URL's host that gave it, or NULL */
-	bool moved;             /* named is where MOVED sends us */
+	struct url_host target; /* the server that conn connects to */
+	char named[256];        /* target.name, if a server gave it */
+	const char *known;      /* the URL's host that gave named, or NULL */
+	bool moved;             /* MOVED has set target: connect there next */
 	enum redis_command pending[REDIS_PENDING_MAX];
 	size_t pendings;
 	int64_t limit_ns; /* when the next reply must be whole */
-	size_t got;       /* bytes of it that have come */
+	size_t got;       /* bytes of it received */
 	int64_t pause_ms;
 };
 
-/* Both pointers must outlive redis. Nothing is done yet. */
+/* Does not connect yet. url and files must outlive redis. */
 void redis_init(
     struct redis *redis, const struct url *url, const struct tls_files *files);
 
-/* Goes on as far as it can. See above, and enum redis_event. */
+/* Returns the next event: see above. */
 enum redis_event redis_step(struct redis *redis);
 
 /*
- * Sends a command, as with conn_send; its reply comes as REDIS_REPLY, in
- * order. From REDIS_READY until the connection is lost, there must be one to
- * wait for.
+ * Sends a command, as with conn_send; its reply comes as REDIS_REPLY, in order.
+ * From REDIS_READY until the connection is lost, at least one must be
+ * unanswered: silence counts as a loss.
  */
 void redis_ask(struct redis *redis, char *command, int n);
 
-/* If the URL names Sentinels: leaves the server if it is no primary now. */
+/* With Sentinels: asks for ROLE; if it is not the primary, that is a loss. */
 void redis_check(struct redis *redis);
 
-/* All is well: the next pause is a short one again. */
+/* Resets the pause before reconnecting to the shortest one. */
 void redis_settle(struct redis *redis);
 
-/* Gives the connection up for this reason, as if it were lost. */
+/* Closes the connection as if it were lost, and sets redis.why. */
 void redis_drop(struct redis *redis, const char *why);
 
-/* Closes everything. */
+/* Closes the connection and frees its memory. */
 void redis_free(struct redis *redis);
 
 #endif

@@ -1,6 +1,4 @@
-/*
- * reply: questions to a reply of hiredis. Texts may hold any byte.
- */
+/* reply: reads a reply of hiredis. Its text may hold any byte. */
 #ifndef REPLY_H
 #define REPLY_H
 
@@ -8,7 +6,7 @@
 
 #include "../bytes.h"
 
-/* A string, a status or an error; of all other replies it is empty. */
+/* The text of a string, a status or an error; empty for other replies. */
 static inline struct bytes
 reply_text(const redisReply *reply)
 {

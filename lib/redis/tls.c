@@ -1,6 +1,6 @@
 /*
- * tls: one OpenSSL session over a socket: its checks of the certificate, and
- * its errors as errno. It waits for nothing.
+ * tls: an OpenSSL session on a socket: checks the certificate, and maps
+ * OpenSSL's errors to errno. It never waits.
  */
 #include "tls.h"
 
@@ -29,8 +29,8 @@ load(SSL_CTX *context, const struct tls_files *files)
 }
 
 /*
- * Called for each certificate after OpenSSL's own check: accepts one that is
- * not for the address if it is for the name.
+ * Called for each certificate after OpenSSL's own check: accepts a certificate
+ * that is not for the IP address but for other.
  */
 static int
 verify(int ok, X509_STORE_CTX *store)
@@ -49,7 +49,7 @@ verify(int ok, X509_STORE_CTX *store)
 	return 1;
 }
 
-/* Demands a certificate for host: an address, or else a name. */
+/* Requires a certificate for host: an IP address, or else a name. */
 static int
 expect(SSL *ssl, const char *host)
 {
@@ -73,8 +73,8 @@ new_context(const struct tls_files *files)
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, verify);
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-#ifdef SSL_OP_IGNORE_UNEXPECTED_EOF /* OpenSSL 3; before it was no error */
-	/* a reply cannot be cut unseen: an end without goodbye is no attack */
+#ifdef SSL_OP_IGNORE_UNEXPECTED_EOF /* OpenSSL 3; no error before */
+	/* EOF without close_notify: a cut reply is incomplete in any case */
 	SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
 #endif
 	if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
@@ -94,7 +94,7 @@ tls_open(
 
 	if (context != NULL) {
 		ssl = SSL_new(context);
-		SSL_CTX_free(context); /* it stays as long as ssl */
+		SSL_CTX_free(context); /* ssl has a reference */
 		errno = ENOMEM;
 	}
 	if (ssl != NULL && (SSL_set_fd(ssl, fd) != 1 ||
@@ -109,7 +109,7 @@ tls_open(
 	return ssl;
 }
 
-/* What a read or a write has returned, as tls_read says it. */
+/* Converts what SSL_read_ex or SSL_write_ex returned to tls_read's result. */
 static ssize_t
 result(SSL *tls, int returned, const size_t *done)
 {
@@ -172,6 +172,6 @@ tls_close(SSL *tls)
 {
 	int saved = errno;
 
-	SSL_free(tls); /* NULL is none */
+	SSL_free(tls); /* or NULL */
 	errno = saved;
 }

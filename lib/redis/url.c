@@ -40,7 +40,7 @@ cut(char *text, char c)
 	return at + 1;
 }
 
-/* [user]:password, decoded. */
+/* Parses and decodes [user]:password. Returns NULL, or what is wrong. */
 static const char *
 parse_user(struct url *url, char *text)
 {

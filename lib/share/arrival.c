@@ -17,25 +17,25 @@
 #include "handover.h"
 
 #define MESSAGE_NS (5000 * POLLER_MS) /* for a connection's message */
-#define FULL_NS (1000 * POLLER_MS)    /* if no descriptor is left */
-#define EARLY_NS (500 * POLLER_MS) /* for the first event, if one is sought */
+#define FULL_NS (1000 * POLLER_MS)    /* if descriptors run out */
+#define EARLY_NS (500 * POLLER_MS) /* for the first event, if id is unknown */
 #define NO_VIEWER (HANDOVER_LIST | HANDOVER_ASK | HANDOVER_QUIT)
 
 struct request {
 	struct handover_message message;
-	int fd;     /* for the answer */
-	int viewer; /* or -1 if none came */
+	int fd;     /* the connection, for the answer */
+	int viewer; /* its descriptor, or -1 if none came */
 };
 
-/* What a viewer's Last-Event-ID makes of it. */
+/* What to do with a viewer, by its Last-Event-ID. */
 enum place {
 	REPLAY,   /* it is served here */
-	NOT_HERE, /* the program is run for it (-f) */
-	EARLY,    /* it is to ask again: the first event may come now */
-	FINISHED, /* it has had the end: 204 */
+	NOT_HERE, /* the program is to be run from its id on (-f) */
+	EARLY,    /* it must try again: the first event may come soon */
+	FINISHED, /* it has the end already: 204 */
 };
 
-/* An id that the ring does not have. */
+/* Decides on a viewer whose id is not in the ring. */
 static enum place
 find_unknown(const struct arrival *arrival, struct viewer *viewer)
 {
@@ -43,7 +43,7 @@ find_unknown(const struct arrival *arrival, struct viewer *viewer)
 
 	if (arrival->ended && viewer->place == relay->ring.head)
 		return FINISHED;
-	/* the program does not know ids that are made here */
+	/* ids that are made here mean nothing to the program */
 	if (viewer->flags & HANDOVER_FURTHER && relay->number == 0)
 		return relay->count == 0 && relay->setup->after == NULL &&
 			       util_now_ns() < arrival->born_ns + EARLY_NS
@@ -63,7 +63,7 @@ find_place(const struct arrival *arrival,
 	uint64_t replay = message->replay;
 
 	if (arrival->ended && replay == 0)
-		replay = 1; /* the end itself */
+		replay = 1; /* the event "end" */
 	viewer->place = ring_back(ring, replay);
 	viewer->flags |= VIEWER_NEW;
 	if (id.n == 0)
@@ -78,8 +78,8 @@ find_place(const struct arrival *arrival,
 }
 
 /*
- * With -f the viewer goes to another channel first, which brings it here once
- * it has caught up.
+ * Keeps this channel for a viewer that is first sent to another channel (-f),
+ * which hands it over when it has caught up.
  */
 static void
 expect(struct arrival *arrival)
@@ -128,7 +128,7 @@ take_viewer(struct arrival *arrival, const struct request *request)
 	arrival->newcomer |= message->id_n == 0;
 }
 
-/* Whether a viewer with this id could go on here. */
+/* Answers whether a viewer with this id could resume here. */
 static void
 answer_question(struct arrival *arrival, const struct request *request)
 {
@@ -142,7 +142,7 @@ answer_question(struct arrival *arrival, const struct request *request)
 		: HANDOVER_UNKNOWN);
 }
 
-/* KEY, PROGRAM, viewers, events, bytes, seconds. */
+/* Answers with KEY, PROGRAM, viewers, events, bytes, age in seconds. */
 static void
 answer_list(const struct arrival *arrival, int fd)
 {
@@ -162,7 +162,7 @@ answer_list(const struct arrival *arrival, int fd)
 	    relay->setup->key, command, relay->viewers->n,
 	    (uintmax_t)relay->count, (uintmax_t)relay->ring.head,
 	    (intmax_t)((util_now_ns() - arrival->born_ns) / UTIL_SECOND_NS));
-	(void)handover_answer_line(fd, line); /* it may have left */
+	(void)handover_answer_line(fd, line); /* the client may have left */
 }
 
 /* Answers a request, and takes or closes its viewer. */
@@ -172,9 +172,9 @@ take_request(struct arrival *arrival, const struct request *request)
 	uint32_t flags = request->message.flags;
 
 	if (request->viewer != -1 && flags & NO_VIEWER)
-		(void)close(request->viewer); /* it has no business there */
+		(void)close(request->viewer); /* not with these flags */
 	if (flags & HANDOVER_QUIT) {
-		arrival->quit = true; /* the answer is arrival_close's */
+		arrival->quit = true; /* arrival_close answers */
 		return;
 	}
 	if (flags & HANDOVER_LIST)
@@ -185,10 +185,10 @@ take_request(struct arrival *arrival, const struct request *request)
 		(void)handover_answer(request->fd, HANDOVER_FULL);
 	else
 		take_viewer(arrival, request);
-	(void)close(request->fd); /* it has its answer */
+	(void)close(request->fd);
 }
 
-/* The connection is pending no more; its descriptor stays open. */
+/* Removes a pending connection; its descriptor stays open. */
 static void
 take_out(struct arrival *arrival, size_t i)
 {
@@ -203,7 +203,7 @@ drop(struct arrival *arrival, size_t i)
 	int fd = arrival->pending[i].fd;
 
 	take_out(arrival, i);
-	(void)close(fd); /* the client sees it, and tries again */
+	(void)close(fd); /* the client sees EOF, and tries again */
 }
 
 /* Takes the message of a connection, if it has come. */

@@ -1,8 +1,8 @@
 /*
- * arrival: the connections to a channel's socket, from accept to the answer. On
- * each comes one message: a viewer, with its Last-Event-ID or without, or a
- * question about the channel. A viewer's place in the ring is found here; what
- * it is sent is left to greeting.
+ * arrival: handles the connections to a channel's socket, from accept to the
+ * answer. Each brings one message: a viewer, with its Last-Event-ID if it has
+ * one, or a question about the channel. A viewer's place in the ring is found
+ * here; greeting writes to the viewer.
  */
 #ifndef ARRIVAL_H
 #define ARRIVAL_H
@@ -10,29 +10,29 @@
 #include "relay.h"
 
 #define ARRIVAL_MAX 64                      /* connections without a message */
-#define ARRIVAL_FIRST_NS (5000 * POLLER_MS) /* for a viewer that is to come */
+#define ARRIVAL_FIRST_NS (5000 * POLLER_MS) /* for an expected viewer */
 
 struct arrival_pending {
 	int fd;
-	int64_t until_ns; /* it is closed then */
+	int64_t until_ns; /* it is closed then, without a message */
 };
 
 struct arrival {
-	/* the channel's */
+	/* set by the channel */
 	int poller;
 	struct relay *relay;
-	bool streams;    /* viewers get what the ring has, and do not wait */
+	bool streams;    /* the header is known: viewers need not wait */
 	bool ended;      /* the stream has ended, with an event "end" */
 	int64_t born_ns; /* when the channel began */
 
 	bool had_viewer;     /* a viewer has come */
-	int64_t expected_ns; /* until then a viewer may still come */
-	bool quit;           /* the channel is to end */
+	int64_t expected_ns; /* the channel waits until then for a viewer */
+	bool quit;           /* the channel must end */
 	bool newcomer;       /* a viewer without an id has come */
 
 	/* the rest is the arrival's own */
 	int listener;    /* -1 once it is closed */
-	int64_t open_ns; /* when it accepts again; UTIL_NEVER: it does */
+	int64_t open_ns; /* when to resume accept, or UTIL_NEVER */
 	size_t n;
 	struct arrival_pending pending[ARRIVAL_MAX]; /* the oldest first */
 };
@@ -44,10 +44,11 @@ struct arrival {
 int arrival_open(struct arrival *arrival);
 
 /*
- * The poller had an event for fd, the listener or a connection. Answers the
- * requests that have come, at most ARRIVAL_MAX in one call. A connection
- * without a message is closed after 5 seconds, or when there are too many. If
- * no descriptor is left, nothing is accepted for a second.
+ * To be called when the poller has an event for fd, the listener or a
+ * connection. Accepts at most ARRIVAL_MAX connections, and answers the messages
+ * that are there. A connection without a message is closed after 5 seconds, or
+ * when there are too many. If descriptors run out, nothing is accepted for a
+ * second.
  */
 void arrival_ready(struct arrival *arrival, int fd);
 
@@ -58,9 +59,9 @@ int64_t arrival_due(const struct arrival *arrival);
 void arrival_expire(struct arrival *arrival, int64_t now_ns);
 
 /*
- * Closes the listener, once its socket has no name any more, and all
- * connections, also those that were not accepted: their clients see it, and try
- * again. A client that asked the channel to end takes this as the answer.
+ * To be called after sockdir_leave. Closes the listener and all connections,
+ * also those not accepted yet: their clients see EOF, and try again. For a
+ * client that asked the channel to end, EOF is the answer.
  */
 void arrival_close(struct arrival *arrival);
 

@@ -1,6 +1,6 @@
 /*
  * broker: finds the channel of a viewer by its key, or starts it, and hands the
- * viewer over. What is answered to a viewer that finds none is left to the
+ * viewer over. The response to a viewer without a channel is left to the
  * program.
  */
 #include "broker.h"
@@ -17,14 +17,14 @@
 #include "environment.h"
 #include "sockdir.h"
 
-#define VISIT_MS 20000 /* as long as one channel after the other ends */
-#define STARTS_MAX 3   /* of channels by one viewer */
-#define FURTHER_MAX 32 /* channels of -f beside one */
-#define FURTHER_NS (60 * UTIL_SECOND_NS) /* a viewer's time there */
+#define VISIT_MS 20000 /* of attempts, if one channel after the other ends */
+#define STARTS_MAX 3   /* of channels for one viewer */
+#define FURTHER_MAX 32 /* channels of -f for one home channel */
+#define FURTHER_NS (60 * UTIL_SECOND_NS) /* of a viewer in such a channel */
 
 /*
- * The key of a channel for viewers that come back with this id: home's, with a
- * digest. Returns 0, or -1 with errno.
+ * Makes the key of the channel for viewers with this id: the key of its home
+ * channel (see setup.h), and a digest. Returns 0, or -1 with errno.
  */
 static int
 make_further_key(const struct broker *broker, char key[SOCKDIR_KEY_MAX + 1])
@@ -33,7 +33,7 @@ make_further_key(const struct broker *broker, char key[SOCKDIR_KEY_MAX + 1])
 	char *words[] = {(char *)broker->setup->key, /* it is only read */
 	    (char *)broker->last_event_id, tries, NULL};
 
-	/* an earlier channel for this id may be past it already */
+	/* an earlier channel for this id may have dropped it */
 	(void)util_digits(tries, (uint64_t)broker->further_n);
 	if (environment_digest(words, words + 3, digest) == -1)
 		return -1;
@@ -58,7 +58,7 @@ count_further(const struct sockdir *sockdir, const char *key, void *to)
 		    strncmp(key, count->key, n - ENVIRONMENT_DIGEST_N) == 0;
 }
 
-/* Whether home has more than max channels of -f, dead ones included. */
+/* Whether home has more than max channels of -f, ended ones included. */
 static bool
 too_many(
     const struct broker *broker, const struct channel_setup *setup, int max)
@@ -71,7 +71,7 @@ too_many(
 }
 
 /*
- * Starts the channel: this process has the lock, and there is no such channel.
+ * Starts the channel. The caller has the lock, and has found no such channel.
  * Returns 0, or -1 with errno: EBUSY if there are too many channels of -f.
  */
 static int
@@ -80,13 +80,13 @@ start_channel(struct broker *broker, struct channel_setup *setup)
 	pid_t pid;
 
 	if (broker->starts == STARTS_MAX) {
-		errno = EAGAIN; /* they cannot begin */
+		errno = EAGAIN; /* channels fail to start */
 		return -1;
 	}
 	if (sockdir_listen(
 		broker->setup->sockdir, setup->key, &setup->socket) == -1)
 		return -1;
-	/* the dead ones are gone now */
+	/* sockdir_listen has removed the ended ones */
 	if (too_many(broker, setup, FURTHER_MAX)) {
 		sockdir_leave(
 		    broker->setup->sockdir, setup->key, &setup->socket);
@@ -108,7 +108,7 @@ start_channel(struct broker *broker, struct channel_setup *setup)
 
 /*
  * Connects to the channel, and starts it if there is none, unless only_old.
- * Returns a descriptor, or -1 with errno: EBUSY if it is to be tried again.
+ * Returns a descriptor, or -1 with errno: EBUSY if the caller should try again.
  */
 static int
 find_channel(struct broker *broker, struct channel_setup *setup, bool only_old)
@@ -118,7 +118,7 @@ find_channel(struct broker *broker, struct channel_setup *setup, bool only_old)
 
 	if (fd != -1 || errno != ENOENT || only_old)
 		return fd;
-	/* of many processes that wait, each takes the lock seldom */
+	/* if many processes wait, each takes the lock only now and then */
 	if (broker->tries++ % 16 > 0 &&
 	    too_many(broker, setup, FURTHER_MAX - 1)) {
 		errno = EBUSY;
@@ -138,8 +138,8 @@ find_channel(struct broker *broker, struct channel_setup *setup, bool only_old)
 }
 
 /*
- * Hands the viewer over at a connection, and closes that. Returns the answer;
- * HANDOVER_LOST if there was none.
+ * Hands the viewer over at the connection fd, and closes fd. Returns the
+ * answer; HANDOVER_LOST, with errno EBUSY, if there was none.
  */
 static enum handover_answer
 hand_over(struct broker *broker, int fd)
@@ -158,8 +158,8 @@ hand_over(struct broker *broker, int fd)
 }
 
 /*
- * Brings the viewer to the channel of setup. Returns HANDOVER_LOST with errno:
- * EBUSY if it is to be tried again.
+ * Hands the viewer over to the channel of setup. Returns the answer, or
+ * HANDOVER_LOST with errno: EBUSY if the caller should try again.
  */
 static enum handover_answer
 bring(struct broker *broker, struct channel_setup *setup, bool only_old)
@@ -172,8 +172,8 @@ bring(struct broker *broker, struct channel_setup *setup, bool only_old)
 }
 
 /*
- * With -f, if the channel does not know the id: brings the viewer to a channel
- * whose program goes on after the id. Returns as bring does.
+ * With -f, if the channel does not know the id: hands the viewer over to a
+ * channel whose program resumes after the id. Returns as bring does.
  */
 static enum handover_answer
 go_further(struct broker *broker)

@@ -1,6 +1,6 @@
 /*
- * broker: brings a viewer to the channel that it belongs to. If there is none,
- * it is started, in a process of its own.
+ * broker: hands a viewer over to its channel. If the channel does not run yet,
+ * starts it in a process of its own.
  */
 #ifndef BROKER_H
 #define BROKER_H
@@ -8,31 +8,31 @@
 #include "channel.h"
 #include "handover.h"
 
-#define BROKER_MS 10000 /* for the lock, and for a channel's answer */
+#define BROKER_MS 10000 /* to wait for the lock, and for an answer */
 
 enum broker_result {
 	BROKER_TAKEN,  /* a channel has the viewer */
-	BROKER_ENDED,  /* the viewer has had the end of its stream */
+	BROKER_ENDED,  /* the viewer already has the end of the stream */
 	BROKER_FULL,   /* the channel has no room */
 	BROKER_LATE,   /* no channel answered in time */
-	BROKER_FAILED, /* errno: of the socket directory, or of a start */
+	BROKER_FAILED, /* errno: the socket directory, or a start, failed */
 };
 
 struct broker {
-	struct channel_setup *setup; /* but socket, after and home */
+	struct channel_setup *setup; /* without socket, after and home */
 	const char *last_event_id;
-	struct handover_message message; /* its flags and replay */
+	struct handover_message message; /* flags and replay are the caller's */
 	int viewer;                      /* the descriptor to hand over */
 
 	/* the rest is the broker's own, 0 at first */
 	int starts;    /* channels that were started for it */
 	int tries;     /* to find one */
-	int further_n; /* channels of -f that were past the id already */
+	int further_n; /* channels of -f that had dropped the id */
 };
 
 /*
- * Finds a channel that takes the viewer. A channel that is about to end turns
- * it away; then the next one is tried, for 20 seconds. Blocks.
+ * Finds or starts a channel that takes the viewer. If a channel is just ending,
+ * tries again with the next one, for 20 seconds. Blocks.
  */
 enum broker_result broker_bring(struct broker *broker);
 

@@ -1,7 +1,7 @@
 /*
- * channel: one loop over the program, the viewers and the connections: its
- * states and times, and what follows from each event. Nothing in it blocks but
- * the end of a program that does not want to end.
+ * channel: one event loop for the program, the viewers and the connections: its
+ * states, its time-outs, and the reaction to each event. It blocks only to end
+ * a program that does not exit at once.
  */
 #define _GNU_SOURCE /* prlimit */
 #include "channel.h"
@@ -20,15 +20,15 @@
 #include "home.h"
 #include "relay.h"
 
-#define POLLED_MAX 256               /* descriptors in a turn */
+#define POLLED_MAX 256               /* events of one poller_wait */
 #define DESCRIPTORS 1024             /* that may be open at the start */
-#define DRAIN_NS (10000 * POLLER_MS) /* for one of the last to take a byte */
+#define DRAIN_NS (10000 * POLLER_MS) /* LEAVING: if no byte is taken */
 
 enum state {
 	HEADER, /* the program has not written its header yet */
 	STREAM,
 	ENDED,   /* it has ended, with an event "end" */
-	LEAVING, /* no viewer comes any more; the last ones get the rest */
+	LEAVING, /* no new viewers; the present ones get the rest */
 };
 
 struct channel {
@@ -42,9 +42,9 @@ struct channel {
 	struct arrival arrival;
 	struct home home;
 
-	uint64_t told;    /* events that viewers have had */
+	uint64_t told;    /* events that were written to viewers */
 	int64_t empty_ns; /* since when there is no viewer, or UTIL_NEVER */
-	int64_t ended_ns; /* with ENDED and LEAVING */
+	int64_t ended_ns; /* when ENDED or LEAVING began */
 
 	struct frame frame;
 };
@@ -66,7 +66,7 @@ leave(struct channel *channel)
 	arrival_close(&channel->arrival);
 }
 
-/* Viewers come back to a new channel, not all at the same time. */
+/* Closes viewers that have everything; they reconnect at different times. */
 static void
 send_away(struct channel *channel)
 {
@@ -76,7 +76,7 @@ send_away(struct channel *channel)
 	    &channel->viewers, base_ms > 0 ? base_ms : GREETING_RETRY_MS);
 }
 
-/* Ends the channel; those that wait for their header are answered. */
+/* Ends the channel; viewers that wait for their header get status. */
 static void
 end_channel(struct channel *channel, int status)
 {
@@ -115,7 +115,7 @@ end_program(struct channel *channel)
 	end_channel(channel, status);
 }
 
-/* The program is no use, or memory is out: the channel ends. */
+/* Ends the channel: the program is unusable, or memory is out. */
 static void
 fail(struct channel *channel, const char *why)
 {
@@ -124,7 +124,7 @@ fail(struct channel *channel, const char *why)
 	end_channel(channel, 500);
 }
 
-/* Asks home about the last event; fresh: for the first time. */
+/* Asks home about the last event; fresh: a new one. */
 static void
 ask(struct channel *channel, bool fresh)
 {
@@ -132,14 +132,14 @@ ask(struct channel *channel, bool fresh)
 		channel->arrival.quit = true;
 }
 
-/* Whether home is to be asked, when it is due. */
+/* Whether home is asked when home.due_ns has passed. */
 static bool
 asks(const struct channel *channel)
 {
 	return channel->state != LEAVING && channel->arrival.had_viewer;
 }
 
-/* The home channel has the next event, too: hands the viewers over to it. */
+/* The home channel has the last event too: hands the viewers over to it. */
 static void
 go_home(struct channel *channel)
 {
@@ -169,7 +169,7 @@ take_program(struct channel *channel)
 	uint64_t head = channel->relay.ring.head;
 	enum producer_result result;
 
-	/* if it could not be started, the first viewers are told so */
+	/* a failed start waits for a viewer that gets the answer */
 	if (channel->state > STREAM ||
 	    (!producer->started && channel->viewers.n == 0))
 		return;
@@ -197,7 +197,7 @@ take_program(struct channel *channel)
 		ask(channel, true);
 }
 
-/* Viewers that move keep the channel, and the program, going. */
+/* Progress of viewers extends LEAVING, and the reading of the program. */
 static void
 pace(struct channel *channel)
 {
@@ -206,14 +206,14 @@ pace(struct channel *channel)
 	channel->viewers.moved = false;
 	if (moved && channel->state == LEAVING)
 		channel->ended_ns = util_now_ns();
-	/* an answer of home is about the head of the ring: it must stay */
+	/* until home answers, the last event must stay the last */
 	if (channel->state <= STREAM &&
 	    relay_pace(&channel->relay, moved, !channel->arrival.had_viewer,
 		channel->home.fd != -1) == -1)
 		fail(channel, strerror(errno));
 }
 
-/* When the channel ends for want of viewers, or UTIL_NEVER. */
+/* When the channel ends for lack of viewers, or UTIL_NEVER. */
 static int64_t
 end_due(const struct channel *channel)
 {
@@ -269,7 +269,7 @@ keep_times(struct channel *channel, int64_t now_ns)
 		relay_keepalive(&channel->relay, now_ns);
 }
 
-/* False: the channel has ended. */
+/* Ends the channel if that is due. Returns false once it has ended. */
 static bool
 keep_alive(struct channel *channel, int64_t now_ns)
 {
@@ -331,7 +331,7 @@ share(struct channel *channel)
 		    channel->poller, events, POLLED_MAX, next_due(channel));
 		if (n == -1)
 			return -1;
-		/* first: a new one may get the descriptor of one that left */
+		/* first: a new viewer may get the descriptor of a closed one */
 		for (int i = 0; i < n; i++)
 			if (poller_kind(events + i) == POLLER_VIEWER)
 				viewers_ready(&channel->viewers,
@@ -348,7 +348,7 @@ share(struct channel *channel)
 }
 
 /*
- * Begins a session, without the descriptors of the process that started the
+ * Begins a session, and closes the descriptors of the process that started the
  * channel. Returns 0, or -1 with errno.
  */
 static int
@@ -371,7 +371,7 @@ detach(const struct channel *channel)
 	return 0;
 }
 
-/* Signals that ask for the end come by a descriptor, which is returned. */
+/* Returns a descriptor for the signals that end the channel, or -1. */
 static int
 open_signals(void)
 {
@@ -395,7 +395,7 @@ raise_limit(void)
 	if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) == -1)
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL); /* or there are fewer */
+	(void)prlimit(0, RLIMIT_NOFILE, &limit, NULL); /* else fewer fit */
 }
 
 /* Joins the modules: producer -> relay -> viewers. */
@@ -450,7 +450,7 @@ begin(struct channel *channel)
 int
 channel_run(const struct channel_setup *setup)
 {
-	static struct channel channel; /* zero: not in the program's file */
+	static struct channel channel; /* zero: takes no room in the file */
 	int error;
 
 	channel.setup = setup;

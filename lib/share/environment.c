@@ -1,7 +1,8 @@
 /*
  * environment: leaves out the variables that a request sets, and makes a digest
- * of the rest. If servers set more of them than are known here, those are in
- * the digest: SHA-256, so no client can aim at another one's channel.
+ * of the rest. The digest includes variables of a request that are not known
+ * here; it is SHA-256, so that no client can choose them to get another
+ * channel's key.
  */
 #include "environment.h"
 
@@ -18,8 +19,8 @@ extern char **environ;
 /*
  * Variables that a request or its connection sets: whole names end with "=".
  * Those of RFC 3875 section 4.1 come first, then those that the servers of
- * docs/servers.md add. Host and path are chosen by the client, and so is what
- * is made of them. Operators' names that look alike stay (SSL_CERT_FILE,
+ * docs/servers.md add. Those made of host and path are here too, as the client
+ * chooses these. Similar names that operators use are not (SSL_CERT_FILE,
  * AUTH_TOKEN).
  */
 static const char of_request[] =
@@ -53,7 +54,7 @@ static const char of_request[] =
     /* bash sets these anew in each process */
     "SHLVL= _= ";
 
-/* What is set instead; libraries of CGI programs insist on some of these. */
+/* Set instead; CGI libraries require some of these. */
 static char *const plain[] = {"QUERY_STRING=", "REQUEST_METHOD=GET",
     "SERVER_NAME=localhost", "SERVER_PORT=80", "SERVER_PROTOCOL=HTTP/1.1"};
 
@@ -71,15 +72,13 @@ is_of_request(const char *variable)
 			if (strncmp(variable, name, n) == 0)
 				return true;
 		}
-		/*
-		 * Apache's prefix for those of the request that it redirected
-		 */
+		/* Apache's prefix for those of a redirected request */
 		if (strncmp(variable, "REDIRECT_", 9) != 0)
 			return false;
 	}
 }
 
-/* Inserts a variable in its place; of two of a name the first one counts. */
+/* Inserts a variable in order, unless its name is there. Returns the new n. */
 static size_t
 insert(char **list, size_t n, char *variable)
 {
@@ -114,7 +113,7 @@ environment_make(void)
 	return list;
 }
 
-/* SHA-256 (FIPS 180-4), a byte after the other. */
+/* SHA-256 (FIPS 180-4), byte by byte. */
 struct sha256 {
 	uint32_t state[8];
 	uint64_t n; /* bytes taken */
@@ -179,7 +178,7 @@ take_byte(struct sha256 *sha, unsigned char byte)
 		take_block(sha);
 }
 
-/* The NUL counts: no two lists of words are the same bytes. */
+/* With the NUL: no two lists of words are the same bytes. */
 static void
 take_text(struct sha256 *sha, const char *text)
 {

@@ -1,6 +1,6 @@
 /*
- * environment: what a program that serves everybody gets: what the operator and
- * the server set, and nothing of a request.
+ * environment: the environment of a program that serves all viewers: variables
+ * of the operator and of the server, none of a request.
  */
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
@@ -8,15 +8,15 @@
 #define ENVIRONMENT_DIGEST_N 32 /* hexadecimal digits */
 
 /*
- * The environment of a plain GET (RFC 3875): that of this process, less the
- * variables that servers set for a request, as far as their names are known,
- * and sorted. The strings are those of the environment; the list is the
- * caller's to free. NULL with errno ENOMEM.
+ * Returns the environment of a plain GET (RFC 3875), sorted: that of this
+ * process, without the variables that servers set for a request, as far as
+ * their names are known. The caller frees the list, not the strings. Returns
+ * NULL with errno ENOMEM.
  */
 char **environment_make(void);
 
 /*
- * Writes a digest (SHA-256) of all that command gets if it is started here: its
+ * Writes a digest (SHA-256) of all that command gets if it is started now: its
  * words, the working directory, and environment. Returns 0, or -1 with errno if
  * there is no working directory.
  */

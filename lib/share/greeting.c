@@ -1,6 +1,6 @@
 /*
- * greeting: headers and first events, written to one viewer at a time. What
- * its pipe does not take is kept by viewers.
+ * greeting: headers and first events, written to one viewer at a time. What a
+ * pipe does not take is kept by viewers.
  */
 #include "greeting.h"
 
@@ -10,9 +10,9 @@
 #include "../util.h"
 #include "handover.h"
 
-#define START_NS (200 * POLLER_MS) /* for an event, before a start is sent */
+#define START_NS (200 * POLLER_MS) /* for an event, before a start */
 
-/* Encodes the header of a response with status; with 0 the program's. */
+/* Encodes a response header with status, or the program's if status is 0. */
 static void
 put_header(const struct relay *relay, const struct viewer *viewer, int status)
 {
@@ -43,7 +43,7 @@ put_gap(const struct relay *relay)
 	    .data = BYTES("overtaken"),
 	};
 
-	/* nothing was dropped: it is a viewer of an earlier channel */
+	/* nothing was dropped yet: the id is an earlier channel's */
 	if (relay->ring.tail == 0)
 		gap.data = bytes_of("restart");
 	frame_event(relay->frame, &gap);
@@ -93,7 +93,7 @@ greeting_send_all(struct relay *relay)
 			greeting_send(relay, relay->viewers->all + i);
 }
 
-/* Not with -f if the id was made here: the program would not know it. */
+/* Sends a start; not with -f if its id was made here, not by the program. */
 static void
 send_start(struct relay *relay, struct viewer *viewer)
 {
@@ -106,7 +106,7 @@ send_start(struct relay *relay, struct viewer *viewer)
 	if (viewer->flags & VIEWER_LAGS)
 		return;
 	if (viewer->place < relay->ring.head) {
-		/* with -g: the events that it waits for have ids, too */
+		/* with -g: events that were not written yet have ids, too */
 		viewers_greeted(relay->viewers, viewer);
 		return;
 	}
@@ -150,7 +150,7 @@ greeting_answer(struct relay *relay, struct viewer *viewer, int status)
 		frame_retry(
 		    relay->frame, (uint64_t)util_random(GREETING_RETRY_MS,
 				      3 * GREETING_RETRY_MS - 1));
-	(void)frame_flush(relay->frame); /* it is over either way */
+	(void)frame_flush(relay->frame); /* it is closed in any case */
 	viewers_remove(relay->viewers, viewer);
 }
 

@@ -1,21 +1,22 @@
 /*
- * greeting: what a viewer gets before the ring has something for it: the
+ * greeting: writes what a viewer gets before the events of the ring: the
  * response header, a retry field or a comment, a gap, the id of its place; or a
- * whole answer instead of a stream.
+ * complete response instead of a stream.
  */
 #ifndef GREETING_H
 #define GREETING_H
 
 #include "relay.h"
 
-#define GREETING_RETRY_MS 3000 /* what browsers take by themselves */
+#define GREETING_RETRY_MS 3000 /* the default of browsers */
 
 /* The retry of the operator, else the last one of the program, else -1. */
 int64_t greeting_retry_ms(const struct relay *relay);
 
 /*
- * Sends a viewer its header, and a retry field or a comment, unless it had
- * these elsewhere; then what the ring has. The viewer may be removed.
+ * Sends a viewer its header, and a retry field or a comment, unless another
+ * channel has sent them; then the events of the ring. The viewer may be
+ * removed.
  */
 void greeting_send(struct relay *relay, struct viewer *viewer);
 
@@ -23,17 +24,17 @@ void greeting_send(struct relay *relay, struct viewer *viewer);
 void greeting_send_all(struct relay *relay);
 
 /*
- * Sends viewers that had no event yet the id of their place: if one is cut off
- * before the next event, it misses nothing.
+ * Sends viewers without an event the id of their place (a "start"): if the
+ * connection is lost before the next event, they miss nothing.
  */
 void greeting_send_starts(struct relay *relay);
 
-/* There was an event for all: none needs a start any more. */
+/* Once all viewers were sent an event: none needs a start any more. */
 void greeting_forget_starts(struct relay *relay);
 
 /*
- * Sends a response with status, and with 200 a retry field of the viewer's own;
- * with 0 the program's response. The viewer is closed.
+ * Sends a complete response with status, with 200 also a random retry field;
+ * or, if status is 0, the program's response. Closes the viewer.
  */
 void greeting_answer(struct relay *relay, struct viewer *viewer, int status);
 

@@ -1,6 +1,6 @@
 /*
  * handover: one message and one answer over a socket of SOCK_SEQPACKET. What
- * is done about them is left to both ends.
+ * they lead to is left to the callers.
  */
 #define _GNU_SOURCE /* MSG_CMSG_CLOEXEC */
 #include "handover.h"
@@ -28,7 +28,7 @@ message_size(const struct handover_message *message)
 void
 handover_set_id(struct handover_message *message, const char *id, size_t n)
 {
-	/* one that is cut is not known, but it is an id */
+	/* an id that was cut is unknown, but the viewer has one */
 	message->id_n = (uint32_t)(n < HANDOVER_ID_MAX ? n : HANDOVER_ID_MAX);
 	memcpy(message->id, id, message->id_n);
 }
@@ -101,7 +101,7 @@ handover_answer(int fd, enum handover_answer answer)
 	return send(fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
-/* As recv(2), also if a signal comes. */
+/* As recv(2), but not interrupted by signals. */
 static ssize_t
 receive(int fd, void *bytes, size_t n)
 {

@@ -1,6 +1,6 @@
 /*
- * home: one question at a time to another channel, without blocking for more
- * than a moment. What follows from the answer is the channel's business.
+ * home: one question at a time to the home channel. Each socket call blocks for
+ * CONNECT_MS at most. What follows from the answer is left to the channel.
  */
 #include "home.h"
 
@@ -53,7 +53,7 @@ home_ask(struct home *home, bool fresh)
 
 	home->due_ns = UTIL_NEVER;
 	if (relay->no_id || relay->end || relay->last_id_n == 0)
-		return HOME_NONE; /* no id says where to go on */
+		return HOME_NONE; /* there is no id to resume after */
 	if (fresh)
 		home->again_ns = AGAIN_MIN_NS;
 	handover_set_id(&message, relay->last_id, relay->last_id_n);

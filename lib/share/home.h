@@ -1,6 +1,7 @@
 /*
- * home: what a channel of -f says to its home channel, which has the stream as
- * it is now. It asks whether home has an event, and hands viewers over.
+ * home: the connection of a channel of -f to its home channel (see setup.h),
+ * which has the current stream. It asks whether home has an event, and hands
+ * viewers over to home.
  */
 #ifndef HOME_H
 #define HOME_H
@@ -8,14 +9,14 @@
 #include "relay.h"
 
 enum home_answer {
-	HOME_NONE, /* no answer yet, or it does not have the event */
-	HOME_HAS,  /* it has the event that was asked for last */
-	HOME_GONE, /* there is no such channel any more */
+	HOME_NONE, /* no answer yet, or home does not have the event */
+	HOME_HAS,  /* home has the event that was asked for last */
+	HOME_GONE, /* the home channel has ended */
 };
 
 struct home {
-	int fd;         /* the question that has no answer yet, or -1 */
-	int64_t due_ns; /* of home_ask, or home_stop with fd; or UTIL_NEVER */
+	int fd;         /* of a question without an answer yet, or -1 */
+	int64_t due_ns; /* for home_ask; if fd is open, for home_stop */
 
 	/* the rest is home's own */
 	const struct relay *relay;
@@ -28,20 +29,20 @@ struct home {
 void home_init(struct home *home, const struct relay *relay, int poller);
 
 /*
- * Asks whether home has the last event, if that has an id; fresh: for the first
- * time. Returns HOME_GONE or HOME_NONE; home_ready has the answer.
+ * Asks whether home has the last event, if that has an id; fresh: it is a new
+ * one. Returns HOME_GONE or HOME_NONE; home_ready returns the answer.
  */
 enum home_answer home_ask(struct home *home, bool fresh);
 
-/* The poller had an event for fd. */
+/* To be called when the poller has an event for fd. */
 enum home_answer home_ready(struct home *home, int fd);
 
-/* Gives the question up; home_ask is due after a pause. */
+/* Drops the question without an answer; home_ask is due after a pause. */
 void home_stop(struct home *home);
 
 /*
- * viewers.pass, with a home: hands over a viewer that has had everything, and
- * waits for no answer: home closes a viewer that it cannot take. False if home
+ * For viewers.pass: hands over a viewer that has everything, and waits for no
+ * answer: home closes a viewer that it cannot take. Returns false if home
  * cannot be reached. The descriptor stays the caller's.
  */
 bool home_pass(void *home, const struct viewer *viewer);

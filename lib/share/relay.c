@@ -1,6 +1,6 @@
 /*
- * relay: encodes events into the ring and has them written. What the end of a
- * program or a failure means is the channel's business.
+ * relay: encodes events into the ring and has them written. What follows from a
+ * failure, or from the end of a program, is left to the channel.
  */
 #include "relay.h"
 
@@ -13,7 +13,7 @@
 #include "../util.h"
 
 #define MADE_MAX 64                 /* bytes of an id that is made here */
-#define PAUSE_NS (5000 * POLLER_MS) /* for viewers that all lag */
+#define PAUSE_NS (5000 * POLLER_MS) /* at most, if all viewers lag */
 
 static struct bytes
 make_id(const struct relay *relay, char made[MADE_MAX])
@@ -56,7 +56,7 @@ relay_init(struct relay *relay)
 	return ring_put(&relay->ring, bytes_of(NULL), ring_digest(id), false);
 }
 
-/* A frame's sink: what its buffer does not hold. */
+/* A frame's sink: collects what its buffer does not hold. */
 static int
 collect(void *to, const char *bytes, size_t n)
 {
@@ -85,7 +85,7 @@ begin(struct relay *relay, bool data, bool own)
 	frame_init(relay->frame, collect, relay);
 }
 
-/* relay->frames is what was encoded. Returns 0; or -1 as collect does. */
+/* Sets relay->frames to what was encoded. Returns 0; or -1 as collect does. */
 static int
 finish(struct relay *relay)
 {
@@ -101,7 +101,7 @@ finish(struct relay *relay)
 	return relay->frames.n > relay->ring.size ? -1 : 0;
 }
 
-/* The id as it is encoded: with U+FFFD for what is no UTF-8. */
+/* The id as it is encoded: with U+FFFD for invalid UTF-8. */
 static struct bytes
 find_id(struct bytes frame)
 {
@@ -113,7 +113,7 @@ find_id(struct bytes frame)
 
 /*
  * Encodes an event, or an id field alone. No id is made with -f, as the program
- * would not know it, nor for a gap, after which no client can go on.
+ * would not know it, nor for a gap, after which no client can resume.
  */
 static int
 encode_event(
@@ -129,7 +129,7 @@ encode_event(
 	if (!has_id)
 		copy.id = relay->makes ? make_id(relay, made) : bytes_of(NULL);
 	else if (copy.id.n == 0)
-		frame_text(relay->frame, "id: \n"); /* it takes the id away */
+		frame_text(relay->frame, "id: \n"); /* resets the client's id */
 	if (data) {
 		frame_event(relay->frame, &copy);
 	} else {
@@ -160,7 +160,7 @@ encode(struct relay *relay)
 	return finish(relay);
 }
 
-/* In place of an event that is left out: a loss is never silent. */
+/* Encodes a gap in place of an event that is left out. */
 static int
 encode_gap(struct relay *relay)
 {
@@ -178,7 +178,7 @@ encode_gap(struct relay *relay)
 	return encode_event(relay, &gap, true, false);
 }
 
-/* Viewers that would be lapped get one more write first. Returns 0, or -1. */
+/* Puts frames; viewers that would lose events get a write first. 0 or -1. */
 static int
 put(struct relay *relay)
 {
@@ -216,7 +216,7 @@ take(struct relay *relay, enum producer_result result)
 	return encoded == -1 ? -1 : put(relay);
 }
 
-/* When what is new in the ring is written, or UTIL_NEVER. */
+/* When new frames in the ring are to be written, or UTIL_NEVER. */
 static int64_t
 push_due(const struct relay *relay)
 {
@@ -245,7 +245,7 @@ relay_pass(struct relay *relay)
 	return result;
 }
 
-/* Even the fastest viewer is a quarter of the ring behind. */
+/* Whether even the fastest viewer is a quarter of the ring behind. */
 static bool
 all_lag(const struct relay *relay)
 {

@@ -1,14 +1,14 @@
 /*
- * request: finds where a request ends, and takes its variables. Only those that
- * cgi_keep knows are looked at; of two of a name the last one counts, as when
- * an nph- program reads its request.
+ * request: finds the end of a request, and takes its variables. Those that
+ * cgi_keep does not know are ignored; of two with one name the last one counts,
+ * as when an nph- program reads its request.
  */
 #include "request.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#define LENGTH_DIGITS 5 /* of a netstring that fits */
+#define LENGTH_DIGITS 5 /* of the length of a netstring that fits */
 
 static bool
 is_digit(char c)
@@ -16,7 +16,7 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Name and value by turns, each with its NUL, up to end. */
+/* Takes names and values in turn, each with its NUL, up to end. */
 static int
 take_pairs(struct cgi_variables *variables, const char *at, const char *end)
 {
@@ -37,7 +37,7 @@ take_pairs(struct cgi_variables *variables, const char *at, const char *end)
 	return scgi && variables->value[0] != NULL ? 200 : 400;
 }
 
-/* LENGTH ":" that many bytes ",", perhaps a body. */
+/* Takes LENGTH ":", LENGTH bytes, ",", and perhaps a body. */
 static int
 take_scgi(struct cgi_variables *variables, const char *bytes, size_t n)
 {
@@ -63,7 +63,7 @@ take_scgi(struct cgi_variables *variables, const char *bytes, size_t n)
 		   : 400;
 }
 
-/* Up to the empty line; those that come first are left out. */
+/* Takes a request up to its empty line; empty lines before it are ignored. */
 static int
 take_http(struct cgi_variables *variables, char *bytes, size_t n)
 {

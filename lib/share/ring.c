@@ -1,5 +1,5 @@
 /*
- * ring: bytes in a circle, and an index of frames by number. Nothing is encoded
+ * ring: a circular buffer, and an index of frames by number. Nothing is encoded
  * here.
  */
 #include "ring.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define EVENT_BIT UINT64_C(1) /* of a frame's id, which is even */
-#define FRAMES_FIRST 256      /* room for as many at first; it doubles */
+#define FRAMES_FIRST 256      /* room at first; it doubles */
 
 int
 ring_init(struct ring *ring, size_t size)
@@ -74,7 +74,7 @@ ring_tail_for(const struct ring *ring, size_t n)
 		return ring->tail;
 	if (end - ring->head >= ring->size)
 		return ring->head;
-	/* the first frame that is whole in the bytes that will be left */
+	/* the first frame that will still be complete */
 	number = number_at(ring, end - ring->size);
 	if (start_of(ring, number) < end - ring->size)
 		number++;
@@ -177,7 +177,7 @@ ring_chunk(const struct ring *ring, uint64_t place, size_t max,
 		uint64_t number = number_at(ring, place + max);
 
 		if (start_of(ring, number) <= place)
-			number++; /* one long frame */
+			number++; /* longer than max */
 		chunk->end = start_of(ring, number);
 	}
 	n = (size_t)(chunk->end - place);

@@ -1,8 +1,8 @@
 /*
  * ring: the newest frames of a stream in a ring of bytes, with a digest of each
  * one's id. A place is a count of bytes since the stream began, so it never
- * wraps. A viewer is such a place; behind the tail it has lost its place. It
- * does no I/O.
+ * wraps. A viewer whose place is below the tail has lost events. It does no
+ * I/O.
  */
 #ifndef RING_H
 #define RING_H
@@ -15,8 +15,8 @@
 #include "../frame.h"
 
 struct ring_frame {
-	uint64_t start; /* its place */
-	uint64_t id;    /* ring_digest of its id; its lowest bit: an event */
+	uint64_t start; /* the place where it begins */
+	uint64_t id;    /* ring_digest of its id; lowest bit: it is an event */
 };
 
 struct ring {
@@ -32,34 +32,34 @@ struct ring {
 	uint64_t last;             /* number of the next frame */
 };
 
-/* What one write hands on: whole frames, or the rest of one. */
+/* The bytes of one write: whole frames, or the rest of one. */
 struct ring_chunk {
 	uint64_t at;
 	uint64_t end;
-	struct iovec part[2]; /* in the ring: until the next ring_put */
+	struct iovec part[2]; /* in the ring; valid until the next ring_put */
 	int parts;
 };
 
 /*
- * A ring of size bytes, for as long as the process lasts. Returns 0, or -1 with
- * errno ENOMEM.
+ * Makes a ring of size bytes, which is never freed. Returns 0, or -1 with errno
+ * ENOMEM.
  */
 int ring_init(struct ring *ring, size_t size);
 
 /* A digest of id, even and not 0; of an empty id, 0. */
 uint64_t ring_digest(struct bytes id);
 
-/* Where the tail will be when a frame of n bytes was put. */
+/* The tail after a ring_put of n bytes. */
 uint64_t ring_tail_for(const struct ring *ring, size_t n);
 
 /*
- * Puts a frame, and drops the oldest ones as needed. id is a digest; event: it
- * is one that ring_back counts. Returns 0, or -1 with errno ENOMEM, or EMSGSIZE
- * if it is too large.
+ * Puts a frame, and drops the oldest ones as needed. id is a digest; event:
+ * ring_back counts it. Returns 0, or -1 with errno ENOMEM, or EMSGSIZE if the
+ * frame is too large.
  */
 int ring_put(struct ring *ring, struct bytes frame, uint64_t id, bool event);
 
-/* The place after the newest frame with this id; false: there is none. */
+/* Sets *place after the newest frame with this id; false: there is none. */
 bool ring_after(const struct ring *ring, uint64_t id, uint64_t *place);
 
 /* The place of the nth newest event, or the tail. */
@@ -69,8 +69,8 @@ uint64_t ring_back(const struct ring *ring, uint64_t n);
 uint64_t ring_frame_start(const struct ring *ring, uint64_t place);
 
 /*
- * The bytes from place, which is not below the tail and is below the head:
- * as many whole frames as make at most max bytes, or one frame to its end.
+ * The bytes from place, which is not below the tail and is below the head: as
+ * many whole frames as fit into max bytes, or the rest of a longer frame.
  */
 void ring_chunk(const struct ring *ring, uint64_t place, size_t max,
     struct ring_chunk *chunk);

@@ -1,7 +1,6 @@
 /*
- * script: the kernel hands a file that names this program in its first line
- * over as an argument, with the options in one word. Reads no more of it than
- * that line.
+ * script: the kernel passes the name of such a file as an argument, after the
+ * options in one word. Only the first line of the file is used.
  */
 #include "script.h"
 
@@ -14,7 +13,7 @@
 
 #define BLANKS " \t"
 
-/* The first line, a string without its LF. NULL with errno. */
+/* Returns the first line without its LF, to be freed; or NULL with errno. */
 static char *
 read_line(const char *file)
 {
@@ -39,7 +38,7 @@ read_line(const char *file)
 	return NULL;
 }
 
-/* What execve(2) was asked to run is no argument of a program's, but FILE. */
+/* Finds FILE, the argument that is the path given to execve(2); or NULL. */
 static char *
 find_file(int argc, char *argv[], int *at)
 {
@@ -65,7 +64,7 @@ script_arguments(int *argc, char **argv[])
 	rest = getenv("REQUEST_METHOD") == NULL ? *argc - at - 1 : 0;
 	line = read_line(file);
 	if (line != NULL && strncmp(line, "#!", 2) != 0) {
-		free(line); /* of this program's own file */
+		free(line); /* of the executable: no script */
 		return 0;
 	}
 	words = line == NULL ? NULL
@@ -78,7 +77,7 @@ script_arguments(int *argc, char **argv[])
 		return -1;
 	}
 	words[n++] = file;
-	/* the first word is "#!" with this program */
+	/* the first word is this program */
 	word = strtok_r(line + 2 + strspn(line + 2, BLANKS), BLANKS, &more);
 	while (word != NULL && (word = strtok_r(NULL, BLANKS, &more)) != NULL)
 		words[n++] = word;

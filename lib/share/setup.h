@@ -1,6 +1,6 @@
 /*
- * setup: what a channel is made of. It belongs to the process that starts the
- * channel, and stays as it is while the channel lasts.
+ * setup: the configuration of a channel. It belongs to the process that starts
+ * the channel, and does not change while the channel lasts.
  */
 #ifndef SETUP_H
 #define SETUP_H
@@ -20,15 +20,16 @@
 
 struct channel_setup {
 	char *const *command; /* the program with its arguments */
-	char **environment;   /* what it gets; and what the channel has */
+	char **environment;   /* of the program */
 	const char *key;
 	const struct sockdir *sockdir;
 	struct sockdir_socket socket; /* it listens already */
 
 	/*
-	 * With -f, for viewers with an id that the channel with the key home
-	 * does not know: the program gets the id, after, and runs until it has
-	 * come to an event that home has. Then home gets the viewers. Else
+	 * With -f, for viewers with an id that the channel with the key home,
+	 * the home channel, does not know: the program resumes after the id,
+	 * after, and runs until its last event is one that the home channel
+	 * has. Then the viewers are handed over to that. In a home channel,
 	 * NULL.
 	 */
 	const char *after;
@@ -40,12 +41,12 @@ struct channel_setup {
 	int64_t keepalive_ns;   /* silence before it; 0 for never */
 	struct event keepalive; /* for frame_keepalive; PIPE_BUF at most */
 	int64_t limit_ns;       /* of a viewer's stream; 0 for none */
-	int64_t retry_ms;       /* first to each viewer; -1 for the program's */
+	int64_t retry_ms; /* sent first to each viewer; -1: the program's */
 	const char *const *extra; /* header fields, CHANNEL_EXTRA_MAX at most */
 	size_t extras;
-	const struct origins *origins; /* what HANDOVER_ORIGIN counts */
+	const struct origins *origins; /* numbered by HANDOVER_ORIGIN */
 
-	bool keep_stderr; /* the program's goes there, else to log */
+	bool keep_stderr; /* the program uses it, else its stderr goes to log */
 	struct logger log;
 };
 

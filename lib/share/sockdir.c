@@ -1,7 +1,7 @@
 /*
  * sockdir: finds, checks and makes the socket directory, and connects to its
- * sockets. A socket's path has 108 bytes at most, so the directory is the
- * working directory for as long as a call takes.
+ * sockets. A socket's path has 108 bytes at most, so bind and connect use a
+ * relative path, with the directory as the working directory during the call.
  */
 #define _GNU_SOURCE /* struct ucred, O_PATH */
 #include "sockdir.h"
@@ -51,7 +51,7 @@ find_path(char path[PATH_MAX])
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	/* behind a last slash a symbolic link would be followed */
+	/* with a trailing slash, open would follow a symbolic link */
 	while (n > 1 && path[n - 1] == '/')
 		path[--n] = '\0';
 	return 0;
@@ -60,7 +60,7 @@ find_path(char path[PATH_MAX])
 int
 sockdir_open(struct sockdir *sockdir)
 {
-	mode_t mask = umask(0); /* the server's could make it unusable */
+	mode_t mask = umask(0); /* the server's may be too strict */
 	int made;
 	struct stat st;
 
@@ -78,7 +78,7 @@ sockdir_open(struct sockdir *sockdir)
 	if (sockdir->fd != -1 && fstat(sockdir->fd, &st) == 0 &&
 	    st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
 	    ((st.st_mode & 0700) == 0700 || fchmod(sockdir->fd, 0700) == 0)) {
-		/* if it fails, tmpfiles is at work: it spares sticky files */
+		/* if it fails, tmpfiles is running: it spares sticky files */
 		(void)flock(sockdir->fd, LOCK_SH | LOCK_NB);
 		return 0;
 	}
@@ -110,7 +110,7 @@ sockdir_lock(const struct sockdir *sockdir, int ms)
 		    util_now_ns() >= until_ns)
 			proc_close(&lock);
 		else
-			(void)poll(NULL, 0, wait_ms); /* early is no harm */
+			(void)poll(NULL, 0, wait_ms); /* a signal may end it */
 		if (wait_ms < 16)
 			wait_ms *= 2;
 	}
@@ -134,7 +134,7 @@ address_of(const char *key)
 	return address;
 }
 
-/* bind or connect, with the directory as the working directory meanwhile. */
+/* Calls bind or connect with the directory as the working directory. */
 static int
 in_directory(const struct sockdir *sockdir,
     int (*call)(int, const struct sockaddr *, socklen_t), int fd,
@@ -234,8 +234,8 @@ sockdir_leave(const struct sockdir *sockdir, const char *key,
 	struct stat st;
 
 	/*
-	 * While a process listens at a socket, no other one replaces it: what
-	 * is found cannot change between the look and the unlink.
+	 * While a process listens at a socket, no other one replaces it: the
+	 * file cannot change between fstatat and unlinkat.
 	 */
 	if (fstatat(sockdir->fd, address.sun_path, &st, AT_SYMLINK_NOFOLLOW) ==
 		0 &&

@@ -1,7 +1,7 @@
 /*
  * sockdir: the socket directory, of mode 0700, with the sockets of one user's
  * channels, KEY.sock, and the lock. A symbolic link is refused, and so is a
- * peer of another user. What is said at a socket is in handover.
+ * peer of another user. The protocol of the sockets is in handover.
  */
 #ifndef SOCKDIR_H
 #define SOCKDIR_H
@@ -16,7 +16,7 @@
 	"0123456789abcdefghijklmnopqrstuvwxyz" \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_"
 
-/* What errno says apart from the system's own. */
+/* Values of errno with a meaning of their own. */
 #define SOCKDIR_UNFIT ENOTDIR /* no directory of mode 0700 of this user */
 #define SOCKDIR_STRANGER EKEYREJECTED /* another user's process answers */
 
@@ -49,7 +49,7 @@ bool sockdir_key_ok(const char *key);
  */
 int sockdir_lock(const struct sockdir *sockdir, int ms);
 
-/* Gives the lock back, also for processes that were forked meanwhile. */
+/* Releases the lock, even if a process forked meanwhile has a copy of it. */
 void sockdir_unlock(int lock);
 
 /*
@@ -63,22 +63,23 @@ int sockdir_connect(const struct sockdir *sockdir, const char *key, int ms);
 bool sockdir_same_user(int fd);
 
 /*
- * With the lock, once sockdir_connect has found no channel: makes its socket.
- * Removes all dead sockets first. Returns 0, or -1 with errno.
+ * Makes a channel's socket. The caller has the lock, and sockdir_connect has
+ * found no channel. First removes all sockets at which no process listens.
+ * Returns 0, or -1 with errno.
  */
 int sockdir_listen(const struct sockdir *sockdir, const char *key,
     struct sockdir_socket *socket);
 
 /*
- * Removes the socket, if it is still this one: then no client finds it. Those
- * that have connected already are the caller's to turn away.
+ * Removes the socket from the directory, if it is still this one: new clients
+ * do not find it. Those that have connected already are left to the caller.
  */
 void sockdir_leave(const struct sockdir *sockdir, const char *key,
     const struct sockdir_socket *socket);
 
 /*
- * Calls each with the key of every socket, dead or not. Returns 0, or -1 with
- * errno.
+ * Calls each with the key of every socket, even if no process listens at it.
+ * Returns 0, or -1 with errno.
  */
 int sockdir_each(const struct sockdir *sockdir,
     void (*each)(const struct sockdir *sockdir, const char *key, void *to),

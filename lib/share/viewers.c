@@ -1,9 +1,8 @@
 /*
  * viewers: writes the ring to many descriptors, each at its own place. A write
  * of whole frames is at most PIPE_BUF long, so a pipe takes all of it or
- * nothing: only a longer frame can be taken in part. A removed viewer's entry
- * is taken by the last one, so whatever may remove viewers goes from the last
- * one down.
+ * nothing: only a longer frame can be taken in part. viewers_remove moves the
+ * last viewer, so loops that may remove viewers run from the last one down.
  */
 #define _GNU_SOURCE /* EPOLLRDHUP, TCP_CORK */
 #include "viewers.h"
@@ -22,7 +21,7 @@
 #include "../proc.h"
 #include "../util.h"
 
-#define SEND_BUFFER 28672 /* twice that, for the kernel; and one write more */
+#define SEND_BUFFER 28672 /* the kernel doubles it, and adds one write */
 
 /* What a pipe did not take of a viewer's greeting. */
 struct rest {
@@ -35,7 +34,7 @@ static const struct ring_chunk no_chunk;
 enum outcome {
 	DONE,  /* all was taken */
 	FULL,  /* its pipe has no more room */
-	LEAVE, /* it is to be closed: it left, was lapped, or has all */
+	LEAVE, /* to be closed: it left, was overtaken, or has all */
 };
 
 void
@@ -49,8 +48,8 @@ viewers_init(struct viewers *viewers, const struct ring *ring, int poller)
 }
 
 /*
- * What is written to a socket goes out at once, and what waits there for a
- * viewer that does not read is bounded. Returns whether it is a network's.
+ * Makes a socket send at once, and bounds what it buffers for a viewer that
+ * does not read. Returns whether it is an internet socket.
  */
 static bool
 prepare_socket(int fd)
@@ -61,7 +60,7 @@ prepare_socket(int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&address, &n) == -1)
 		return false;
-	/* if it stays as it was, there is only more that waits, or later */
+	/* if a call fails, more is buffered, or it is sent later */
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
 		return false;
@@ -71,8 +70,9 @@ prepare_socket(int fd)
 }
 
 /*
- * What is watched always. A half-closed socket is a viewer that left, but
- * those of mod_cgid are so from the start: only a network's and a door's count.
+ * The events that are always watched. A half-closed socket is a viewer that
+ * left; but those of mod_cgid are half-closed from the start, so only internet
+ * sockets and those of door are watched for it.
  */
 static uint32_t
 leave_events(const struct viewer *viewer)
@@ -80,7 +80,7 @@ leave_events(const struct viewer *viewer)
 	return viewer->flags & VIEWER_HALF ? EPOLLRDHUP : 0;
 }
 
-/* Room for one viewer more, and for its descriptor in the index. */
+/* Makes room for one viewer more, and for its descriptor in the index. */
 static int
 more_room(struct viewers *viewers, int fd)
 {
@@ -128,7 +128,7 @@ viewers_remove(struct viewers *viewers, struct viewer *viewer)
 	if (viewer->flags & VIEWER_LAGS)
 		viewers->lagging--;
 	free(viewer->rest);
-	/* close would not do if another process had the descriptor too */
+	/* closing is not enough if another process has the descriptor too */
 	poller_forget(viewers->poller, viewer->fd);
 	(void)close(viewer->fd);
 	if (viewer == last)
@@ -177,8 +177,8 @@ write_rest(struct viewers *viewers, struct viewer *viewer)
 }
 
 /*
- * Writes from the viewer's place up to the ring's head. chunk is what
- * viewers at the same place have in common, found once.
+ * Writes from the viewer's place up to the ring's head. chunk is found once for
+ * all viewers at the same place.
  */
 static enum outcome
 write_news(
@@ -208,7 +208,7 @@ write_news(
 	return DONE;
 }
 
-/* It has had everything, and nothing comes any more. */
+/* Sends a viewer that has everything its retry field, if there is one. */
 static void
 send_last_retry(struct viewers *viewers, const struct viewer *viewer)
 {
@@ -219,11 +219,11 @@ send_last_retry(struct viewers *viewers, const struct viewer *viewer)
 		return;
 	(void)snprintf(text, sizeof(text), "retry: %jd\n\n",
 	    (intmax_t)util_random(ms, 3 * ms));
-	/* if it finds no room, the viewer comes back at its own time */
+	/* without room for it, the viewer comes back at its own time */
 	(void)taken(write(viewer->fd, text, strlen(text)));
 }
 
-/* Writes what there is. The viewer may be removed. */
+/* Writes all that the viewer has not had. The viewer may be removed. */
 static void
 serve(struct viewers *viewers, struct viewer *viewer, struct ring_chunk chunk)
 {
@@ -315,15 +315,15 @@ viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n)
 		if (viewer->flags & (VIEWER_LAGS | VIEWER_WAITS))
 			continue;
 		done = taken(write(viewer->fd, bytes, n));
-		/* only a socket that is full takes a part; it reads no more */
+		/* only a full socket takes a part: its viewer does not read */
 		if (done != 0 && done != (ssize_t)n)
 			viewers_remove(viewers, viewer);
 	}
 }
 
 /*
- * A viewer's time has come. False: it has had a part of an event, and gets a
- * second more for the rest.
+ * Whether to close a viewer whose time has passed. If it was sent a part of an
+ * event, it gets a second more for the rest.
  */
 static bool
 is_over(const struct ring *ring, struct viewer *viewer)

@@ -1,10 +1,10 @@
 /*
  * viewers: the viewers of a channel. Each is a descriptor and a place in the
  * ring, without a buffer of its own. No write blocks: a viewer whose pipe is
- * full lags, until the poller says that there is room again. It is closed if it
- * has left or if the ring has lapped it, also inside an event: its browser
- * drops that, and asks for it again. Writes bytes, makes no events but the
- * last retry field.
+ * full lags, until the poller reports room. A viewer is closed if it has left,
+ * or if the ring has overwritten its place, even inside an event: the browser
+ * drops a partial event, and asks for it again. Encodes nothing but the last
+ * retry field.
  */
 #ifndef VIEWERS_H
 #define VIEWERS_H
@@ -18,11 +18,11 @@
 
 /* The lowest eight bits and those from 24 on are the caller's (HANDOVER_*). */
 enum viewer_flags {
-	VIEWER_HALF = 0x40,    /* half-closed it has left: HANDOVER_HALF */
+	VIEWER_HALF = 0x40,    /* if half-closed, it has left: HANDOVER_HALF */
 	VIEWER_WAITS = 0x100,  /* for its header: nothing was written to it */
-	VIEWER_LAGS = 0x200,   /* the poller is asked for room */
+	VIEWER_LAGS = 0x200,   /* it is polled for room */
 	VIEWER_LEAVES = 0x400, /* it is closed at the end of this frame */
-	VIEWER_GAP = 0x800,    /* the caller's: it is owed a gap event */
+	VIEWER_GAP = 0x800,    /* the caller's: it must get a gap event */
 	VIEWER_NEW = 0x1000,   /* the caller's: it has no id of its place yet */
 };
 
@@ -43,12 +43,13 @@ struct viewers {
 
 	int64_t next_over_ns; /* the next over_ns, or UTIL_NEVER */
 	uint64_t pushed;      /* the ring's head at the last push */
-	bool moved; /* a viewer took something; the caller resets it */
-	bool over;  /* a viewer that has had everything is closed */
+	bool moved;           /* a viewer took bytes; the caller resets it */
+	bool over;            /* viewers that have everything are closed */
 
 	/*
-	 * If not NULL: a viewer that has had everything is not closed but given
-	 * to pass, with to. False: it could not be passed on, and is closed.
+	 * If not NULL: called with to before a viewer that has everything is
+	 * closed. Returns false if the viewer was not passed on: it gets a
+	 * retry field.
 	 */
 	bool (*pass)(void *to, const struct viewer *viewer);
 	void *to;
@@ -57,57 +58,59 @@ struct viewers {
 	const struct ring *ring;
 	int poller;
 	int64_t spread_ms; /* base of the last retry field; 0: none */
-	size_t *index;     /* of a descriptor, in all */
+	size_t *index;     /* position in all, by descriptor */
 	size_t room;       /* of all and of index */
 };
 
 void viewers_init(struct viewers *viewers, const struct ring *ring, int poller);
 
 /*
- * Takes a viewer, whose fd it owns from now on, and makes fd non-blocking; of a
- * socket's memory at most 64 KiB are for one that does not read.
- * Returns 0, or -1 with errno: then fd is closed.
+ * Adds a viewer, owns its fd from now on, and makes fd non-blocking; a socket
+ * buffers at most 64 KiB for a viewer that does not read. Returns 0, or -1 with
+ * errno: then fd is closed.
  */
 int viewers_add(struct viewers *viewers, const struct viewer *viewer);
 
-/* Closes a viewer as it is. The last one of all takes its place there. */
+/* Closes a viewer at once. The last one of all is moved to its position. */
 void viewers_remove(struct viewers *viewers, struct viewer *viewer);
 
 /*
  * A frame's sink, for a viewer's greeting. What its pipe does not take is kept,
- * and written before what the ring has. Returns 0, or -1 with errno if the
+ * and written before the frames of the ring. Returns 0, or -1 with errno if the
  * viewer has left, or if something is kept already.
  */
 int viewers_write(void *viewer, const char *bytes, size_t n);
 
 /*
- * A viewer has had its header: writes what the ring has from its place on. The
- * viewer may be removed.
+ * To be called when a viewer was sent its header: writes the ring from its
+ * place on. The viewer may be removed.
  */
 void viewers_greeted(struct viewers *viewers, struct viewer *viewer);
 
-/* Writes what is new in the ring to all that do not lag; closes the lapped. */
+/*
+ * Writes new frames to viewers that do not lag; closes those that lost events.
+ */
 void viewers_push(struct viewers *viewers);
 
-/* The poller had events for the viewer with this descriptor. */
+/* Handles the poller's events for the viewer with this descriptor. */
 void viewers_ready(struct viewers *viewers, int fd, uint32_t events);
 
-/* n bytes, at most PIPE_BUF, to each viewer that has had all of the ring. */
+/* Writes n bytes, at most PIPE_BUF, to each viewer that has all of the ring. */
 void viewers_keepalive(struct viewers *viewers, const char *bytes, size_t n);
 
 /*
- * Closes viewers whose time is over, between two events; inside one it has a
- * second more.
+ * Closes viewers whose over_ns has passed; one that has a part of an event gets
+ * a second more for the rest.
  */
 void viewers_expire(struct viewers *viewers, int64_t now_ns);
 
 /*
- * Nothing comes any more: each is closed when it has had everything, after
- * a retry field of its own from one to three times spread_ms, if not 0.
+ * No event will follow: closes each viewer when it has everything, after a
+ * random retry field of one to three times spread_ms; none if that is 0.
  */
 void viewers_finish(struct viewers *viewers, int64_t spread_ms);
 
-/* The place of the viewer that has had most; 0 if there is none. */
+/* The greatest place of a viewer; 0 if there is no viewer. */
 uint64_t viewers_foremost(const struct viewers *viewers);
 
 #endif
