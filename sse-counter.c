@@ -1,7 +1,7 @@
 /*
- * sse-counter: counts up, an event each second, until the viewer leaves. It is
+ * sse-counter: counts up, one event per second, until the viewer leaves. It is
  * the smallest complete program of sse-cgi, and its tutorial; the headers in
- * lib/ explain the modules that it joins.
+ * lib/ explain the modules that it uses.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ main(int argc, char *argv[])
 	bool verbose = false;
 	int option;
 
-	/* Options: the common ones are stream's. */
+	/* Options: the common ones are stored in stream. */
 	argc = program_init(&stream, &program, argc, argv);
 	stream.retry_ms = 10000;
 	while ((option = program_option(&stream, argc, argv)) != -1) {
@@ -77,7 +77,7 @@ main(int argc, char *argv[])
 		program_refuse(&stream, PROGRAM_USAGE,
 		    "'%s': no argument is expected", argv[optind]);
 
-	/* Request: a viewer that comes back goes on after its last number. */
+	/* Request: a viewer that reconnects goes on after its last number. */
 	program_request(&stream);
 	number = last_number(stream.request.last_event_id);
 	if (number >= count && number > 0)

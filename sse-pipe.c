@@ -1,7 +1,6 @@
 /*
- * sse-pipe: one event a record, from stdin or from a command that it runs
- * until the viewer leaves. It joins modules: child runs the command, input
- * makes events of its output.
+ * sse-pipe: one event per record of stdin, or of the output of a command that
+ * it runs until the viewer leaves. child runs the command, input makes events.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +19,7 @@
 #define EVENT_MAX_DEFAULT (1 << 20)
 #define EVENT_MAX_LIMIT (1 << 30)
 #define WINDOW_MAX 65535    /* columns or rows of a terminal */
-#define RESTART_MIN_MS 5000 /* -R without -r: to three times that */
+#define RESTART_MIN_MS 5000 /* retry of -R without -r: up to three times it */
 
 struct pipe {
 	struct stream stream;
@@ -34,11 +33,11 @@ struct pipe {
 	bool json;
 	bool cast; /* -T */
 	bool restart;
-	char needs_command; /* an option that does, or 0 */
+	char needs_command; /* a given option that needs a command, or 0 */
 	struct input out;
 	struct input err;
 	struct terminal terminal; /* with cast */
-	int64_t drain_ns;         /* what the exited command left is drained */
+	int64_t drain_ns;         /* after its exit: when to end its output */
 	bool warned_long;
 	bool warned_field;
 };
@@ -191,7 +190,7 @@ parse_options(struct pipe *pipe, int argc, char *argv[])
 		    "-%c: a COMMAND is missing", pipe->needs_command);
 }
 
-/* A pager on the pseudo-terminal would wait for keys. */
+/* Disables pagers: one on the pseudo-terminal would wait for keys. */
 static int
 set_pagers(void)
 {
@@ -201,21 +200,21 @@ set_pagers(void)
 
 	if (setenv("PAGER", "cat", 0) == -1)
 		return -1;
-	pager = getenv("PAGER"); /* the script's own, if it set one */
+	pager = getenv("PAGER"); /* the script may have set its own */
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (pager == NULL || setenv(names[i], pager, 0) == -1)
 			return -1;
 	return 0;
 }
 
-/* Starts the command, or answers that it cannot be, and exits. */
+/* Starts the command; on failure, answers and exits. */
 static void
 start_command(struct pipe *pipe)
 {
 	struct stream *stream = &pipe->stream;
 	const char *id = stream->request.last_event_id;
 
-	/* a request can set this variable, and programs trust it */
+	/* a request's Proxy field sets HTTP_PROXY, which programs trust */
 	if (unsetenv("HTTP_PROXY") == -1 || proc_set_path() == -1 ||
 	    (*id != '\0' && setenv("HTTP_LAST_EVENT_ID", id, 1) == -1) ||
 	    (pipe->flags & CHILD_PTY && set_pagers() == -1))
@@ -225,7 +224,7 @@ start_command(struct pipe *pipe)
 }
 
 /*
- * One step of an input, and its warnings, each once. An input that has ended
+ * Takes one step of an input; prints each warning once. An input that has ended
  * is no longer watched.
  */
 static int
@@ -269,8 +268,8 @@ open_input(
 }
 
 /*
- * A posted body is as long as its request says: some servers never end it, and
- * no client of an nph- program does.
+ * How many bytes of stdin to read: a posted body has the length that its
+ * request says, as some servers, and clients of nph- programs, never end it.
  */
 static uint64_t
 stdin_length(const struct pipe *pipe)
@@ -280,11 +279,12 @@ stdin_length(const struct pipe *pipe)
 
 	if (pipe->command == NULL && length != NULL &&
 	    pipe->stream.request.method == CGI_POST)
-		(void)util_number(length, 0, UINT64_MAX - 1, &n); /* or all */
+		/* if that is no number, n stays: no limit */
+		(void)util_number(length, 0, UINT64_MAX - 1, &n);
 	return n;
 }
 
-/* -T: who gets the header begins with an empty screen. */
+/* -T: sends the header of the asciicast. */
 static void
 send_header(struct pipe *pipe)
 {
@@ -329,8 +329,8 @@ busy(const struct pipe *pipe)
 }
 
 /*
- * A time has come: torn characters are sent, or output that other processes
- * hold open after the command's exit is ended.
+ * A deadline has come: sends torn characters, restores the terminal's size, or
+ * ends output that other processes hold open after the command's exit.
  */
 static int
 take_tick(struct pipe *pipe)
@@ -399,7 +399,8 @@ turn(struct pipe *pipe)
 	}
 }
 
-/* With an id column ids are the source's own; -x '' wants no such event. */
+/* Whether to send an end event: not if the source has an id column, or -x ''.
+ */
 static bool
 has_end(const struct pipe *pipe)
 {
@@ -407,7 +408,7 @@ has_end(const struct pipe *pipe)
 	       !columns_have(&pipe->out.columns, COLUMN_ID);
 }
 
-/* Clients of a command that failed do not come back all at once. */
+/* -R: sends a random retry, so that clients do not all reconnect at once. */
 static void
 send_restart(struct pipe *pipe)
 {
@@ -434,7 +435,7 @@ finish(struct pipe *pipe)
 	else if (has_end(pipe))
 		stream_send_end(
 		    stream, pipe->end_type, (struct bytes){digits, n});
-	(void)frame_flush(&stream->frame); /* stream_close says if it failed */
+	(void)frame_flush(&stream->frame); /* stream_close tells if it failed */
 	if (status != EXIT_SUCCESS)
 		program_warn(stream, "%s ended with status %d",
 		    pipe->command[0], status);
@@ -444,7 +445,7 @@ finish(struct pipe *pipe)
 int
 main(int argc, char *argv[])
 {
-	static struct pipe pipe; /* zero: its buffer is not in the file */
+	static struct pipe pipe;
 	struct stream *stream = &pipe.stream;
 	int more = 1, status, closed;
 
@@ -452,7 +453,7 @@ main(int argc, char *argv[])
 	argc = program_init(stream, &program, argc, argv);
 	parse_options(&pipe, argc, argv);
 
-	/* Request: a stream that was finished stays so. */
+	/* Request: a viewer that has had the end gets 204. */
 	program_request(stream);
 	if (stream_had_end(stream) && has_end(&pipe))
 		return program_no_content(stream);
@@ -469,7 +470,7 @@ main(int argc, char *argv[])
 	while (more == 1 && busy(&pipe))
 		more = turn(&pipe);
 
-	/* Clean-up: nothing survives its viewer. */
+	/* Clean-up: the command and its descendants are ended. */
 	if (more == -1) {
 		program_warn(stream, "read:");
 		stream->failed = true;

@@ -1,7 +1,7 @@
 /*
- * sse-tail: one event a record of a growing file, with an id from which a
- * viewer that comes back goes on. It joins modules: follow knows which records
- * come next, notify when, until whether there are more; frame encodes them.
+ * sse-tail: one event per record of a growing file, with an id from which a
+ * viewer that reconnects goes on. follow reads the records, notify tells when
+ * to check for more, until whether the log is complete; frame encodes events.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,10 +26,10 @@ struct tail {
 	struct columns columns;
 	struct cursor_text id; /* of the last event */
 	const char *path;
-	const char *failed; /* the path that main reports */
-	uint64_t back;      /* so many records from the end */
+	const char *failed; /* the path that could not be read */
+	uint64_t back;      /* how many records before the end to start */
 	size_t event_max;
-	int64_t look_ns; /* between two looks at the most */
+	int64_t look_ns; /* longest time between two checks */
 	enum record_end mode;
 	bool stat_only;
 	bool placed; /* the viewer has an id */
@@ -106,21 +106,22 @@ parse_options(struct tail *tail, int argc, char *argv[])
 	if (optind == argc)
 		program_refuse(
 		    stream, PROGRAM_USAGE, "the FILE to follow is missing");
-	/* what follows may be the query's words, never the path */
+	/* further arguments may be the query's words, but the path not */
 	if (cgi_own_args(argc, argv) > optind + 1)
 		program_refuse(stream, PROGRAM_USAGE,
 		    "'%.100s': one FILE is enough", argv[optind + 1]);
 	tail->path = tail->failed = argv[optind];
 }
 
-/* Whether waiting cannot mend what is at the path. */
+/* Whether error is one that waiting cannot help. */
 static bool
 is_final(int error)
 {
 	return error == EISDIR || error == ENOTSUP || error == ENAMETOOLONG;
 }
 
-/* The file at path cannot be read, now or ever: errno says why. */
+/* The file at path cannot be read, now or ever: answers for errno, and exits.
+ */
 static _Noreturn void
 refuse(struct tail *tail, const char *path)
 {
@@ -133,7 +134,7 @@ refuse(struct tail *tail, const char *path)
 	program_send_back(&tail->stream, PROGRAM_FAILURE, "%s: %s", path, why);
 }
 
-/* Finds the place to begin at; exits if the file cannot be followed now. */
+/* Finds the place to start at; exits if the file cannot be followed now. */
 static void
 start(struct tail *tail)
 {
@@ -141,7 +142,7 @@ start(struct tail *tail)
 	struct cursor cursor, *known = NULL;
 
 	if (cursor_parse(&cursor, id) == 0)
-		known = &cursor; /* else it is a new viewer */
+		known = &cursor; /* else the viewer is new */
 	tail->placed = known != NULL;
 	if (until_look(&tail->until) == -1)
 		refuse(tail, tail->until.path);
@@ -150,7 +151,7 @@ start(struct tail *tail)
 		refuse(tail, tail->path);
 }
 
-/* Encodes what may have several lines or columns, with an id. */
+/* Encodes a record that may have several lines or columns, with an id. */
 static int
 send_fields(
     struct tail *tail, const struct follow_record *found, struct bytes id)
@@ -171,7 +172,7 @@ send_fields(
 	return 0;
 }
 
-/* Returns 0, or -1 with errno. */
+/* Sends the records that were read. Returns 0, or -1 with errno. */
 static int
 send_records(struct tail *tail)
 {
@@ -193,8 +194,8 @@ send_records(struct tail *tail)
 }
 
 /*
- * It has no id: a viewer that leaves before the next record still has the place
- * before the gap.
+ * The gap event has no id: a viewer that leaves before the next record keeps
+ * the place before the gap.
  */
 static void
 send_gap(struct tail *tail)
@@ -207,7 +208,7 @@ send_gap(struct tail *tail)
 	frame_event(&tail->stream.frame, &event);
 }
 
-/* Nothing was sent yet: a viewer that is cut off now comes back with an id. */
+/* Gives a viewer an id before the first record, in case it is cut off now. */
 static void
 send_start(struct tail *tail)
 {
@@ -221,7 +222,8 @@ send_start(struct tail *tail)
 	stream_send_start(&tail->stream, id);
 }
 
-/* All was read: what is incomplete counts now. Returns 0, or -1 with errno. */
+/* The log is complete: sends the last, incomplete record. 0, or -1 with errno.
+ */
 static int
 finish(struct tail *tail)
 {
@@ -234,7 +236,7 @@ finish(struct tail *tail)
 	return 0;
 }
 
-/* One step of the follower. Returns 1 to go on, 0 at the end, -1 with errno. */
+/* Takes one step of follow. Returns 1 to go on, 0 at the end, -1 with errno. */
 static int
 step(struct tail *tail)
 {
@@ -255,10 +257,10 @@ step(struct tail *tail)
 		return -1;
 	}
 	if (tail->until.there && !follow->doubt)
-		return 1; /* first to what was written before it */
+		return 1; /* read what was written before until appeared */
 	if (!tail->placed)
 		send_start(tail);
-	/* whatever inotify tells: some file systems do not tell it */
+	/* also if inotify reports nothing: on some file systems it does not */
 	if (!notify_files(
 		&tail->notify, follow->fd, follow->next, follow->opened))
 		*tick_ns =
@@ -289,7 +291,7 @@ turn(struct tail *tail)
 int
 main(int argc, char *argv[])
 {
-	static struct tail tail; /* zero: its buffer is not in the file */
+	static struct tail tail;
 	struct stream *stream = &tail.stream;
 	int more = 1, status;
 
@@ -297,7 +299,7 @@ main(int argc, char *argv[])
 	argc = program_init(stream, &program, argc, argv);
 	parse_options(&tail, argc, argv);
 
-	/* Request: the file is there, or may come; what has ended stays so. */
+	/* Request: a viewer that has had the end gets 204. */
 	program_request(stream);
 	if (tail.until.path != NULL && stream_had_end(stream))
 		return program_no_content(stream);
@@ -307,7 +309,7 @@ main(int argc, char *argv[])
 	if (!stream_open(stream))
 		return program_end(stream);
 
-	/* Loop: the first look is now. */
+	/* Loop: the first check is now. */
 	notify_init(&tail.notify, tail.path, tail.until.path, tail.stat_only);
 	if (tail.notify.fd != -1 &&
 	    loop_watch(&stream->loop, tail.notify.fd, POLLIN) == -1)

@@ -1,5 +1,5 @@
 /*
- * bytes: a piece of text, of any bytes, which another module owns.
+ * bytes: a pointer and a length, of any bytes, which another module owns.
  */
 #ifndef BYTES_H
 #define BYTES_H
@@ -20,7 +20,7 @@ struct bytes {
 		(literal), sizeof(literal) - 1 \
 	}
 
-/* A string without its NUL; none if text is NULL. */
+/* A string without its NUL; empty if text is NULL. */
 static inline struct bytes
 bytes_of(const char *text)
 {

@@ -1,6 +1,6 @@
 /*
- * cgi: reads a request from the environment, and spells the response header.
- * What servers do differently stands in docs/servers.md.
+ * cgi: reads a request from the environment, and encodes the response header.
+ * How servers differ is in docs/servers.md.
  */
 #include "cgi.h"
 
@@ -12,11 +12,11 @@
 #include "nph.h"
 #include "util.h"
 
-#define ASKED_MAX 1024 /* bytes of what a preflight asks for */
+#define ASKED_MAX 1024 /* bytes of a preflight's header field names */
 
 /*
  * Decodes n bytes of a query (application/x-www-form-urlencoded) into a new
- * string, *decoded of them; the bytes may hold NUL. NULL with errno ENOMEM.
+ * string of *decoded bytes, which may include NUL. NULL with errno ENOMEM.
  */
 static char *
 decode(const char *text, size_t n, size_t *decoded)
@@ -40,7 +40,7 @@ decode(const char *text, size_t n, size_t *decoded)
 	return new;
 }
 
-/* The value of lastEventId in the query, decoded. Returns 0, or -1. */
+/* Decodes lastEventId from the query. Returns 0, or -1 with errno ENOMEM. */
 static int
 take_last_event_id(struct cgi_request *request, const char *query)
 {
@@ -55,7 +55,7 @@ take_last_event_id(struct cgi_request *request, const char *query)
 		    query + sizeof(key) - 1, n - (sizeof(key) - 1), &decoded);
 		if (request->of_query == NULL)
 			return -1;
-		/* with a NUL it is not what it seems to be */
+		/* an id with a NUL is ignored */
 		if (strlen(request->of_query) == decoded)
 			request->last_event_id = request->of_query;
 		return 0;
@@ -63,7 +63,7 @@ take_last_event_id(struct cgi_request *request, const char *query)
 	return 0;
 }
 
-/* by the bits of enum cgi_method */
+/* in the order of the bits of enum cgi_method */
 static const char *const methods[] = {"GET", "HEAD", "POST", "OPTIONS"};
 #define METHODS (sizeof(methods) / sizeof(*methods))
 
@@ -115,8 +115,8 @@ cgi_request(struct cgi_request *request, const char *name)
 }
 
 /*
- * What follows arg in text; NULL if text does not begin with it. Backslashes do
- * not count: Apache puts one before what a shell would take for its own.
+ * The rest of text after arg; NULL if text does not begin with arg. Backslashes
+ * in arg are skipped: Apache escapes shell metacharacters with them.
  */
 static const char *
 after_word(const char *text, const char *arg)
@@ -131,7 +131,7 @@ after_word(const char *text, const char *arg)
 	}
 }
 
-/* Whether argv, with a space between two of them, is text. */
+/* Whether text is the arguments of argv, joined by single spaces. */
 static bool
 are_words(char *const argv[], const char *text)
 {
@@ -152,7 +152,7 @@ cgi_own_args(int argc, char *const argv[])
 	if (getenv("REQUEST_METHOD") == NULL || query == NULL ||
 	    strchr(query, '=') != NULL || argc < 2)
 		return argc;
-	if (*query == '\0') /* Python's http.server: an empty word for none */
+	if (*query == '\0') /* Python's http.server adds an empty argument */
 		return argc - (argc == 2 && *argv[1] == '\0');
 	if (strcmp(argv[first], query) == 0)
 		return first;
@@ -171,7 +171,8 @@ is_type(const char *field)
 	return strncasecmp(field, "Content-Type:", 13) == 0;
 }
 
-/* Whether it is that of a stream, alone or with parameters. */
+/* Whether field is Content-Type: text/event-stream, with or without parameters.
+ */
 static bool
 is_stream_type(const char *field)
 {
@@ -244,7 +245,7 @@ static void
 put_methods(
     struct frame *frame, const struct cgi_response *response, const char *name)
 {
-	char list[64] = ""; /* more than all of them take */
+	char list[64] = ""; /* holds all of them */
 
 	for (size_t i = 0; i < METHODS; i++)
 		if (response->methods & 1U << i) {
@@ -255,8 +256,9 @@ put_methods(
 }
 
 /*
- * What a preflight asks for (Fetch Standard). The fields that it names are
- * allowed: the programs read only one of them, and a command is the operator's.
+ * Answers a preflight (Fetch Standard). All fields that it asks for are
+ * allowed: the programs read only one of them, and the operator chose the
+ * command.
  */
 static void
 put_preflight(struct frame *frame, const struct cgi_request *request,

@@ -1,6 +1,5 @@
 /*
- * child: forks the guard, which starts the command. Ending the command is left
- * to guard.
+ * child: forks the guard, which starts the command and ends it.
  */
 #define _GNU_SOURCE /* pipe2, TIOCSCTTY, struct winsize */
 #include "child.h"
@@ -19,14 +18,14 @@
 #include "guard.h"
 #include "proc.h"
 
-/* [0] stays with us, [1] goes to the command, or to its guard. */
+/* [0] is this process's end, [1] the command's or its guard's. */
 struct ends {
 	int out[2];
 	int err[2];
 	int guard[2]; /* its first bytes are struct started */
 };
 
-/* A pseudo-terminal, pty[0] master, pty[1] slave; if raw it changes no byte. */
+/* Opens pty[0], the master, and pty[1], the slave; raw: no byte is changed. */
 static int
 open_pty(int pty[2], const struct child *child, bool raw)
 {
@@ -65,7 +64,7 @@ open_ends(struct ends *ends, const struct child *child, int flags)
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends->guard);
 }
 
-/* If the guard is killed too, at least the command gets a signal. */
+/* Has the kernel send the command SIGTERM if the guard is killed. */
 static int
 die_with(pid_t guard)
 {
@@ -75,7 +74,7 @@ die_with(pid_t guard)
 	return getppid() == guard ? 0 : -1;
 }
 
-/* In the new process, before the exec. Returns 0, or -1 with errno. */
+/* In the command's process, before the exec. Returns 0, or -1 with errno. */
 static int
 prepare(const struct ends *ends, int flags, pid_t guard)
 {
@@ -110,7 +109,7 @@ prepare(const struct ends *ends, int flags, pid_t guard)
 /* What the guard writes first to its socket. */
 struct started {
 	pid_t command; /* or -1 */
-	int error;     /* errno of the exec; negative: of what came before it */
+	int error;     /* errno of the exec; negated: of a step before it */
 };
 
 /* In the guard: starts the command and waits for its exec. */
@@ -130,13 +129,13 @@ start_command(struct started *started, char *const argv[],
 		if (prepare(ends, flags, guard) == -1) {
 			error = -errno;
 		} else {
-			(void)execvp(argv[0], argv); /* it returns to say why */
+			(void)execvp(argv[0], argv); /* returns on failure */
 			error = errno;
 		}
 		_exit(write(report[1], &error, sizeof(error)) == -1);
 	}
 	proc_close(&report[1]);
-	/* nothing but its end: the exec closed it */
+	/* a successful exec closes the pipe: nothing is read */
 	(void)!read(report[0], &started->error, sizeof(int));
 	proc_close(&report[0]);
 }
@@ -155,7 +154,7 @@ run_guard(char *const argv[], const struct ends *ends, int flags)
 		start_command(&started, argv, ends, flags);
 	else
 		started.error = -errno;
-	/* if that fails, the program sees the end alone */
+	/* if the write fails, the program reads only the end of file */
 	if (write(guard.program, &started, sizeof(started)) == -1 ||
 	    started.error != 0)
 		_exit(EXIT_FAILURE);
@@ -174,7 +173,7 @@ wait_for_guard(const struct child *child)
 static int
 wait_for_exec(struct child *child, int fd)
 {
-	struct started started = {-1, -EIO}; /* if the guard is killed */
+	struct started started = {-1, -EIO}; /* stays if the guard is killed */
 
 	while (read(fd, &started, sizeof(started)) == -1 && errno == EINTR)
 		;
@@ -233,7 +232,7 @@ child_resize(const struct child *child, int rows)
 	struct winsize size = {
 	    .ws_row = (unsigned short)rows, .ws_col = child->cols};
 
-	/* fails if the command has closed it: there is nothing to draw */
+	/* fails if the command has closed its terminal */
 	(void)ioctl(child->out, TIOCSWINSZ, &size);
 }
 
@@ -241,7 +240,7 @@ void
 child_redraw(const struct child *child)
 {
 	if (child->group > 0 && !child->exited)
-		(void)kill(-child->group, SIGWINCH); /* or it has just gone */
+		(void)kill(-child->group, SIGWINCH); /* fails if it is gone */
 }
 
 bool

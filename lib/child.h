@@ -1,6 +1,7 @@
 /*
- * child: a command in a process group of its own, its output on a pipe or a
- * pseudo-terminal. A guard process between the two ends it with this process.
+ * child: runs a command in its own process group, its output on a pipe or a
+ * pseudo-terminal. Its parent is a guard process, which ends the command when
+ * this process ends.
  */
 #ifndef CHILD_H
 #define CHILD_H
@@ -17,7 +18,7 @@
 enum child_flags {
 	CHILD_PTY = 1,    /* stdout is a raw pseudo-terminal, TERM=dumb */
 	CHILD_STDERR = 2, /* stderr is a pipe of its own; else it is shared */
-	/* with CHILD_PTY: as a user has it, with stdin and stderr */
+	/* with CHILD_PTY: a terminal as users have it, also stdin and stderr */
 	CHILD_TERMINAL = 4,
 	CHILD_NULL = 8, /* stdin is /dev/null; else it is shared */
 };
@@ -29,48 +30,50 @@ struct child {
 	pid_t group; /* of the command, which leads it; 0: it does not run */
 	int out;     /* to read its stdout from; -1 once closed */
 	int err;     /* likewise its stderr, with CHILD_STDERR; else -1 */
-	int exit;    /* a socket, readable when it has exited: child_reap */
-	int status;  /* once exited: 0-255 as in sh, 128+N for signal N */
+	int exit;   /* a socket, readable once the command exited: child_reap */
+	int status; /* once exited: 0-255 as in sh, 128+N for signal N */
 	bool exited;
-	bool lost; /* the guard was killed: the status is a guess, 137 */
+	bool lost; /* the guard was killed: status is 137, the true one unknown
+		    */
 	bool pty;
 };
 
 /*
  * Starts argv, found by PATH, and waits until its exec has succeeded. stdin is
- * shared; but instead of a terminal, which would stop a background group, the
- * command gets /dev/null. Signals are as at login. Returns 0; or -1 with errno
- * of what failed, and in child->status what sh would exit with, or 1 if there
- * was nothing to run it with (no process, no descriptor, no terminal).
+ * shared; but if it is a terminal, which would stop a background group, the
+ * command gets /dev/null. Signals are as at login. Returns 0; or -1 with errno,
+ * and in child->status the exit status of sh for that error, or 1 if no
+ * process, descriptor or terminal could be had.
  *
  * When this process dies, by whatever signal, the guard does what child_stop
- * does. If the guard is killed too, the command alone gets SIGTERM.
+ * does. If the guard is killed too, only the command itself gets SIGTERM.
  */
 int child_start(struct child *child, char *const argv[], int flags);
 
 /*
- * Sends SIGWINCH to the command's process group: a program that draws whole
- * screens draws its screen again, others ignore the signal.
+ * Sends SIGWINCH to the command's process group: a full-screen program draws
+ * its screen again, others ignore the signal.
  */
 void child_redraw(const struct child *child);
 
-/* Gives the command's pseudo-terminal so many rows, if it is still there. */
+/* Sets the rows of the command's pseudo-terminal, if that is still open. */
 void child_resize(const struct child *child, int rows);
 
 /*
- * Takes the command's exit status, without waiting, when child->exit is
- * readable. Returns child->exited; after that child->exit need not be watched.
+ * To be called when child->exit is readable: takes the command's exit status,
+ * without blocking. Returns child->exited; once that is true, child->exit need
+ * not be watched.
  */
 bool child_reap(struct child *child);
 
 /*
- * Ends the command and its descendants, as guard_keep says, and waits for that:
- * three seconds at most. Closes out, err and exit. Does nothing if exit is -1
- * and guard 0: it was not started.
+ * Ends the command and its descendants, as guard_keep says, and waits for that,
+ * at most three seconds. Closes out, err and exit. Does nothing if the command
+ * was not started: exit is -1 and guard 0.
  */
 void child_stop(struct child *child);
 
-/* The same without the wait: child_gone says when it is over, child_stop waits.
+/* Begins child_stop without waiting. Then poll child_gone, or call child_stop.
  */
 void child_end(struct child *child);
 bool child_gone(struct child *child);

@@ -1,6 +1,6 @@
 /*
- * columns: finds the fields of a record, and keeps those of one that comes in
- * pieces. What a field may hold is for frame to say.
+ * columns: finds the fields of a record, and keeps those of a record that comes
+ * in pieces. frame checks which bytes a field may have.
  */
 #include "columns.h"
 
@@ -65,7 +65,7 @@ split(const struct columns *columns, struct event *event)
 	event->data = rest;
 }
 
-/* Moves a field of the record, of which there is a copy, into that. */
+/* The same field in the copy of the record, columns->held. */
 static struct bytes
 moved(struct bytes field, const struct columns *columns, struct bytes record)
 {
@@ -75,7 +75,7 @@ moved(struct bytes field, const struct columns *columns, struct bytes record)
 	return field;
 }
 
-/* The record's fields are needed until its last piece: keeps a copy. */
+/* Copies the record's fields, which are needed until its last piece. */
 static int
 hold(struct columns *columns, const struct event *event, struct bytes record)
 {

@@ -1,6 +1,6 @@
 /*
- * columns: the fields of a record that TABs divide (-c id,event,data). It
- * prints nothing and does no I/O.
+ * columns: the TAB-separated fields of a record (-c id,event,data). It prints
+ * nothing and does no I/O.
  */
 #ifndef COLUMNS_H
 #define COLUMNS_H
@@ -16,19 +16,19 @@
 enum column { COLUMN_ID, COLUMN_EVENT, COLUMN_DATA };
 
 struct columns {
-	size_t n; /* 0: a record is all data */
+	size_t n; /* 0: the whole record is data */
 	enum column column[COLUMNS_MAX];
 
-	/* its own, of a record in pieces */
-	bool holds; /* from the first to the last */
+	/* private: of a record in pieces */
+	bool holds; /* from its first piece to its last */
 	char *held; /* a copy of its columns, or NULL */
 	struct bytes held_id;
 	struct bytes held_type;
 };
 
 /*
- * Reads a list of id, event and data, separated by commas: each once at the
- * most, data last. Returns 0, or -1 if it is no such list.
+ * Parses a comma-separated list of id, event and data: each at most once, data
+ * last. Returns 0, or -1 if list is no such list.
  */
 int columns_parse(struct columns *columns, const char *list);
 
@@ -36,12 +36,12 @@ int columns_parse(struct columns *columns, const char *list);
 bool columns_have(const struct columns *columns, enum column column);
 
 /*
- * Makes fields of a record; event has the type that counts without a column of
- * it, and if that is empty. The columns are those of its first line; if that
- * has too few TABs, the record is all data. Each piece of a long record is of
- * the record's type, and the last one has its id: a client that comes back with
- * it has had the whole. The fields are valid as long as the record. Returns 0,
- * or -1 with errno ENOMEM.
+ * Splits a record into the fields of event. event->type is set before: it stays
+ * if there is no event column, or if that is empty. The columns are in the
+ * record's first line; if that has too few TABs, the whole record is data. Each
+ * piece of a long record has the record's type, but only the last has its id: a
+ * client that comes back with that id has had all pieces. The fields are valid
+ * as long as the record. Returns 0, or -1 with errno ENOMEM.
  */
 int columns_event(
     struct columns *columns, const struct record *record, struct event *event);

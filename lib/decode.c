@@ -1,7 +1,6 @@
 /*
- * decode: takes a line in pieces, as the chunks have them: first the name of
- * its field, then its value, which goes at once to where the field belongs.
- * What an event means is left to others.
+ * decode: reads each line in pieces, as the chunks bring them: first the name
+ * of its field, then its value, which is stored at once.
  */
 #include "decode.h"
 
@@ -16,7 +15,7 @@ enum state {
 	NAME,            /* of which name_n bytes are in name */
 	SPACE,           /* after the colon */
 	VALUE,
-	LONG, /* for a moment: see skip_frame */
+	LONG, /* the event is too long: decode_next calls skip_frame */
 	FAILED,
 };
 
@@ -45,7 +44,7 @@ empty(struct decoder *decoder, struct decode_text *text)
 	text->n = 0;
 }
 
-/* Room for n bytes more: twice as much each time, but no more than max. */
+/* Makes room for n more bytes: doubles the size, up to max. */
 static int
 grow(struct decoder *decoder, struct decode_text *text, size_t n)
 {
@@ -68,7 +67,7 @@ grow(struct decoder *decoder, struct decode_text *text, size_t n)
 	return 0;
 }
 
-/* A failure stays in decoder->state. */
+/* Sets decoder->state on failure. */
 static void
 append(struct decoder *decoder, struct decode_text *text, const char *bytes,
     size_t n)
@@ -100,7 +99,7 @@ find_field(const char *name, size_t n)
 	return OTHER; /* also a comment, whose name is empty */
 }
 
-/* The name is complete: makes what its field needs ready for its value. */
+/* The field's name is complete: prepares for its value. */
 static void
 begin_value(struct decoder *decoder, enum field field)
 {
@@ -118,7 +117,7 @@ begin_value(struct decoder *decoder, enum field field)
 	case TYPE: empty(decoder, &decoder->type); break;
 	case RETRY:
 		decoder->new_retry_ms = 0;
-		decoder->ignored = true; /* as long as there is no digit */
+		decoder->ignored = true; /* until a digit comes */
 		break;
 	default: break;
 	}
@@ -140,7 +139,7 @@ add_id(struct decoder *decoder, const char *at, size_t n)
 	decoder->ignored = true;
 }
 
-/* A retry field counts with nothing but digits. */
+/* A retry field is ignored unless all its bytes are digits. */
 static void
 add_retry(struct decoder *decoder, const char *at, size_t n)
 {
@@ -173,7 +172,7 @@ add_value(struct decoder *decoder, const char *at, size_t n)
 	}
 }
 
-/* A piece of a line: what of it is in this chunk, without its end. */
+/* Adds the part of a line that is in this chunk, without its line end. */
 static void
 add_piece(struct decoder *decoder, const char *at, const char *end)
 {
@@ -217,7 +216,7 @@ end_frame(struct decoder *decoder)
 	return decoder->has_data ? DECODE_EVENT : DECODE_EMPTY;
 }
 
-/* An id counts once its line is whole. */
+/* The id's line is complete: the id becomes the last event id. */
 static void
 take_id(struct decoder *decoder)
 {
@@ -229,7 +228,7 @@ take_id(struct decoder *decoder)
 	decoder->has_id = true;
 }
 
-/* The line is whole. DECODE_MORE: nothing comes of it yet. */
+/* The line is complete. Returns DECODE_MORE if that gives no result yet. */
 static enum decode_result
 end_line(struct decoder *decoder)
 {
@@ -240,7 +239,7 @@ end_line(struct decoder *decoder)
 		    decoder, find_field(decoder->name, decoder->name_n));
 	decoder->name_n = 0;
 	if (decoder->state >= LONG)
-		return DECODE_MORE; /* decode_next sees it */
+		return DECODE_MORE; /* decode_next looks at state */
 	decoder->state = NAME;
 	if (decoder->field == ID && !decoder->ignored)
 		take_id(decoder);
@@ -250,7 +249,7 @@ end_line(struct decoder *decoder)
 	return DECODE_RETRY;
 }
 
-/* One byte order mark is no part of the first line. */
+/* Skips one byte order mark at the start of the stream. */
 static void
 skip_mark(struct decoder *decoder, struct bytes *input)
 {
@@ -268,7 +267,7 @@ skip_mark(struct decoder *decoder, struct bytes *input)
 		decoder->state = NAME;
 }
 
-/* The frame that was given is not needed any more. */
+/* Drops the frame that was returned last. */
 static void
 begin_frame(struct decoder *decoder)
 {
@@ -297,8 +296,8 @@ decode_begin(struct decoder *decoder, struct bytes id)
 }
 
 /*
- * The event is too long: what is held goes, with the last id, which counts as
- * well, and what comes up to the end of its frame is not kept.
+ * The event is too long: drops what is held, with the last event id, which
+ * counts towards max as well, and ignores the rest of the frame.
  */
 static void
 skip_frame(struct decoder *decoder, bool in_line)

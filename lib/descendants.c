@@ -1,6 +1,6 @@
 /*
- * descendants: reads /proc, from parent to child if the kernel lists children,
- * else the parent of each process. Signalling and reaping are left to guard.
+ * descendants: reads /proc: the lists of children if the kernel has them, else
+ * the parent of every process. guard signals and reaps.
  */
 #include "descendants.h"
 
@@ -18,9 +18,11 @@
 
 #define TEXT_MAX (8 * DESCENDANTS_MAX) /* a pid has seven digits at most */
 
-#define STAT_MAX 512 /* bytes of a stat: the numbers of below are in them */
+#define STAT_MAX                                                    \
+	512 /* bytes of a stat file that are read: enough for these \
+	     */
 
-/* What follows a process's state in its stat, of proc(5). */
+/* Indexes of the numbers after the state in /proc/PID/stat (proc(5)). */
 enum { PARENT, GROUP, SESSION, THREADS = 16, NUMBERS };
 
 /* Reads up to max - 1 bytes as a string; empty if it cannot be read. */
@@ -49,7 +51,7 @@ read_stat(pid_t pid, struct descendant *one)
 
 	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
 	(void)read_text(
-	    AT_FDCWD, path, text, sizeof(text)); /* empty: seen below */
+	    AT_FDCWD, path, text, sizeof(text)); /* empty on failure */
 	/* PID (NAME) STATE, and NAME may hold any byte; then numbers */
 	at = strrchr(text, ')');
 	if (at == NULL || strlen(at) < 4)
@@ -66,7 +68,7 @@ read_stat(pid_t pid, struct descendant *one)
 	return true;
 }
 
-/* /proc may be of another pid namespace, whose numbers are others here. */
+/* Whether /proc shows our pid namespace: in another one the pids differ. */
 static bool
 is_ours(void)
 {
@@ -79,14 +81,14 @@ is_ours(void)
 	       (pid_t)pid == getpid();
 }
 
-/* The children of one thread, from the text of its list. */
+/* Adds the children of one thread, from the text of its list. */
 static void
 add_text(struct descendants *list, char *text)
 {
 	uint64_t pid;
 	char *end;
 
-	/* a space follows each: without one it was cut off */
+	/* a space follows each pid: one without it was cut off */
 	for (;
 	     list->count < DESCENDANTS_MAX && (end = strchr(text, ' ')) != NULL;
 	     text = end + 1) {
@@ -168,7 +170,7 @@ descendants_read(struct descendants *list)
 			    list, list->all[i].pid); /* or gone */
 		return true;
 	}
-	do { /* a child's number is mostly above its parent's */
+	do { /* mostly one pass: a child's pid is mostly above its parent's */
 		before = list->count;
 		if (!add_from_all(list))
 			return false;

@@ -1,6 +1,6 @@
 /*
- * descendants: the processes below this one, as /proc lists them: its children
- * and theirs. If this process is a subreaper, orphans among them become its
+ * descendants: the children of this process, their children and so on, as /proc
+ * lists them. If this process is a subreaper, orphans among them become its
  * children.
  */
 #ifndef DESCENDANTS_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define DESCENDANTS_MAX 1024 /* more are seen once some of these have ended */
+#define DESCENDANTS_MAX 1024 /* others are listed once some of these ended */
 
 struct descendant {
 	pid_t pid;
@@ -26,9 +26,9 @@ struct descendants {
 };
 
 /*
- * Lists the descendants. One that is started or orphaned meanwhile may be
+ * Lists the descendants. A process that is started or orphaned meanwhile may be
  * missing. Returns false if /proc is not mounted or belongs to another pid
- * namespace. Without CONFIG_PROC_CHILDREN all processes are read for it.
+ * namespace. On a kernel without CONFIG_PROC_CHILDREN it reads all of /proc.
  */
 bool descendants_read(struct descendants *list);
 

@@ -1,6 +1,6 @@
 /*
- * frame: copies fields into one buffer, without printf: this is the hot path
- * of every program. Writing the buffer out is left to the sink.
+ * frame: copies fields into one buffer, without printf, as this is the hot path
+ * of every program. The sink writes the buffer out.
  */
 #include "frame.h"
 
@@ -44,8 +44,7 @@ frame_raw(struct frame *frame, const char *bytes, size_t n)
 		frame->used += part;
 		bytes += part;
 		n -= part;
-		/* a failure stays in frame->error: the next flush tells of it
-		 */
+		/* a failure stays in frame->error, for the next flush */
 		if (frame->used == sizeof(frame->buffer))
 			(void)frame_flush(frame);
 	}
@@ -78,7 +77,7 @@ frame_utf8(struct frame *frame, struct bytes text)
 	frame_raw(frame, at, (size_t)(end - at));
 }
 
-/* One line: a name with its colon and space, a value, LF. */
+/* One line: name, which includes the colon and space, value, LF. */
 static inline void
 put_field(struct frame *frame, const char *name, size_t name_n,
     struct bytes value, bool utf8)
@@ -183,7 +182,7 @@ frame_keepalive(struct frame *frame, const struct event *event)
 		frame_comment(frame);
 }
 
-/* The fields before a line of data; to has the room. */
+/* Copies what precedes a line of data; to must have room for it. */
 static char *
 copy_prefix(char *to, struct bytes type)
 {

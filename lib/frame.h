@@ -3,8 +3,8 @@
  * It turns fields into frames, each ended by an empty line, in a buffer of
  * its own; a full or flushed buffer goes to the caller's sink. It does no
  * I/O, and no byte of a value can end a line, a field or a frame early. The
- * format is UTF-8: of id, type and data, each part that is none becomes U+FFFD
- * (as the decoder of WHATWG Encoding does it).
+ * format is UTF-8: in id, type and data, each invalid part becomes U+FFFD (as
+ * in the UTF-8 decoder of WHATWG Encoding).
  */
 #ifndef FRAME_H
 #define FRAME_H
@@ -16,21 +16,21 @@
 #include "bytes.h"
 
 /*
- * One flush is one write, of up to half of what loop_write lets a pipe hold:
- * the reader takes one while the next is made (measured: bench/README.md).
+ * Each flush is one write, of at most half of the pipe that loop_write makes:
+ * the reader reads one half while the next is encoded (see bench/README.md).
  */
 #define FRAME_BUFFER 65536
 
 /*
- * What the kernel copies to or from begins there: some processors copy at a
- * sixth of their rate if the target's address is a little above the
- * source's, modulo a page (likewise).
+ * Alignment of buffers that the kernel copies to or from: some processors copy
+ * at a sixth of their rate if the target's address is a little above the
+ * source's, modulo the page size (see bench/README.md).
  */
 #define FRAME_ALIGNMENT 64
 
 /*
- * Takes n bytes, all of them, before it returns. Returns 0, or -1 with errno:
- * the frame keeps that errno and drops all that follows. May block.
+ * Takes all n bytes before it returns; may block. Returns 0, or -1 with errno:
+ * the frame keeps that errno, and drops all bytes after that.
  */
 typedef int frame_sink(void *to, const char *bytes, size_t n);
 
@@ -38,7 +38,7 @@ struct frame {
 	frame_sink *sink;
 	void *to;    /* handed to sink */
 	int error;   /* errno of the sink's failure, 0 while all is well */
-	size_t used; /* bytes that wait in buffer */
+	size_t used; /* bytes in buffer, not yet flushed */
 	alignas(FRAME_ALIGNMENT) char buffer[FRAME_BUFFER];
 };
 
@@ -49,59 +49,58 @@ struct event {
 	struct bytes data; /* each line, ended by LF, CR or CRLF, is a field */
 };
 
-/* Does not touch the buffer. */
+/* Leaves the bytes of the buffer uninitialized. */
 void frame_init(struct frame *frame, frame_sink *sink, void *to);
 
-/* Bytes as they are: a response header. */
+/* Copies bytes without encoding them, such as a response header. */
 void frame_raw(struct frame *frame, const char *bytes, size_t n);
 
 /* Likewise a string. */
 void frame_text(struct frame *frame, const char *text);
 
-/* As UTF-8: U+FFFD in the place of each part that is none. */
+/* Copies text, with U+FFFD in place of each part that is not UTF-8. */
 void frame_utf8(struct frame *frame, struct bytes text);
 
-/* The reconnection time in milliseconds. */
+/* A retry field: the reconnection time in milliseconds. */
 void frame_retry(struct frame *frame, uint64_t ms);
 
-/* An empty comment: a sign of life that no page sees. */
+/* An empty comment: a keepalive that no page sees. */
 void frame_comment(struct frame *frame);
 
-/* A sign of life: an event that pages see, if it has a type; else a comment. */
+/* A keepalive: event, which pages see, if it has a type; else a comment. */
 void frame_keepalive(struct frame *frame, const struct event *event);
 
 /*
  * One event: id, event, data. An id or an event type that frame_field_ok
- * refuses is left out; a caller that reports it asks before.
+ * refuses is left out; a caller that wants to report that checks it before.
  */
 void frame_event(struct frame *frame, const struct event *event);
 
 /*
- * The same for data that is one line, and an id and a type that frame_field_ok
- * accepts: nobody looks for a line end again.
+ * The same if data is one line and frame_field_ok accepts id and type: they are
+ * not searched for line ends.
  */
 void frame_line(struct frame *frame, const struct event *event);
 
-/* The id and the type of an event alone: data and an empty line follow. */
+/* Only id and type of an event: the caller adds data and an empty line. */
 void frame_fields(struct frame *frame, const struct event *event);
 
 /*
- * An event of that type (none if type.n is 0) for each line of n bytes
- * that ends with LF, holds no CR and is line_max bytes long at the most.
- * Stops before the first line that is otherwise, no UTF-8, or too long for the
- * buffer.
- * Returns how many bytes it took: whole lines. The fast way of filters.
+ * The fast path of filters: an event of that type (no type if type.n is 0) for
+ * each line of the n bytes. Stops before the first line that does not end with
+ * LF, has a CR, is not UTF-8, or is longer than line_max bytes or the buffer.
+ * Returns how many bytes of whole lines it encoded.
  */
 size_t frame_lines(struct frame *frame, struct bytes type, const char *at,
     size_t n, size_t line_max);
 
 /*
- * Whether value can be that of a field: no CR, no LF, which would end the
- * line, and no NUL, with which the format ignores an id.
+ * Whether value can be an id or an event type: it has no CR and no LF, which
+ * would end the line, and no NUL, because of which an id would be ignored.
  */
 int frame_field_ok(struct bytes value);
 
-/* Hands what waits to the sink. Returns 0, or -1 with errno, then always. */
+/* Gives the buffer to the sink. Returns 0, or -1 with errno, then always. */
 int frame_flush(struct frame *frame);
 
 #endif

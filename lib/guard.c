@@ -1,6 +1,7 @@
 /*
  * guard: reaps children until the program's end of the socket is closed, then
- * signals what is left until nothing is. Starting the command is left to child.
+ * signals the processes that are left until all have ended. child starts the
+ * command.
  */
 #define _GNU_SOURCE /* ppoll */
 #include "guard.h"
@@ -20,7 +21,7 @@
 #include "proc.h"
 #include "util.h"
 
-/* A handler, so that SIGCHLD interrupts the poll. */
+/* SIGCHLD needs a handler to interrupt ppoll. */
 static void
 on_child(int signal)
 {
@@ -33,7 +34,8 @@ guard_init(void)
 	struct sigaction action = {.sa_handler = on_child};
 	sigset_t all;
 
-	(void)sigemptyset(&action.sa_mask); /* cannot fail, nor can the next */
+	(void)sigemptyset(
+	    &action.sa_mask); /* cannot fail; nor can sigfillset */
 	(void)sigfillset(&all);
 	if (sigprocmask(SIG_SETMASK, &all, NULL) == -1 ||
 	    sigaction(SIGCHLD, &action, NULL) == -1 || setpgid(0, 0) == -1)
@@ -42,13 +44,14 @@ guard_init(void)
 	return prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* The socket becomes descriptor 0, the terminal 1; no other stays open. */
+/* Moves the socket to descriptor 0, the terminal to 1, and closes all others.
+ */
 static void
 keep_only(struct guard *guard)
 {
 	int first = 1;
 
-	(void)dup2(guard->program, 0); /* all are open: it cannot fail */
+	(void)dup2(guard->program, 0); /* cannot fail: both are open */
 	guard->program = 0;
 	if (guard->terminal != -1) {
 		(void)dup2(guard->terminal, 1); /* likewise */
@@ -58,7 +61,7 @@ keep_only(struct guard *guard)
 	proc_close_from(first);
 }
 
-/* False if there is no child any more: nothing at all is below. */
+/* Reaps what has ended. False if no child is left, hence no descendant. */
 static bool
 reap(struct guard *guard)
 {
@@ -67,20 +70,20 @@ reap(struct guard *guard)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid != guard->command || guard->exited)
-			continue; /* an orphan that became ours */
+			continue; /* an orphan that this process adopted */
 		guard->exited = true;
 		guard->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 						    : WEXITSTATUS(status);
 		proc_close(&guard->terminal);
-		/* if that fails the program is gone: wait_for sees it */
+		/* fails only if the program is gone: wait_for sees that */
 		(void)!write(guard->program, &guard->status, sizeof(int));
 	}
 	return pid == 0;
 }
 
 /*
- * Waits until a child ends, the socket's other end is closed or ms have
- * passed; ms below 0 is no limit, socket -1 is none. Returns whether the
+ * Waits until a child ends, the socket's other end is closed or ms milliseconds
+ * have passed. ms below 0: no limit; socket -1: no socket. Returns whether the
  * socket's other end is closed.
  */
 static bool
@@ -90,26 +93,25 @@ wait_for(int socket, int ms)
 	struct timespec time = {.tv_nsec = ms * 1000000L};
 	sigset_t others;
 
-	(void)sigfillset(&others); /* cannot fail, nor can the next */
+	(void)sigfillset(&others); /* cannot fail; nor can sigdelset */
 	(void)sigdelset(&others, SIGCHLD);
 	return ppoll(&closed, 1, ms < 0 ? NULL : &time, &others) == 1;
 }
 
 /*
- * What is left of a command. The group is only signalled while it has a
- * member: after that its number may belong to a stranger.
+ * Processes of the command that still run. The group is only signalled while it
+ * has a member: after that its number may be another group's.
  */
 struct rest {
 	bool members;              /* some process is in the group */
-	struct descendants strays; /* left the group */
+	struct descendants strays; /* descendants outside the group */
 };
 
 /*
- * Finds what is left; returns whether anything is. Strays are descendants
- * that left the group, as timeout(1) and the jobs of "set -m" do. If the
- * command is over (it exited, and was not killed), a descendant in a session
- * of its own is a daemon, and is left alone. Zombies of other parents are
- * ignored.
+ * Finds the processes that are left; returns whether there are any. Strays are
+ * descendants that left the group, as timeout(1) and the jobs of "set -m" do.
+ * over: the command exited and was not killed; then a descendant in another
+ * session is a daemon, and is left alone. Zombies of other parents are ignored.
  */
 static bool
 find_rest(const struct guard *guard, bool over, struct rest *rest)
@@ -125,7 +127,7 @@ find_rest(const struct guard *guard, bool over, struct rest *rest)
 	for (size_t i = 0; i < list->count; i++) {
 		const struct descendant *one = list->all + i;
 
-		if (one->ended) /* its children may not be ours yet */
+		if (one->ended) /* once reaped, its children become ours */
 			left |= one->parent == getpid();
 		else if (one->group == guard->command)
 			rest->members = true;
@@ -136,16 +138,16 @@ find_rest(const struct guard *guard, bool over, struct rest *rest)
 	return left || rest->members || n > 0;
 }
 
-/* Signals a process, or a group if below 0; a stopped one is continued. */
+/* Signals process pid, or group -pid, and continues it if it is stopped. */
 static void
 end(pid_t pid, int signal)
 {
-	/* they fail if it is gone, which is what is wanted */
+	/* both fail if it is gone already */
 	(void)kill(pid, signal);
 	(void)kill(pid, SIGCONT);
 }
 
-/* Which processes were signalled: each is once. */
+/* Processes that were signalled: each is signalled only once. */
 struct signalled {
 	pid_t pids[DESCENDANTS_MAX];
 	size_t count;
@@ -163,8 +165,8 @@ first_time(struct signalled *done, pid_t pid)
 }
 
 /*
- * A process may handle the signal and wait for its own children: after the
- * first round only orphans are signalled.
+ * all: the first round. A process may handle the signal and wait for its own
+ * children; so later rounds signal orphans only, and SIGKILL goes to all.
  */
 static void
 end_strays(const struct descendants *strays, struct signalled *done, int signal,
@@ -188,12 +190,12 @@ end_all(struct guard *guard)
 	struct rest rest;
 	bool over, left = true, calm, first = true;
 
-	(void)reap(guard); /* children are looked at below */
+	(void)reap(guard); /* takes the command's status */
 	over = guard->exited && guard->status < 128;
 	proc_close(&guard->terminal);
 	next_ns = util_now_ns() + CHILD_GRACE_MS * INT64_C(1000000);
 	while (reap(guard)) {
-		/* nothing is left if two rounds in a row find nothing */
+		/* it is over once two rounds in a row find nothing */
 		calm = !left;
 		left = find_rest(guard, over, &rest);
 		if (!left && calm)
@@ -202,7 +204,7 @@ end_all(struct guard *guard)
 			continue;
 		if (util_now_ns() >= next_ns) {
 			if (signal == SIGKILL)
-				return; /* it cannot be killed */
+				return; /* a process that cannot be killed */
 			signal = SIGKILL;
 			next_ns = util_now_ns() + UTIL_SECOND_NS;
 		}
@@ -210,7 +212,7 @@ end_all(struct guard *guard)
 			end(-guard->command, signal);
 		end_strays(&rest.strays, &done, signal, first);
 		first = false;
-		(void)wait_for(-1, wait_ms); /* either way */
+		(void)wait_for(-1, wait_ms); /* there is no socket to close */
 		if (wait_ms < 16)
 			wait_ms *= 2;
 	}
@@ -220,9 +222,9 @@ _Noreturn void
 guard_keep(struct guard *guard)
 {
 	keep_only(guard);
-	(void)!chdir("/"); /* so that no directory is kept in use */
+	(void)!chdir("/"); /* so that its directory can be unmounted */
 	do
-		(void)reap(guard); /* it waits for the program's end */
+		(void)reap(guard);
 	while (!wait_for(guard->program, -1));
 	end_all(guard);
 	_exit(0);

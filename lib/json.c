@@ -1,5 +1,5 @@
 /*
- * json: copies what needs no escape in runs. Objects are left to the caller.
+ * json: copies runs of bytes that need no escape.
  */
 #include "json.h"
 
@@ -9,14 +9,15 @@
 
 #define EIGHT(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* What a string must escape: a quote, a backslash, a control character. */
+/* Whether a string must escape byte: a quote, backslash or control character.
+ */
 static bool
 is_special(unsigned char byte)
 {
 	return byte < ' ' || byte == '"' || byte == '\\';
 }
 
-/* Whether one of eight bytes may be special: what is below borrows a bit. */
+/* Whether one of eight bytes is special. */
 static bool
 has_special(uint64_t eight)
 {

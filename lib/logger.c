@@ -1,6 +1,5 @@
 /*
- * logger: formats a line, and has it written to stderr or to the system's log,
- * as the program chose.
+ * logger: formats a line, and has the program's function write it.
  */
 #include "logger.h"
 

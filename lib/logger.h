@@ -1,6 +1,6 @@
 /*
- * logger: where the lines of a module that prints nothing go. Adds nothing to
- * them.
+ * logger: gives the messages of modules that print nothing to a function of the
+ * program, unchanged.
  */
 #ifndef LOGGER_H
 #define LOGGER_H

@@ -1,7 +1,7 @@
 /*
  * loop: one ppoll for the client on stdout, the inputs and the times. Signals
- * make a descriptor readable, so that none is missed between a look at a flag
- * and the poll. What is read or written is left to others.
+ * make a descriptor readable, so that none is missed between the check of a
+ * flag and the poll.
  */
 #define _GNU_SOURCE /* ppoll, POLLRDHUP, F_SETPIPE_SZ */
 #include "loop.h"
@@ -16,17 +16,17 @@
 
 #include "util.h"
 
-#define PIPE_SIZE 65536 /* what a pipe holds on Linux, at first */
+#define PIPE_SIZE 65536 /* default capacity of a pipe on Linux, in bytes */
 
-enum { VIEWER, SIGNALS, INPUTS }; /* places in loop.polls */
+enum { VIEWER, SIGNALS, INPUTS }; /* indexes in loop.polls */
 
-/* What the handler needs: nothing else here is global. */
-static volatile sig_atomic_t ending; /* the signal that asks for the end */
+/* For the signal handler: nothing else in this file is global. */
+static volatile sig_atomic_t ending; /* the signal that asks to end, or 0 */
 static int wake = -1;                /* an eventfd */
 
 /*
- * A write that began to block just before the signal must be interrupted
- * too: the alarm comes again each second until the process has ended.
+ * A write that begins to block just after the signal must be interrupted too:
+ * SIGALRM is repeated each second until the process has ended.
  */
 static void
 on_signal(int signal)
@@ -36,7 +36,7 @@ on_signal(int signal)
 
 	ending = signal;
 	(void)alarm(1);
-	/* fails only if the eventfd is full: then it wakes the loop already */
+	/* fails only if the eventfd is full: then it is readable anyway */
 	if (write(wake, &one, sizeof(one)) == -1 || errno != saved)
 		errno = saved;
 }
@@ -51,8 +51,8 @@ loop_catch(int signal)
 }
 
 /*
- * A half-closed socket is a viewer that left; but the sockets of mod_cgid
- * are half closed from the start, so only those of a network count.
+ * If a TCP socket is half closed, the client has left. Other sockets are not
+ * checked for that: those of mod_cgid are half closed from the start.
  */
 static short
 viewer_events(void)
@@ -79,7 +79,7 @@ loop_init(struct loop *loop)
 	loop->polls[SIGNALS].fd = wake;
 	loop->polls[SIGNALS].events = POLLIN;
 
-	/* frames have a buffer of their own: a flush is one write */
+	/* the frame has its own buffer: each flush is one write */
 	(void)setvbuf(stdout, NULL, _IONBF, 0);
 	if (loop_catch(SIGALRM) == -1 || loop_catch(SIGTERM) == -1 ||
 	    loop_catch(SIGINT) == -1 || loop_catch(SIGHUP) == -1)
@@ -91,7 +91,7 @@ void
 loop_limit(struct loop *loop, int64_t ns)
 {
 	loop->over_ns = util_now_ns() + ns;
-	/* for a write that blocks then; it ends as with SIGTERM */
+	/* interrupts a write that blocks at that time, as SIGTERM does */
 	(void)alarm((unsigned int)(ns / UTIL_SECOND_NS) + 1);
 }
 
@@ -151,7 +151,7 @@ sleep_until_due(struct loop *loop)
 	    due_ns == UTIL_NEVER ? NULL : &left, NULL);
 }
 
-/* The next input that is ready, each in its turn; false if none is. */
+/* Finds a ready input, round-robin; false if none is ready. */
 static bool
 ready_input(struct loop *loop)
 {
@@ -199,7 +199,7 @@ loop_wait(struct loop *loop)
 	}
 }
 
-/* A write failed: waits if it may go on. Returns 0 to try again, or -1. */
+/* A write failed: waits for room if it can go on. Returns 0 to retry, or -1. */
 static int
 write_again(const struct loop *loop)
 {
@@ -209,7 +209,7 @@ write_again(const struct loop *loop)
 		return 0;
 	if (errno != EAGAIN && errno != EWOULDBLOCK)
 		return -1;
-	/* stdout was given non-blocking, and others share it: it stays so */
+	/* stdout is non-blocking, and stays so: other processes share it */
 	room.events |= POLLOUT;
 	if (poll(&room, 1, -1) == -1 && (errno != EINTR || ending))
 		return -1;
@@ -217,8 +217,9 @@ write_again(const struct loop *loop)
 }
 
 /*
- * Writes of more than half of what a pipe holds make reader and writer take
- * turns, on some machines at half the rate. A pipe that cannot grow stays.
+ * Makes a pipe on stdout larger, if that is possible. If a write is more than
+ * half of its capacity, reader and writer take turns, on some machines at half
+ * the rate.
  */
 static void
 widen_pipe(void)

@@ -1,7 +1,7 @@
 /*
- * loop: waits for the next thing to do, one reason a call, and writes to the
- * client on stdout. It knows bytes, descriptors, times and signals; nothing
- * of events, requests or children. A program has one loop.
+ * loop: waits for the next thing to do, one reason per call, and writes to the
+ * client on stdout. It handles bytes, descriptors, times and signals, but no
+ * events, requests or children. A program has one loop.
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -11,12 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOOP_INPUTS 8 /* descriptors that are watched at a time */
+#define LOOP_INPUTS 8 /* descriptors that can be watched at a time */
 
 enum loop_reason {
 	LOOP_GONE,      /* the client has left */
-	LOOP_SIGNAL,    /* loop.signal came: a request to end */
-	LOOP_OVER,      /* the time that loop_limit gave has passed */
+	LOOP_SIGNAL,    /* the signal loop.signal asks the program to end */
+	LOOP_OVER,      /* the time limit of loop_limit has passed */
 	LOOP_INPUT,     /* loop.fd is ready */
 	LOOP_TICK,      /* the deadline loop.tick_ns has come */
 	LOOP_KEEPALIVE, /* nothing was written for keepalive_ns */
@@ -31,10 +31,10 @@ struct loop {
 	int fd;     /* with LOOP_INPUT */
 
 	/* the rest is the loop's own */
-	int64_t written_ns; /* when it waited after a write; 0: not yet */
+	int64_t written_ns; /* first loop_wait after the last write; 0: none */
 	int64_t over_ns;    /* when LOOP_OVER is due */
 	size_t inputs;
-	size_t turn; /* which input is asked first, in fairness */
+	size_t turn; /* which input is checked first (round-robin) */
 	struct pollfd polls[2 + LOOP_INPUTS];
 };
 
@@ -45,15 +45,15 @@ struct loop {
  */
 int loop_init(struct loop *loop);
 
-/* Makes signal one that asks for the end. Returns 0, or -1 with errno. */
+/* Makes signal give LOOP_SIGNAL. Returns 0, or -1 with errno. */
 int loop_catch(int signal);
 
-/* LOOP_OVER comes ns from now. */
+/* Makes LOOP_OVER due in ns nanoseconds. */
 void loop_limit(struct loop *loop, int64_t ns);
 
 /*
- * Watches fd for poll's events; with 0 no longer. The descriptor stays the
- * caller's. Returns 0, or -1 with errno ENOSPC.
+ * Watches fd for events of poll(2); events 0 stops that and cannot fail. The
+ * caller owns fd. Returns 0, or -1 with errno ENOSPC.
  */
 int loop_watch(struct loop *loop, int fd, short events);
 
@@ -65,10 +65,10 @@ int loop_watch(struct loop *loop, int fd, short events);
 enum loop_reason loop_wait(struct loop *loop);
 
 /*
- * Writes all n bytes to stdout and flushes it; a frame_sink. For more than 32
- * KiB a pipe is made to hold 128 KiB first, if the kernel allows it. Blocks
- * while the client is slow. Returns 0, or -1 with errno: EPIPE or ECONNRESET
- * if the client has left, EINTR if a signal asks for the end.
+ * Writes all n bytes to stdout and flushes it; a frame_sink. Before more than
+ * 32 KiB a pipe gets a capacity of 128 KiB, if the kernel allows it. Blocks
+ * while the client is slow. Returns 0, or -1 with errno: EPIPE or ECONNRESET if
+ * the client has left, EINTR if a signal asks the program to end.
  */
 int loop_write(void *loop, const char *bytes, size_t n);
 

@@ -1,6 +1,6 @@
 /*
- * nph: reads the line and the fields of an HTTP request, and makes variables of
- * them. What they ask for is left to cgi.
+ * nph: reads the line and the header fields of an HTTP request, and makes CGI
+ * variables of them, which cgi interprets.
  */
 #include "nph.h"
 
@@ -14,9 +14,9 @@
 
 #include "util.h"
 
-#define FIELD_NAME_MAX 128 /* of a variable that a field becomes */
+#define FIELD_NAME_MAX 128 /* bytes of a variable's name, with NUL */
 
-/* Reads up to the empty line; byte by byte, as the body is not ours. */
+/* Reads up to the empty line, byte by byte, so as not to read the body. */
 static int
 read_header(char *text, size_t *length)
 {
@@ -33,7 +33,7 @@ read_header(char *text, size_t *length)
 			return 408;
 		ready = poll(&input, 1, (int)(left_ns / 1000000 + 1));
 		if (ready == -1)
-			return 0; /* by a signal: we are to end */
+			return 0; /* a signal asks the program to end */
 		if (ready == 0)
 			continue;
 		got = read(STDIN_FILENO, text + n, 1);
@@ -49,7 +49,7 @@ read_header(char *text, size_t *length)
 		if (text[n - 1] != '\n')
 			continue;
 		if (n == 1 || (n == 2 && text[0] == '\r'))
-			n = 0; /* RFC 9112 section 2.2: it may come first */
+			n = 0; /* RFC 9112 section 2.2: ignore it if first */
 		else if (text[n - 2] == '\n' ||
 			 (text[n - 2] == '\r' && text[n - 3] == '\n')) {
 			text[n] = '\0';
@@ -60,13 +60,13 @@ read_header(char *text, size_t *length)
 	return 431;
 }
 
-/* Who takes the variables of a request, and where. */
+/* The function that stores the variables of a request, and its argument. */
 struct taker {
 	int (*set)(void *to, const char *name, const char *value);
 	void *to;
 };
 
-/* METHOD SP TARGET SP VERSION (RFC 9112 section 3). Returns the status. */
+/* Parses METHOD SP TARGET SP VERSION (RFC 9112 section 3). Returns a status. */
 static int
 parse_request_line(char *line, const struct taker *by)
 {
@@ -96,8 +96,9 @@ parse_request_line(char *line, const struct taker *by)
 
 /*
  * Writes the name of a field's variable, HTTP_NAME. Returns false if the field
- * gets none: its name is long, or has characters that would make it the name of
- * another field's variable, or is Proxy, which programs trust (CVE-2016-5385).
+ * gets no variable: its name is too long, has a character that would give it
+ * another field's variable, or is Proxy, as programs trust HTTP_PROXY
+ * (CVE-2016-5385).
  */
 static bool
 field_variable(char to[FIELD_NAME_MAX], const char *name)
@@ -122,8 +123,8 @@ field_variable(char to[FIELD_NAME_MAX], const char *name)
 }
 
 /*
- * "Name: value" (RFC 9112 section 5) as a variable: no space before the colon,
- * no folded line. Returns the status.
+ * Makes a variable of "Name: value" (RFC 9112 section 5); refuses a space
+ * before the colon and a folded line. Returns a status.
  */
 static int
 parse_field(char *line, const struct taker *by)
@@ -158,8 +159,8 @@ nph_has_control(const char *text)
 }
 
 /*
- * Makes a line of header a string: without its CR. Returns the next line, or
- * NULL if a control character stands in it.
+ * Makes a header line a string, without its CR. Returns the next line, or NULL
+ * if the line has a control character.
  */
 static char *
 end_line(char *line)

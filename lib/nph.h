@@ -1,6 +1,6 @@
 /*
- * nph: an HTTP request that a program reads itself ("non-parsed header"), as
- * the variables that a web server would set (RFC 3875, section 4.1).
+ * nph: turns an HTTP request that a program reads itself ("non-parsed header")
+ * into the variables that a web server would set (RFC 3875, section 4.1).
  */
 #ifndef NPH_H
 #define NPH_H
@@ -8,32 +8,32 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define NPH_REQUEST_MAX 16384 /* bytes of its line and header fields */
-#define NPH_REQUEST_MS 10000  /* milliseconds until its empty line */
+#define NPH_REQUEST_MAX 16384 /* bytes of request line and header fields */
+#define NPH_REQUEST_MS 10000  /* milliseconds until the empty line */
 
-/* The characters of a token: of a method, of a field's name (RFC 9110). */
+/* The characters of a token: a method or a field name (RFC 9110). */
 #define NPH_TOKEN                                              \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" \
 	"0123456789!#$%&'*+-.^_`|~"
 
-/* Whether a control character other than TAB stands in text. */
+/* Whether text has a control character other than TAB. */
 bool nph_has_control(const char *text);
 
 /*
  * Reads an HTTP request from stdin up to its empty line, not a byte more, and
  * puts it into the environment as RFC 3875 section 4.1 says (without Proxy).
- * Blocks for NPH_REQUEST_MS at the most. Returns 200; 0 if the client left
- * before it sent anything, or if a signal came; or the status to answer: 400
- * (also for folded lines, control characters and a space before a colon), 408,
- * 431, 500.
+ * Blocks for at most NPH_REQUEST_MS. Returns 200; 0 if the client left before
+ * it sent anything, or if a signal came; or the error status to answer with:
+ * 400 (also for folded lines, control characters and a space before a colon),
+ * 408, 431, 500.
  */
 int nph_read(void);
 
 /*
- * Takes an HTTP request of n bytes apart, in place: its line and fields up to
- * the empty line that ends it, without NUL in it and with one after it. Hands
- * each variable of RFC 3875 to set, whose strings are those of text but for the
- * name; -1 of that is status 500. Returns a status as nph_read.
+ * Parses an HTTP request of n bytes in place: its line and fields with the
+ * empty line at their end; text has one NUL, after them. Calls set for each
+ * variable of RFC 3875: value is valid as long as text, name until set returns.
+ * Returns a status as nph_read does: 500 if set returns -1.
  */
 int nph_parse(char *text, size_t n,
     int (*set)(void *to, const char *name, const char *value), void *to);

@@ -1,6 +1,6 @@
 /*
- * options: getopt's options, the usage and --help, all made of one table, so
- * that they cannot disagree. What an option does is left to the program.
+ * options: makes getopt's options, the usage and --help from one table, so that
+ * they cannot disagree.
  */
 #include "options.h"
 
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HELP_COLUMN 27 /* of what an option does, in --help */
+#define HELP_COLUMN 27 /* where the descriptions begin in --help */
 
 static const struct option_row common[] = {
     {'e', "event", "NAME", "event type (none: message)"},
@@ -27,7 +27,7 @@ static const struct option_row common[] = {
 #define COMMON (sizeof(common) / sizeof(*common))
 #define ROWS (OPTIONS_MAX + COMMON)
 
-/* The rows of a program's options, its own first. Returns how many. */
+/* Lists the rows of a program's options, its own first. Returns how many. */
 static size_t
 list_rows(const struct program *program, const struct option_row *rows[ROWS])
 {

@@ -1,7 +1,7 @@
 /*
- * options: what a program is and which options it has, once: the table from
- * which getopt's options, the usage and --help are made. The common options
- * (-e, -r, -k, -A, -m, -H, -O, -h, -V) stand in options.c.
+ * options: one table that describes a program and its options; getopt's
+ * options, the usage and --help are made from it. The common options (-e, -r,
+ * -k, -A, -m, -H, -O, -h, -V) are in options.c.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -17,31 +17,31 @@
 struct option_row {
 	char letter;
 	const char *name;
-	const char *value; /* what the usage calls it; NULL: it takes none */
-	const char *help;  /* further lines after an LF */
+	const char *value; /* its name in the usage; NULL: takes no value */
+	const char *help;  /* lines are separated by LF */
 };
 
-/* What a program is: getopt's options, usage and --help are made of it. */
+/* The description of a program. */
 struct program {
 	const char *about;    /* one sentence, the first of --help */
-	const char *operands; /* behind the options in the usage; or NULL */
+	const char *operands; /* after the options in the usage; or NULL */
 	const char *notes;    /* the last line of --help; or NULL */
 	/* the first without a letter ends them */
 	struct option_row options[OPTIONS_MAX];
 	const char *without;  /* letters of common options that it lacks */
-	unsigned int methods; /* those of enum cgi_method that it answers */
-	bool shell_only; /* no CGI program: it takes nothing from a request */
-	bool own_event;  /* -e is the program's own option */
-	bool inherits;   /* its command gets what a script opened */
+	unsigned int methods; /* an OR of enum cgi_method: those it answers */
+	bool shell_only;      /* no CGI program: ignores request variables */
+	bool own_event;       /* -e is the program's own option */
+	bool inherits;        /* its command inherits a script's open files */
 };
 
 /*
- * getopt_long with the options of program, up to the first operand; ':' is a
- * value that is missing. opterr is the caller's.
+ * getopt_long with the options of program, up to the first operand. Returns ':'
+ * if a value is missing. The caller sets opterr.
  */
 int options_next(const struct program *program, int argc, char *argv[]);
 
-/* The usage, without the program's name; one that is too long is cut. */
+/* Writes the usage without the program's name; cut off if it is too long. */
 void options_usage(const struct program *program, char text[OPTIONS_USAGE_MAX]);
 
 /* Writes the text of --help; name is the program's. */

@@ -29,7 +29,7 @@ is_origin(const char *text)
 	return *text != '\0' && text[strspn(text, host)] == '\0';
 }
 
-/* How long origin is without its scheme's own port, which browsers omit. */
+/* Length of origin without its scheme's default port, which browsers omit. */
 static size_t
 without_port(const char *origin)
 {

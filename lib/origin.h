@@ -1,7 +1,7 @@
 /*
- * origin: which pages of other sites may read a stream: those whose origin is
- * named. It makes header fields of the CORS protocol (Fetch Standard); cgi
- * encodes them.
+ * origin: the list of origins whose pages may read a stream from another site.
+ * It makes header fields of the CORS protocol (Fetch Standard); cgi encodes
+ * them.
  */
 #ifndef ORIGIN_H
 #define ORIGIN_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #define ORIGINS_MAX 32
-#define ORIGIN_FIELDS 2 /* that origin_fields adds at the most */
+#define ORIGIN_FIELDS 2 /* fields that origin_fields adds at most */
 
 /* All fields are the module's own. */
 struct origins {
@@ -19,21 +19,21 @@ struct origins {
 
 /*
  * Adds an origin as browsers send it, scheme://host[:port] in lower case or
- * "null"; or "*", any. The port of the scheme may be named, browsers omit it.
- * What is allocated stays for the process's life. Returns 0; or -1 with errno
+ * "null"; or "*" for any. The scheme's default port, which browsers omit, may
+ * be given. Allocates memory that is never freed. Returns 0; or -1 with errno
  * EINVAL if it is no origin, E2BIG if there are ORIGINS_MAX already, or ENOMEM.
  */
 int origin_add(struct origins *origins, const char *origin);
 
 /*
- * Which of them allows origin, which is "" if the request names none: its
- * number, from 1, or 0 if none does.
+ * Finds which of origins allows the request's origin ("" if it has none).
+ * Returns its number, from 1; or 0 if none does.
  */
 size_t origin_find(const struct origins *origins, const char *origin);
 
 /*
- * Adds to extras fields those of the origin that origin_find has found; a field
- * that is there already stays. Returns how many fields there are then.
+ * Adds the fields for the origin that origin_find found to the extras fields of
+ * extra, except those that are there already. Returns how many extra then has.
  */
 size_t origin_fields(const struct origins *origins, size_t found,
     const char *extra[], size_t extras);

@@ -1,6 +1,5 @@
 /*
  * poller: epoll with a kind for each descriptor, and times in nanoseconds.
- * What an event means is the caller's business.
  */
 #include "poller.h"
 
@@ -36,7 +35,7 @@ poller_change(int poller, int fd, enum poller_kind kind, uint32_t events)
 void
 poller_forget(int poller, int fd)
 {
-	/* fails if it is not watched: then nothing is to be done */
+	/* fails if it is not watched */
 	(void)epoll_ctl(poller, EPOLL_CTL_DEL, fd, NULL);
 }
 
@@ -46,7 +45,7 @@ poller_wait(int poller, struct epoll_event *events, int max, int64_t due_ns)
 	int64_t left_ms = WAIT_MAX_MS;
 	int n;
 
-	/* rounded up: the time has come then */
+	/* rounded up, so as not to return before due_ns */
 	if (due_ns < UTIL_NEVER)
 		left_ms = (due_ns - util_now_ns() + POLLER_MS - 1) / POLLER_MS;
 	if (left_ms < 0)

@@ -1,7 +1,6 @@
 /*
- * poller: the one epoll instance of a process, which is the caller's. What is
- * watched has a kind and a descriptor, which come back with its events. Knows
- * nothing of what is read or written there.
+ * poller: watches descriptors with the process's one epoll instance, which the
+ * caller owns. Each event has the kind and the descriptor that were given.
  */
 #ifndef POLLER_H
 #define POLLER_H
@@ -9,36 +8,36 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
-#define POLLER_MS INT64_C(1000000) /* in nanoseconds */
+#define POLLER_MS INT64_C(1000000) /* one millisecond, in nanoseconds */
 
 enum poller_kind {
 	POLLER_SIGNALS,
 	POLLER_LISTENER,
-	POLLER_PENDING, /* a connection without a message so far */
-	POLLER_OUTPUT,  /* the program's */
-	POLLER_ERRORS,  /* its stderr */
-	POLLER_EXIT,    /* it has exited */
-	POLLER_HOME,    /* an answer of the home channel */
+	POLLER_PENDING, /* a connection that has sent no message yet */
+	POLLER_OUTPUT,  /* the producer's stdout */
+	POLLER_ERRORS,  /* the producer's stderr */
+	POLLER_EXIT,    /* the producer has exited */
+	POLLER_HOME,    /* an answer from the home channel */
 	POLLER_VIEWER,
 };
 
-/* Watches fd for epoll's events. Returns 0, or -1 with errno. */
+/* Watches fd for events of epoll(7). Returns 0, or -1 with errno. */
 int poller_watch(int poller, int fd, enum poller_kind kind, uint32_t events);
 
 /* Changes the events of a descriptor that is watched. */
 void poller_change(int poller, int fd, enum poller_kind kind, uint32_t events);
 
-/* Watches fd no longer; nothing if it is not watched. */
+/* Stops watching fd, if it is watched. */
 void poller_forget(int poller, int fd);
 
 /*
- * Waits for events, until due_ns at the latest, or UTIL_NEVER. Returns how many
- * there are, 0 also after a signal; or -1 with errno.
+ * Waits for events until due_ns at the latest; UTIL_NEVER: no limit. Returns
+ * how many there are, which is 0 after a signal too; or -1 with errno.
  */
 int poller_wait(
     int poller, struct epoll_event *events, int max, int64_t due_ns);
 
-/* What an event is of. */
+/* The kind and the descriptor of an event. */
 enum poller_kind poller_kind(const struct epoll_event *event);
 int poller_fd(const struct epoll_event *event);
 

@@ -1,7 +1,6 @@
 /*
- * proc: servers start programs with signals blocked or ignored and with
- * descriptors of their own left open; this puts both right. When to do which
- * of it is for program, child and guard to decide.
+ * proc: some servers start programs with signals blocked or ignored, and leave
+ * their own descriptors open; these functions undo both.
  */
 #define _GNU_SOURCE /* NSIG, syscall for close_range */
 #include "proc.h"
@@ -17,8 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define INHERITED_MAX 1027 /* a script's descriptors are lower */
-#define INHERITED_EACH 64  /* that one call asks for */
+#define INHERITED_MAX 1027 /* a script opens lower descriptors only */
+#define INHERITED_EACH 64  /* descriptors per call of poll */
 
 void
 proc_close(int *fd)
@@ -62,9 +61,9 @@ proc_open_standard(void)
 }
 
 /*
- * Whether a script may have opened fd. If fd is the other end of a pipe that is
- * our stdin, stdout or stderr, it is the server's, and while it is open we
- * never see the end.
+ * Whether a script may have opened fd. The other end of a pipe that is our
+ * stdin, stdout or stderr is the server's: while fd is open we would not see
+ * that the server has closed it.
  */
 static bool
 may_be_scripts(int fd)
@@ -93,7 +92,7 @@ proc_close_inherited(bool keep_files)
 	     from += INHERITED_EACH) {
 		for (int i = 0; i < INHERITED_EACH; i++)
 			some[i] = (struct pollfd){.fd = from + i};
-		/* poll says which are not open */
+		/* poll finds those that are open */
 		(void)poll(some, INHERITED_EACH, 0);
 		for (int i = 0; i < INHERITED_EACH; i++)
 			if (!(some[i].revents & POLLNVAL) &&
@@ -121,7 +120,7 @@ proc_reset_signals(void)
 	(void)alarm(0);
 	for (size_t i = 0; i < sizeof(reset) / sizeof(*reset); i++)
 		(void)signal(reset[i], SIG_DFL);
-	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail, nor can the rest */
+	(void)signal(SIGPIPE, SIG_IGN); /* none of these can fail */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)unblock_signals();
 }
@@ -129,7 +128,7 @@ proc_reset_signals(void)
 int
 proc_default_signals(void)
 {
-	/* handlers fall back by themselves at exec, but not what is ignored */
+	/* exec resets handlers, but not ignored signals */
 	for (int i = 1; i < NSIG; i++)
 		(void)signal(i, SIG_DFL); /* fails for SIGKILL and SIGSTOP */
 	return unblock_signals();
@@ -147,7 +146,7 @@ proc_set_path(void)
 	n = readlink("/proc/self/exe", path, PATH_MAX);
 	while (n > 0 && path[n - 1] != '/')
 		n--;
-	if (n <= 0) /* /proc may be missing; then it is one of the others */
+	if (n <= 0) /* /proc is missing: use the other directories only */
 		return setenv("PATH", others, 1);
 	path[n == 1 ? 1 : n - 1] = ':';
 	memcpy(path + (n == 1 ? 2 : n), others, sizeof(others));

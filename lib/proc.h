@@ -1,6 +1,6 @@
 /*
- * proc: what a process starts with: its descriptors, its signals, its PATH;
- * for the programs themselves and for what they start.
+ * proc: sets up descriptors, signals and PATH, for the programs themselves and
+ * for the commands that they start.
  */
 #ifndef PROC_H
 #define PROC_H
@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 /*
- * Closes *fd, unless it is -1, and makes it -1. errno stays: what close(2) says
- * would be of a write, and nothing is written to what is closed so.
+ * Closes *fd, unless it is -1, and sets it to -1. Keeps errno: an error of
+ * close(2) concerns earlier writes, so this is not for files that were written.
  */
 void proc_close(int *fd);
 
@@ -18,26 +18,26 @@ void proc_close_from(int first);
 
 /*
  * Opens those of the descriptors 0 to 2 that are closed, so that no other file
- * gets their numbers. A stdout that was closed becomes a pipe without a reader,
- * as if the client had left. Returns 0, or -1 with errno.
+ * gets their numbers. A closed stdout becomes a pipe without a reader, as if
+ * the client had left. Returns 0, or -1 with errno.
  */
 int proc_open_standard(void);
 
 /*
- * Closes the descriptors that this process was given, from 3 on. With
- * keep_files those stay that a script may have opened for its command: files,
- * devices, directories, and pipes other than the web server's.
+ * Closes the descriptors that this process inherited, from 3 on. With
+ * keep_files it keeps those that a script may have opened for its command:
+ * files, devices, directories, and pipes other than the web server's.
  */
 void proc_close_inherited(bool keep_files);
 
 /*
- * For a program: no alarm, no blocked signal, SIGPIPE and SIGXFSZ ignored,
- * defaults for the rest that a web server may have changed. The signals that
- * end a program are the loop's.
+ * For a program: no alarm, no blocked signal, SIGPIPE and SIGXFSZ ignored, and
+ * the default action for others that a web server may have changed. loop sets
+ * the signals that end a program.
  */
 void proc_reset_signals(void);
 
-/* For a command, before its exec: all signals as at login. 0, or -1. */
+/* For a command, before its exec: resets all signals. Returns 0, or -1. */
 int proc_default_signals(void);
 
 /*

@@ -1,6 +1,6 @@
 /*
- * producer: runs a program, takes its response header and decodes its events.
- * Whether it is read is for its caller to decide, who knows the viewers.
+ * producer: runs a program, parses its response header and decodes its events.
+ * The caller decides when its output is read.
  */
 #include "producer.h"
 
@@ -15,11 +15,11 @@
 
 extern char **environ;
 
-#define EXIT_NS (100 * POLLER_MS) /* to exit, from its last byte */
-#define GRACE_NS                                                     \
-	(CHILD_GRACE_MS * POLLER_MS) /* for its last byte, from exit \
+#define EXIT_NS (100 * POLLER_MS) /* time to exit after its output ended */
+#define GRACE_NS                                                      \
+	(CHILD_GRACE_MS * POLLER_MS) /* time to end output after exit \
 				      */
-#define LINE_MAX_ERR 1000            /* of its stderr */
+#define LINE_MAX_ERR 1000            /* bytes of a line of its stderr */
 
 void
 producer_init(struct producer *producer, const struct logger *log, int poller,
@@ -42,7 +42,7 @@ producer_init(struct producer *producer, const struct logger *log, int poller,
 	    read_max < PRODUCER_READ ? read_max : PRODUCER_READ;
 }
 
-/* Returns 0, or -1 with errno. */
+/* Watches the child's descriptors. Returns 0, or -1 with errno. */
 static int
 watch_child(struct producer *producer)
 {
@@ -83,7 +83,7 @@ producer_start(struct producer *producer, char *const command[],
 		producer->scarce = true;
 		logger_line(
 		    producer->log, "%s: %s", producer->name, strerror(errno));
-		proc_close(&child->err); /* it may not be non-blocking */
+		proc_close(&child->err); /* reading it might block */
 		producer_stop(producer);
 	} else {
 		producer->started = true;
@@ -119,7 +119,7 @@ read_output(struct producer *producer)
 		return;
 	(void)producer_read(producer, false); /* does not fail so */
 	proc_close(&producer->child.out);
-	/* it can be reaped only a moment after its output was closed */
+	/* it may exit only a moment after its output has ended */
 	producer->silent_ns = util_now_ns();
 	producer->over = child_reap(&producer->child);
 }
@@ -171,7 +171,7 @@ producer_ready(struct producer *producer, enum poller_kind kind, int fd)
 {
 	const struct child *child = &producer->child;
 
-	/* an event may be of what was closed since it came */
+	/* fd may have been closed since the event was reported */
 	if (kind == POLLER_OUTPUT && fd == child->out && producer->reads)
 		read_output(producer);
 	else if (kind == POLLER_ERRORS && fd == child->err)
@@ -187,7 +187,7 @@ fail(struct producer *producer, const char *why)
 	return PRODUCER_FAILED;
 }
 
-/* PRODUCER_EVENT here says that a stream begins. */
+/* Here, PRODUCER_EVENT means that the header is complete: a stream begins. */
 static enum producer_result
 take_header(struct producer *producer)
 {

@@ -1,7 +1,7 @@
 /*
- * program: reads the common options into the stream, and answers and exits if
- * the program cannot go on. What an option is called is in options; the
- * response itself is the stream's.
+ * program: stores the common options in the stream, and answers and exits if
+ * the program cannot go on. options has the names of options; stream sends the
+ * response.
  */
 #include "program.h"
 
@@ -24,7 +24,7 @@ warn_list(const struct stream *stream, const char *format, va_list list)
 	bool add = format[strlen(format) - 1] == ':';
 
 	(void)vsnprintf(text, sizeof(text), format, list);
-	/* what is too long is cut, but for the line end */
+	/* a line that is too long is cut off, but gets its line end */
 	(void)snprintf(line, sizeof(line) - 1, "%.64s: %s%s%s", stream->name,
 	    text, add ? " " : "", add ? error : "");
 	util_no_controls(line);
@@ -56,7 +56,7 @@ answer(struct stream *stream, int status, int exit_status)
 {
 	if (is_asked(stream)) {
 		stream_respond(stream, status);
-		(void)stream_finish(stream); /* it is over either way */
+		(void)stream_finish(stream); /* it exits on failure, too */
 	}
 	exit(exit_status);
 }
@@ -83,15 +83,15 @@ program_send_back(
 	va_end(list);
 	stream->retry_ms =
 	    util_random(PROGRAM_COME_BACK_MIN_MS, PROGRAM_COME_BACK_MAX_MS);
-	(void)stream_open(stream);   /* after a HEAD that is all */
-	(void)stream_finish(stream); /* it is over either way */
+	(void)stream_open(stream);   /* for HEAD, only the header */
+	(void)stream_finish(stream); /* it exits on failure, too */
 	exit(exit_status);
 }
 
 void
 program_fail(struct stream *stream, int exit_status, const char *what)
 {
-	/* ENOSPC: no pseudo-terminal; ETXTBSY: a file that is being replaced */
+	/* ENOSPC: no pseudo-terminal; ETXTBSY: the file is being replaced */
 	if (is_asked(stream) &&
 	    (util_scarce(errno) || errno == ENOSPC || errno == ETXTBSY))
 		program_send_back(stream, exit_status, "%s:", what);
@@ -122,8 +122,8 @@ program_end(struct stream *stream)
 }
 
 /*
- * A query's words are arguments only among the program's own options and
- * operands: after an operand the arguments are a command's.
+ * argc without arguments from the query. Only the program's own options and
+ * operands can be such: after an operand, arguments are a command's.
  */
 static int
 own_args(const struct program *program, int argc, char *argv[])
@@ -136,7 +136,7 @@ own_args(const struct program *program, int argc, char *argv[])
 		;
 	if (optind >= own)
 		argc = own;
-	optind = 0; /* start again */
+	optind = 0; /* getopt starts again */
 	return argc;
 }
 
@@ -203,7 +203,7 @@ program_event_type(struct stream *stream, int letter)
 	return optarg;
 }
 
-/* An option that is unknown, or has no value. */
+/* Refuses an option that is unknown, or lacks its value. */
 static _Noreturn void
 refuse_option(struct stream *stream, int option, char *const argv[])
 {

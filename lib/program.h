@@ -1,8 +1,8 @@
 /*
- * program: what every program does in the same way before and beside its
- * stream: start-up, options, the request, and the one line on stderr that
- * says what is wrong. It prints and exits for the programs, as each function
- * says; the modules below it never do.
+ * program: what all programs have in common besides the stream: start-up,
+ * options, the request, and the line on stderr that says what is wrong. It
+ * prints and exits for the programs, as each function says; the modules that it
+ * uses never do.
  */
 #ifndef PROGRAM_H
 #define PROGRAM_H
@@ -12,75 +12,75 @@
 #include "options.h"
 #include "stream.h"
 
-#define PROGRAM_FAILURE 1 /* exit statuses; 0 if the client has left */
+#define PROGRAM_FAILURE 1 /* exit statuses; it is 0 if the client has left */
 #define PROGRAM_USAGE 2
 
 #define PROGRAM_SECONDS_MAX INT64_C(1000000000)
-#define PROGRAM_INTERVAL_MIN_NS INT64_C(1000000) /* shorter would only spin */
-#define PROGRAM_RETRY_MAX INT32_MAX   /* what timers in browsers can hold */
+#define PROGRAM_INTERVAL_MIN_NS INT64_C(1000000) /* less would busy-loop */
+#define PROGRAM_RETRY_MAX INT32_MAX   /* ms: the limit of browsers' timers */
 #define PROGRAM_ALIVE_MAX 200         /* bytes of -A */
-#define PROGRAM_COME_BACK_MIN_MS 5000 /* if the program cannot serve now */
+#define PROGRAM_COME_BACK_MIN_MS 5000 /* retry if it cannot serve now */
 #define PROGRAM_COME_BACK_MAX_MS 15000
 
 /*
- * The first call, with a stream that is all zero. Makes descriptors and signals
- * what a program expects and reads the request's environment, unless the
- * program is for a shell only. Returns argc without arguments that came from
- * the query. Exits on failure.
+ * To be called first, with stream all zero. Sets up descriptors and signals,
+ * and reads the request from the environment unless the program is shell_only.
+ * Returns argc without arguments that came from the query. Exits on failure.
  */
 int program_init(struct stream *stream, const struct program *program, int argc,
     char *argv[]);
 
 /*
- * The letter of the next option that is the program's own, or -1 after the
- * last; common ones are stored in stream. optarg and optind are as with
- * getopt_long. Exits with --help, --version and errors.
+ * Returns the letter of the next of the program's own options, or -1 after the
+ * last; stores common ones in stream. optarg and optind are as with
+ * getopt_long. Exits for --help, --version and errors.
  */
 int program_option(struct stream *stream, int argc, char *argv[]);
 
-/* The value of the option with this letter, a number. Exits if it is none. */
+/* Parses optarg, the value of option letter, as a number. Exits if invalid. */
 uint64_t program_number(
     struct stream *stream, int letter, uint64_t min, uint64_t max);
 
-/* Likewise seconds: PROGRAM_INTERVAL_MIN_NS or more; 0 too if zero_ok. */
+/* Likewise seconds, as ns: PROGRAM_INTERVAL_MIN_NS or more, or 0 if zero_ok. */
 int64_t program_seconds(struct stream *stream, int letter, bool zero_ok);
 
-/* Likewise an event type: exits if it would break its line. */
+/* Likewise an event type: exits if frame_field_ok refuses it. */
 const char *program_event_type(struct stream *stream, int letter);
 
 /*
- * After the options: an nph- program reads an HTTP request if there is none
- * in the environment. An origin that -O does not name is refused, and so is a
- * method that is not answered; a preflight is answered: these exit with 0.
+ * To be called after the options: an nph- program reads an HTTP request if the
+ * environment has none. Answers a preflight, and refuses an origin that -O does
+ * not name and a method that the program lacks; then exits with 0.
  */
 void program_request(struct stream *stream);
 
 /*
- * One line on stderr: the program's name, a colon, the text, no controls. If
- * format ends with a colon, what errno says follows it.
+ * Writes one line to stderr: the program's name, a colon and the text, with
+ * control characters replaced. If format ends with a colon, strerror(errno)
+ * follows.
  */
 void program_warn(const struct stream *stream, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Before the header: warns as program_warn, answers a web server with 500, and
- * exits with exit_status.
+ * To be called before the header is sent: warns as program_warn does, answers a
+ * web server with 500, and exits with exit_status.
  */
 _Noreturn void program_refuse(struct stream *stream, int exit_status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /*
- * Before the header, if waiting may help (no process, no descriptor, no
- * permission just now): warns as program_warn, answers with a stream that ends
- * at once, with a retry of PROGRAM_COME_BACK_MIN_MS to _MAX_MS, and exits with
- * exit_status. An error status would stop an EventSource for good.
+ * The same if waiting may help (no process, descriptor or permission just now):
+ * answers with a stream that ends at once, with a retry of
+ * PROGRAM_COME_BACK_MIN_MS to _MAX_MS. An error status would stop an
+ * EventSource for good.
  */
 _Noreturn void program_send_back(struct stream *stream, int exit_status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /*
- * Before the header, if errno says what failed: as program_send_back to a web
- * server if waiting may help, else as program_refuse.
+ * The same if errno says what failed: as program_send_back if a web server
+ * asked and waiting may help, else as program_refuse.
  */
 _Noreturn void program_fail(
     struct stream *stream, int exit_status, const char *what);
@@ -89,8 +89,8 @@ _Noreturn void program_fail(
 int program_no_content(struct stream *stream);
 
 /*
- * Ends the stream with stream_close and returns the exit status: 0, also if
- * the client has left, or PROGRAM_FAILURE, with a warning if a write failed.
+ * Ends the stream with stream_close and returns the exit status: 0, also if the
+ * client has left; or PROGRAM_FAILURE after a failure, with a warning.
  */
 int program_end(struct stream *stream);
 

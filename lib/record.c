@@ -1,7 +1,6 @@
 /*
- * record: finds where records end. Each byte is searched once, however it
- * arrives: scan remembers how far the search has come. What a record means is
- * left to others.
+ * record: finds where records end. Each byte is searched once, however many
+ * reads a record takes: scan is where the search goes on.
  */
 #include "record.h"
 
@@ -36,7 +35,7 @@ record_begin_after(struct splitter *splitter, struct bytes before)
 	splitter->middle = splitter->middle && !splitter->blank;
 	if (splitter->mode != RECORD_PARAGRAPH || !splitter->blank)
 		return;
-	/* the line before: it is empty, or the record goes on */
+	/* a paragraph has ended only if the line before is empty */
 	if (*end == '\n' && end > before.at && end[-1] == '\r')
 		end--;
 	splitter->middle =
@@ -50,7 +49,7 @@ record_free(struct splitter *splitter)
 	splitter->buffer = NULL;
 }
 
-/* Moves what is left so that it begins at to. */
+/* Moves the bytes from start on, so that they begin at offset to. */
 static void
 move(struct splitter *splitter, size_t to)
 {
@@ -69,7 +68,8 @@ record_room(struct splitter *splitter, size_t *n)
 	size_t left = splitter->end - splitter->start;
 	char *larger;
 
-	/* what is near the front stays: it may be long, and the reads small */
+	/* not if near the front: a move per small read of a long record costs
+	 */
 	if (left == 0 || splitter->start >= FRAME_ALIGNMENT)
 		move(splitter,
 		    -(uintptr_t)(splitter->buffer + left) % FRAME_ALIGNMENT);
@@ -81,7 +81,7 @@ record_room(struct splitter *splitter, size_t *n)
 		splitter->buffer = larger;
 		splitter->size *= 2;
 	}
-	/* no more than one read's worth, so that one flush takes it */
+	/* no more, even if there is room: one flush takes the events of this */
 	*n = RECORD_READ;
 	return splitter->buffer + splitter->end;
 }
@@ -112,7 +112,7 @@ record_hurry(struct splitter *splitter)
 	splitter->ended = true;
 }
 
-/* How much of n bytes, more than max, is a piece that cuts nothing in two. */
+/* Length of a piece of max bytes or less that splits no character or CRLF. */
 static size_t
 piece(const char *at, size_t max)
 {
@@ -121,15 +121,15 @@ piece(const char *at, size_t max)
 	while (n > 0 && max - n < 3 && ((unsigned char)at[n] & 0xc0) == 0x80)
 		n--;
 	if (((unsigned char)at[n] & 0xc0) == 0x80)
-		n = max; /* no UTF-8 */
+		n = max; /* not UTF-8 */
 	if (n > 0 && at[n] == '\n' && at[n - 1] == '\r')
 		n--;
 	return n > 0 ? n : max;
 }
 
 /*
- * Gives the current record, n bytes, or a piece of it if that is too much.
- * True if it is the whole rest: the next record starts at next.
+ * Returns in *record the n bytes left of the current record, or a piece if that
+ * is more than max. True if it was all of them: the next record begins at next.
  */
 static bool
 give(struct splitter *splitter, struct record *record, size_t n, size_t next)
@@ -146,14 +146,14 @@ give(struct splitter *splitter, struct record *record, size_t n, size_t next)
 	splitter->offset += next - splitter->start;
 	splitter->start = next;
 	if (splitter->body < next)
-		splitter->body = next; /* of the next record, empty so far */
+		splitter->body = next; /* the next record is empty so far */
 	splitter->middle = !record->last;
 	return record->last;
 }
 
 /*
- * No end of the record so far, of which n bytes are here. Gives a piece if
- * that is too much, and the rest if the input has ended.
+ * n bytes of the current record are here, but not its end. Returns a piece if
+ * that is more than max, or the rest if the input has ended; else false.
  */
 static bool
 give_unended(struct splitter *splitter, struct record *record, size_t n)
@@ -165,7 +165,7 @@ give_unended(struct splitter *splitter, struct record *record, size_t n)
 	return true;
 }
 
-/* An LF that follows a CR belongs to it, also if a read came between. */
+/* Skips an LF after a CR, also if they came in two reads. */
 static void
 skip_lf(struct splitter *splitter)
 {
@@ -176,7 +176,7 @@ skip_lf(struct splitter *splitter)
 	splitter->skip_lf = false;
 }
 
-/* The current record has not begun: it begins at scan. */
+/* Lets the current record, which is empty so far, begin at scan. */
 static void
 begin(struct splitter *splitter)
 {
@@ -238,7 +238,7 @@ next_paragraph(struct splitter *splitter, struct record *record)
 		if (!splitter->blank)
 			splitter->body = at;
 		else
-			splitter->middle = false; /* that ended before */
+			splitter->middle = false; /* the pieces were all */
 		splitter->blank = true;
 		splitter->scan = at + 1;
 		splitter->skip_lf = *mark == '\r';
@@ -254,7 +254,7 @@ next_paragraph(struct splitter *splitter, struct record *record)
 	return true;
 }
 
-/* How many of n bytes, the last, are a character whose rest is not there. */
+/* How many of the last of n bytes are an incomplete UTF-8 character. */
 static size_t
 torn(const char *at, size_t n)
 {

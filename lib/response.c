@@ -1,6 +1,6 @@
 /*
- * response: takes the header of a CGI program apart, line by line, and writes
- * it again for each viewer. What a status means is the caller's business.
+ * response: parses the header of a CGI program, line by line, and writes it
+ * again for each viewer.
  */
 #include "response.h"
 
@@ -19,7 +19,7 @@ response_init(struct response *response)
 	response->taken = response->line = response->n = 0;
 }
 
-/* The value of a line if its field has this name (with the colon). */
+/* The value of a line if its field has this name, which includes the colon. */
 static const char *
 value_of(const char *line, const char *name)
 {
@@ -30,7 +30,7 @@ value_of(const char *line, const char *name)
 		   : NULL;
 }
 
-/* The status of a line, from its digits on; NULL if it has none. */
+/* The status in a line, from its digits on; NULL if the line has none. */
 static const char *
 status_of(const char *line, bool first)
 {
@@ -46,7 +46,7 @@ is_type(const char *line)
 	return value_of(line, "Content-Type:") != NULL;
 }
 
-/* Three digits, from 100 to 599. Returns 0, or -1. */
+/* Parses a status: three digits, 100 to 599. Returns 0, or -1. */
 static int
 take_status(struct response *response, const char *text)
 {
@@ -62,7 +62,7 @@ take_status(struct response *response, const char *text)
 	return status < 100 || status > 599 ? -1 : 0;
 }
 
-/* Returns 0, or -1 if that is no line of a header. */
+/* Parses a line of the header. Returns 0, or -1 if it is none. */
 static int
 take_line(struct response *response, const char *line, bool first)
 {
@@ -83,7 +83,7 @@ take_line(struct response *response, const char *line, bool first)
 									  : 0;
 }
 
-/* A line has ended. Returns as response_take does. */
+/* The end of a line was read. Returns as response_take does. */
 static int
 end_line(struct response *response)
 {
@@ -147,7 +147,7 @@ response_write(const struct response *response, struct frame *frame, bool nph,
 	if (nph || response->status != 200) {
 		put_text(frame, nph ? "HTTP/1.1 " : "Status: ");
 		put_text(frame, response->reason);
-		/* the words may be missing, the space not (RFC 9112) */
+		/* RFC 9112: a space is needed, even without a reason */
 		put_text(frame, response->reason[3] == '\0' ? " \r\n" : "\r\n");
 	}
 	for (; line < end; line += strlen(line) + 1) {

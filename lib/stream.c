@@ -1,7 +1,7 @@
 /*
- * stream: writes the response: what the header consists of, when a keepalive
- * is due, and how a connection ends so that nothing of it is lost. Spelling is
- * left to cgi and frame, waiting and writing to loop.
+ * stream: writes the response: the header, keepalives when they are due, and
+ * an end of the connection that loses no bytes. cgi and frame encode, loop
+ * waits and writes.
  */
 #include "stream.h"
 
@@ -108,7 +108,7 @@ stream_wait(struct stream *stream)
 	}
 }
 
-/* Takes what the client still sends: see stream_finish. */
+/* Reads and drops what the client still sends: see stream_finish. */
 static void
 drain(const struct stream *stream)
 {
@@ -120,13 +120,13 @@ drain(const struct stream *stream)
 	ssize_t n = 1;
 	int64_t wait_ns;
 
-	/* some servers never end the input, but say how long it is */
+	/* on some servers stdin never ends: only the length tells */
 	if (!stream->request.nph &&
 	    (length == NULL ||
 		util_number(length, 0, STREAM_DRAIN_MAX, &left) == -1))
 		return;
 	if (shutdown(STDOUT_FILENO, SHUT_WR) == -1)
-		return; /* no socket */
+		return; /* stdin is no socket */
 	while (n > 0 && left > 0) {
 		wait_ns = until_ns - util_now_ns();
 		if (wait_ns <= 0 ||

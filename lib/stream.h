@@ -1,7 +1,7 @@
 /*
  * stream: the response of a program: its header, the reconnection time,
- * events and keepalives, its end. It writes to stdout alone, and never exits:
- * what is wrong is for program to report.
+ * events, keepalives and its end. It writes to stdout only, and never exits;
+ * program reports errors.
  */
 #ifndef STREAM_H
 #define STREAM_H
@@ -24,11 +24,11 @@ struct stream {
 	/* set by program_init and by the options; the strings belong to argv */
 	const struct program *program;
 	const char *name;       /* argv[0] without its directory */
-	unsigned int methods;   /* an OR of enum cgi_method: what is answered */
+	unsigned int methods;   /* an OR of enum cgi_method: those answered */
 	const char *event;      /* -e, or NULL */
 	int64_t retry_ms;       /* -r, or -1 */
 	int64_t keepalive_ns;   /* -k, 0 for never */
-	struct event keepalive; /* -A, or a comment if it has no type */
+	struct event keepalive; /* -A; without a type: a comment */
 	int64_t limit_ns;       /* -m, 0 for never */
 	const char *header[STREAM_HEADERS_MAX];
 	size_t headers;
@@ -37,56 +37,57 @@ struct stream {
 	struct cgi_request request;
 	struct loop loop;
 	struct frame frame;
-	bool failed;    /* the stream ended by a failure, not by the client */
+	bool failed;    /* the stream ended because of a failure */
 	int loop_error; /* errno, if the loop has failed */
 };
 
 /*
- * What the request asks for: 200, or 204 for a preflight; else it is refused,
- * with 403 if -O does not name its origin, or 405.
+ * The status for the request: 200, or 204 for a preflight; 403 if -O does not
+ * name its origin, 405 if its method is not answered.
  */
 int stream_status(const struct stream *stream);
 
-/* Encodes the response header for a status, with -H and -O. */
+/* Encodes the response header for status, with the fields of -H and -O. */
 void stream_respond(struct stream *stream, int status);
 
 /*
- * Sends the header, and at once the retry field or a comment. Returns false
- * if that is all: the method is HEAD. Sets the loop's keepalive and limit.
+ * Sends the header, and with it the retry field or a comment. Returns false if
+ * the method is HEAD: nothing more is to be sent. Sets the loop's keepalive and
+ * limit.
  */
 bool stream_open(struct stream *stream);
 
 /*
- * An event of type "start", without data, that gives a client which has had
- * no event yet the id of its place: if it is cut off now, it misses nothing.
+ * Encodes an event of type "start", without data, that gives an id to a client
+ * which has had no event yet: if it is cut off now, it can go on from there.
  */
 void stream_send_start(struct stream *stream, struct bytes id);
 
 /*
- * The last event of a stream that is complete. A client that has had it comes
- * back with its id: stream_had_end. It gets 204, by program_no_content.
+ * Encodes the last event of a complete stream. A client that comes back with
+ * its id (stream_had_end) is answered with 204 (program_no_content).
  */
 void stream_send_end(
     struct stream *stream, const char *type, struct bytes data);
 bool stream_had_end(const struct stream *stream);
 
 /*
- * Sends what is encoded, then loop_wait; keepalives are sent here. LOOP_GONE
- * also stands for a write that failed: stream_close knows why.
+ * Sends what is encoded, then waits with loop_wait; sends keepalives itself.
+ * Returns LOOP_GONE also if a write failed: stream_close then says why.
  */
 enum loop_reason stream_wait(struct stream *stream);
 
 /*
- * Sends what is encoded and takes what the client still sends,
- * STREAM_DRAIN_MAX bytes and STREAM_DRAIN_MS at the most: closing a socket
- * with input left resets it, and the response may be lost. Returns 0, or -1
- * with errno of the write that failed.
+ * Sends what is encoded, then reads and drops what the client still sends, at
+ * most STREAM_DRAIN_MAX bytes and for STREAM_DRAIN_MS: closing a socket with
+ * unread input resets it, and the response may be lost. Returns 0, or -1 with
+ * errno of the write that failed.
  */
 int stream_finish(struct stream *stream);
 
 /*
- * The end of a stream: as stream_finish, but input is only taken by an nph-
- * program that no signal has asked to end.
+ * Ends a stream: as stream_finish, but reads input only in an nph- program that
+ * no signal has asked to end.
  */
 int stream_close(struct stream *stream);
 

@@ -1,7 +1,7 @@
 /*
- * util: small functions that more than one module needs. The line scan is the
- * hot loop of every filter here, so it looks at sixteen or eight bytes at a
- * time, with any C library.
+ * util: small functions that more than one module needs. The search for line
+ * ends is the hot loop of every filter, so it compares sixteen or eight bytes
+ * at a time; it does not depend on the C library for that.
  */
 #include "util.h"
 
@@ -12,7 +12,7 @@
 
 #ifdef __SSE2__
 #include <emmintrin.h>
-#define STRETCH 256 /* see skip_utf8 */
+#define STRETCH 256 /* bytes: see skip_utf8 */
 #endif
 
 int
@@ -48,7 +48,7 @@ util_seconds(const char *text, int64_t min_ns, int64_t max_ns, int64_t *ns)
 	if (whole + part == 0 || text[whole + point + part] != '\0')
 		return -1;
 	errno = ERANGE;
-	/* nine digits after the point: they may be missing */
+	/* always nine digits after the point: missing ones are 0 */
 	for (size_t i = 0; i < whole + 9; i++) {
 		digit = i < whole          ? text[i] - '0'
 			: i < whole + part ? text[i + 1] - '0'
@@ -117,7 +117,7 @@ util_now_ns(void)
 {
 	struct timespec now;
 
-	/* cannot fail: the clock is there and the pointer is good */
+	/* cannot fail: Linux has this clock */
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * UTIL_SECOND_NS + now.tv_nsec;
 }
@@ -125,7 +125,7 @@ util_now_ns(void)
 int64_t
 util_random(int64_t min, int64_t max)
 {
-	/* splitmix64 of the time and the process */
+	/* splitmix64 of the time and the pid */
 	uint64_t x = (uint64_t)util_now_ns() + ((uint64_t)getpid() << 40);
 
 	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -186,7 +186,7 @@ util_copy_line(char *to, const char *at, size_t n, bool *ascii)
 #ifdef __SSE2__
 	__m128i all = _mm_setzero_si128();
 
-	/* one pass: what was copied is searched while it is in a register */
+	/* one pass: the copied bytes are searched while in a register */
 	for (; end - at >= (ptrdiff_t)sizeof(__m128i); at += sizeof(__m128i)) {
 		__m128i sixteen = _mm_loadu_si128((const void *)at);
 		int found = line_ends(sixteen);
@@ -206,7 +206,7 @@ util_copy_line(char *to, const char *at, size_t n, bool *ascii)
 	return (size_t)(line_end - from);
 }
 
-/* How many bytes follow a first one, and the range of the second. */
+/* How many bytes follow the first of a character; the range of the second. */
 static int
 follow(unsigned char first, unsigned char *low, unsigned char *high)
 {
@@ -246,7 +246,7 @@ util_character_end(const char *at, const char *end, bool *whole)
 }
 
 #ifdef __SSE2__
-/* A bit for each of the sixteen bytes that is byte, from 0x80, or above. */
+/* A bit for each of the sixteen bytes that is >= byte, which is >= 0x80. */
 static unsigned int
 from_on(__m128i sixteen, int byte)
 {
@@ -254,7 +254,7 @@ from_on(__m128i sixteen, int byte)
 	    _mm_subs_epu8(sixteen, _mm_set1_epi8((char)(byte - 0x80))));
 }
 
-/* A bit for each of the sixteen bytes that is byte. */
+/* A bit for each of the sixteen bytes that is equal to byte. */
 static unsigned int
 equal(__m128i sixteen, int byte)
 {
@@ -269,8 +269,9 @@ load(const char *at)
 }
 
 /*
- * Whether the sixteen bytes at at, and the next one, are UTF-8. *more has a
- * bit for each that must belong to a character before; those of the next.
+ * Whether the sixteen bytes at at are UTF-8; reads the byte after them, too.
+ * *more has a bit for each that must be a continuation byte of a character that
+ * began before at; it is set to those for the next sixteen.
  */
 static bool
 are_utf8(const char *at, unsigned int *more)
@@ -300,7 +301,7 @@ are_ascii(const char *at)
 		   0x80) == 0;
 }
 
-/* Back to the beginning of a character if more must follow at at. */
+/* If more is not 0, at is within a character: goes back to its first byte. */
 static const char *
 back(const char *at, unsigned int more)
 {
@@ -311,9 +312,10 @@ back(const char *at, unsigned int more)
 }
 
 /*
- * The beginning of a character up to which all is UTF-8. What is wrong, or the
- * end, is at most sixteen bytes and a character further. If one character is
- * not ASCII, others follow: nothing else is tried for a while.
+ * Returns the beginning of a character before which all is UTF-8. The first
+ * invalid part, or end, is at most sixteen bytes and a character after it.
+ * After a byte that is not ASCII, more are likely: the faster test for ASCII is
+ * not tried for STRETCH bytes.
  */
 static const char *
 skip_utf8(const char *at, const char *end)
@@ -357,7 +359,7 @@ util_utf8_end(const char *at, const char *end)
 	at = skip_utf8(at, end);
 #endif
 	while (at < end) {
-		/* the last eight may have been looked at in part */
+		/* at the end, the last eight overlap bytes tested before */
 		next = end - at >= 8 ? at : end - 8;
 		if (end - from >= 8 && are_eight_ascii(next)) {
 			at = next + 8;

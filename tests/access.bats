@@ -26,15 +26,15 @@ teardown() {
 	stop_all
 }
 
-# A block of the page, its paths being this test's, in $SSE_RUN/NAME.
+# Writes a block of the page to $SSE_RUN/NAME, with this test's paths.
 block() {
 	sed -e "s,/etc/sse/users,$SSE_RUN/users/passwords,
 		s,/etc/sse/,$SSE_RUN/," \
 		"$BATS_TEST_TMPDIR/blocks/access-$1"/* >"$SSE_RUN/$1"
 }
 
-# Each server with the block that is named. lighttpd also hands on what the
-# scripts read.
+# Each server with the named block. lighttpd also passes on the variables that
+# the scripts read.
 lighttpd_with() {
 	block "$1-lighttpd"
 	{

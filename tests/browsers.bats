@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What Chromium, Firefox and WebKit make of the streams, over HTTP/1.1 and
-# over TLS with HTTP/2: see browsers.mjs, and docs/browsers.md for the table.
+# How Chromium, Firefox and WebKit handle the streams, over HTTP/1.1 and over
+# TLS with HTTP/2: see browsers.mjs, and docs/browsers.md for the table.
 
 load lib/helper
 load lib/checks
@@ -43,7 +43,7 @@ browser_ends() {
 		cat browser.log
 		return 1
 	}
-	# for whoever runs this file alone
+	# in case only this file is run
 	sed 's/^/# /' browser.log >&3
 }
 
@@ -210,9 +210,9 @@ origins() {
 	origins webkit
 }
 
-# Two machines, as it were, with a cable between them: the browser is on the
-# near one, 10.66.0.1, the server on the far one. Who is not root may have
-# them in a user namespace of its own.
+# Two network namespaces, like machines with a cable between them: the browser
+# is in the near one, 10.66.0.1, the server in the far one. Without root they
+# need a user namespace.
 make_network() {
 	local user=()
 
@@ -253,7 +253,7 @@ find_far() {
 	[ -n "$FAR" ]
 }
 
-# Packets go to a machine that is not there: they are dropped without a word.
+# Packets go to a machine that does not exist: they are dropped silently.
 cut_network() {
 	near ip neigh replace 10.66.0.2 lladdr 02:00:00:00:00:99 dev near \
 		nud permanent
@@ -266,7 +266,7 @@ mend_network() {
 	far ip neigh del 10.66.0.1 dev far
 }
 
-# Seldom enough for the log to say between two that it is there
+# So rarely that keepalives come between two lines
 write_lines() {
 	local n=100
 
@@ -275,8 +275,8 @@ write_lines() {
 	done
 }
 
-# The log says each 4 seconds that it is there. A connection whose packets are
-# dropped for 30 seconds would be silent for 20 more.
+# The log sends a keepalive every 4 seconds. After its packets were dropped for
+# 30 seconds, a connection would be silent for 20 more.
 cut_and_mend() {
 	make_network
 	cgi page <<-END

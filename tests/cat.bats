@@ -12,8 +12,8 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 }
 
-# What sse-cat -j makes of a stream, printf's first argument, must be these
-# lines. The driver fails where byte by byte makes a difference.
+# sse-cat -j must print these lines for a stream, printf's first argument. The
+# driver fails if the result differs when bytes come one by one.
 decodes() {
 	local n
 
@@ -233,7 +233,7 @@ message() {
 	# names, comments and unknown fields are not held
 	printf ': %09999d\nx: %09999d\ndata: a\n\n' 1 1 | sse-cat -b 9 >printed
 	[ "$(cat printed)" = a ]
-	# a line that never ends is no event, and no end of memory
+	# a line that never ends is no event, and takes no unbounded memory
 	run -1 sh -c '{ printf data:; yes | tr -d "\n"; } | sse-cat -b 1000000'
 	[ "$output" = 'sse-cat: an event is longer than 1000000 bytes (-b)' ]
 }
@@ -350,7 +350,7 @@ message() {
 	python3 "$TOP/tests/tools/pass-on.py" 200 $RANDOM
 }
 
-# Which runs there were: the last event ids that they got.
+# The last event id that each run got.
 again() {
 	cat >again <<-END
 		echo "<\$LAST_EVENT_ID>" >>runs
@@ -531,7 +531,7 @@ more_than() {
 	[ "$(wc -l <out)" -gt "$1" ]
 }
 
-# Waits until up to 20 lines more have come, and kills what is named.
+# Waits until up to 20 more lines have come, and kills the named process.
 kill_after_more() {
 	eventually more_than $(($(wc -l <out) + RANDOM % 20))
 	kill "-$1" "$2"

@@ -88,7 +88,7 @@ nph() {
 	refute grep -qi ^content-type <<<"$output"
 }
 
-# What the programs say to a request of METHOD ORIGIN, without CR.
+# The programs' response to a request with METHOD and ORIGIN, without CR.
 asked() {
 	local method=$1 origin=$2
 
@@ -131,7 +131,7 @@ said() {
 		said 'Vary: Origin'
 		refute grep -q ^Access "$BATS_TEST_TMPDIR/out"
 	done
-	# a scheme's own port is none that browsers name
+	# browsers omit a scheme's default port
 	asked GET http://x sse-counter -n 0 -O http://x:80
 	said 'Access-Control-Allow-Origin: http://x'
 	asked GET http://x sse-counter -n 0 -O '*'
@@ -173,7 +173,7 @@ said() {
 	asked GET https://a sse-counter -O https://a -n x || :
 	said 'Status: 500 Internal Server Error'
 	said 'Access-Control-Allow-Origin: https://a'
-	# only names of fields are repeated, and not without end
+	# only field names are repeated, up to a limit
 	for HTTP_ACCESS_CONTROL_REQUEST_HEADERS in $'a\r\nX-B: c' 'a: b' ä '' \
 		"$(printf '%2000s' '' | tr ' ' x)"; do
 		asked OPTIONS https://a sse-counter -O https://a
@@ -369,7 +369,7 @@ comments() {
 		[ "$stderr" = "${program%% *}: write to stdout: \
 No space left on device" ]
 	done
-	# a file that may not grow is the same, not a signal's end
+	# the same for a file size limit: SIGXFSZ does not kill the program
 	run -1 --separate-stderr sh -c \
 		'ulimit -f 1; exec sse-counter -i 0.001 >"$1"' sh \
 		"$BATS_TEST_TMPDIR/file"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# sse-pipe -C on its way to whoever joins the chunks: pages, and viewers of
-# sse-share. See chunks.mjs.
+# sse-pipe -C to clients that join the chunks: pages, and viewers of sse-share.
+# See chunks.mjs.
 
 load lib/helper
 
@@ -25,7 +25,7 @@ joins() {
 		cat log
 		return 1
 	}
-	# for whoever runs this file alone
+	# in case only this file is run
 	sed 's/^/# /' log >&3
 }
 

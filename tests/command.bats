@@ -15,8 +15,8 @@ without_others() {
 	perl -MPOSIX -e 'POSIX::close($_) for 3 .. 1023; exec @ARGV' "$@"
 }
 
-# Starts sse-pipe in the background with a reader of its own, which "leave"
-# ends; what comes stands in the file out.
+# Starts sse-pipe in the background with a reader, which "leave" ends; the file
+# out gets the stream.
 watch() {
 	mkfifo "$BATS_TEST_TMPDIR/viewer"
 	cat "$BATS_TEST_TMPDIR/viewer" >"$BATS_TEST_TMPDIR/out" 3>&- &
@@ -156,8 +156,8 @@ data: $status" ]]
 	[ "$stderr" = "sse-pipe: ./no-such: No such file or directory" ]
 }
 
-# Whether sse-pipe's answer is a stream that ends with a retry of 5 to 15 s,
-# where a system call that a command needs fails.
+# Whether sse-pipe answers with a stream that ends with a retry of 5 to 15 s if
+# a system call that a command needs fails.
 comes_back() { # WHAT FAILS, then sse-pipe's arguments
 	local retry
 
@@ -362,7 +362,7 @@ data: 0" ]
 	[ "$(sed -n 1p "$BATS_TEST_TMPDIR/signals")" = \
 		"$(sed -n 2p "$BATS_TEST_TMPDIR/signals")" ]
 	grep -q 'SigBlk:.0000000000000000$' "$BATS_TEST_TMPDIR/signals"
-	# 32 and 33 are the C library's own, which it lets nobody reset
+	# 32 and 33 are reserved by the C library, and cannot be reset
 	grep -q 'SigIgn:.0000000[01][08]0000000$' "$BATS_TEST_TMPDIR/signals"
 }
 
@@ -632,7 +632,7 @@ daemon_keeps_zombie() {
 	nothing_left
 }
 
-# All that has the name is killed, as killall(1) does.
+# Kills all processes that have the name, as killall(1) does.
 kill_all() {
 	local pid
 
@@ -693,7 +693,7 @@ kill_all() {
 	for i in {1..60}; do
 		spawn sse-pipe -- sh -c 'sleep 1000 | cat & setsid sleep 1001' \
 			>/dev/null
-		# not to wait for anything: to be at another place each time
+		# a delay, so as to be at a different point each time
 		sleep "$(printf '0.%04d' $((i * 2)))"
 		kill -9 "$!"
 		wait "$!" || :

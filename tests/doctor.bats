@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# The doctor: tests/doctor in a shell and doctor.html in Chromium, on a server
-# that is well and on servers that are not.
+# The doctor: tests/doctor in a shell and doctor.html in Chromium, on a correct
+# server and on servers with faults.
 
 # shellcheck disable=SC2030,SC2031 # each test has its own PORT
 load lib/helper
 
-# Nothing but what a user copies: two files and sse-pipe.
+# Only the files that a user copies: two, and sse-pipe.
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	export TMPDIR=$BATS_TEST_TMPDIR

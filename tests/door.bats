@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# sse-share's ways in: a script whose first line names it, the client's own
-# socket, and the door, a listening socket.
+# How clients reach sse-share: a script whose first line names it, the client's
+# own socket, and the door, a listening socket.
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 # shellcheck disable=SC2154 # stderr is of "run"
 
@@ -380,7 +380,7 @@ checkout() {
 	view b -l 0 -- ./feeder
 	feed 'id: 3\ndata: 3\n\n'
 	eventually events_are 3
-	# who is new, and could lose its place, gets it; nobody waits twice
+	# a new viewer gets its place, so as not to lose it; none waits twice
 	eventually has '^data: 3$' b
 	refute has '^data: [23]$' a
 	refute has '^event: start' b

@@ -209,7 +209,7 @@ start_postgres() {
 	psql -Xqc "INSERT INTO events (data) VALUES ('five')"
 	eventually has w 'data: five'
 	[ "$(sed -n 's/^id: //p' w)" = $'2\n3\n4\n5' ]
-	# where the server is lost, the stream ends: the viewer comes back
+	# if the server is lost, the stream ends: the viewer comes back
 	[ ! -s w.err ]
 	kill -INT "$(head -n 1 "$FOLDER/data/postmaster.pid")"
 	eventually ended "$second"
@@ -526,7 +526,7 @@ framework() {
 	framework turbo webkit https
 }
 
-# BROWSER shows what tmux does, while lighttpd goes and comes.
+# BROWSER shows the same screen as tmux, while lighttpd is restarted.
 terminal_in() {
 	local page
 

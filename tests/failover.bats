@@ -77,8 +77,8 @@ has_lines() {
 	[ "$(wc -l <"$1")" -ge "$2" ]
 }
 
-# A primary may die with what it has not passed on: that is Redis' to lose,
-# so the writer waits until the replica has all. The new one is B.
+# Redis may lose entries if a primary dies before it has replicated them; so the
+# writer waits until the replica has all. The new primary is B.
 kill_primary() {
 	rm -f paused
 	: >pause

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # bats file_tags=tools
-# sse-redis at a server that is no Redis, or a hostile one: memory stays bounded,
-# and it tries again or ends with a clear error.
+# sse-redis with a server that is not Redis, or is hostile: memory stays
+# bounded, and sse-redis tries again or ends with a clear error.
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
 load lib/helper
@@ -53,7 +53,7 @@ ends() {
 @test "sse-redis survives a hostile server, within a bound of memory" {
 	start_viewers
 	goes_on garbage 'this is not the Redis protocol'
-	# whatever hiredis bears: 1 has no bound of its own
+	# whatever hiredis accepts: version 1 has no limit
 	goes_on deep 'this is not the Redis protocol'
 	goes_on negative 'this is not the Redis protocol'
 	goes_on number 'this is not the Redis protocol'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The Makefile, on a copy of the tree: what it honours, tracks, installs and
-# takes away.
+# The Makefile, on a copy of the tree: the variables that it honours, the
+# dependencies that it tracks, install and uninstall.
 
 load lib/helper
 
@@ -92,7 +92,7 @@ programs() {
 	run ! grep -e '-o build/lib/util\.o' ../plan
 	quick
 	make -q CFLAGS=-O0
-	# one that is gone is no reason to stop
+	# a file that was removed is no error
 	sed -i 's/#include "util.h"//' lib/frame.h
 	touch lib/new.h
 	sed -i 's/#include <errno.h>/&\n#include "new.h"/' lib/util.c

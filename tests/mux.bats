@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2016,SC2030,SC2031,SC2154 # the programs expand what is theirs
 # sse-mux: several streams on one connection, each resumed, ended and restarted
-# for itself. mux.py asks the same at random.
+# separately. mux.py tests the same at random.
 
 load lib/helper
 

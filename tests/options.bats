@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Options: what is wrong is said in one line, before anything is streamed.
+# Options: errors are reported in one line, before anything is streamed.
 
 load lib/helper
 
@@ -158,7 +158,7 @@ refused() {
 	sse-pipe --help | grep -q -e --event
 }
 
-# A value for an option, by what --help calls it.
+# A value for an option, by the name of its value in --help.
 value_for() {
 	case $1 in
 	'') ;;

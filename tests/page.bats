@@ -18,8 +18,7 @@ page() {
 	timeout -k 5 150 node "$TOP/tests/tools/page.mjs" "$1" "$URL/" 3>&-
 }
 
-# The same in the background, for tests that meanwhile do things: page_ends
-# waits for its end and says what it said.
+# The same in the background: page_ends waits for its end and prints its output.
 page_starts() {
 	spawn page "$1" >page.log 2>&1
 	PAGE=$!

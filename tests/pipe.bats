@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2154 # run sets stderr
-# sse-pipe with stdin as its source: records, columns, pieces, and that no
-# byte of input can be anything but data.
+# sse-pipe with stdin as its source: records, columns, pieces; and any byte of
+# input stays data.
 
 load lib/helper
 
@@ -11,8 +11,8 @@ body() (
 	"$@" | sed '1,/^\r$/d' | sed '1,2d'
 )
 
-# Whether sse-pipe with these options makes of stdin what printf makes of the
-# text, with the mark of the end after it.
+# Whether sse-pipe with these options turns stdin into the output of printf with
+# the text, and the end event.
 makes() {
 	# shellcheck disable=SC2059 # the format is what the test gives
 	printf "$1"'id: end\nevent: end\ndata: 0\n\n' \
@@ -397,7 +397,7 @@ posted() { # BODY, CONTENT_LENGTH, options
 		[ "${lines[0]}" = 'data: hello world' ]
 		[ "${lines[1]}" = 'id: end' ]
 	done
-	# a GET has no body, and a shell no request: stdin is another's
+	# a GET has no body, and in a shell there is no request
 	REQUEST_METHOD=GET CONTENT_LENGTH=0 run -0 body sse-pipe <<<hello
 	[ "${lines[0]}" = 'data: hello' ]
 	CONTENT_LENGTH=2 run -0 body sse-pipe <<<hello
@@ -448,7 +448,7 @@ posted() { # BODY, CONTENT_LENGTH, options
 	done
 	QUERY_STRING=lastEventId=end REQUEST_METHOD=GET run -0 sse-pipe <<<x
 	[ "${lines[0]}" = $'Status: 204 No Content\r' ]
-	# with ids of its own it is for the source to say
+	# a source with its own ids sends its own end
 	HTTP_LAST_EVENT_ID=end REQUEST_METHOD=GET \
 		run -0 sse-pipe -c id,data <<<x
 	grep -q '^data: x$' <<<"$output"

@@ -233,7 +233,7 @@ restart_lighttpd() {
 	[ "$(status GET -H 'Last-Event-ID: end')" = 204 ]
 	curl -sN "$URL/cgi-bin/examples/deploy" >v4
 	sse-cat <v4 | diff log -
-	# the next one is another's, also for those who were just there
+	# the next job is not confused with this one
 	rm over
 	[ "$(status POST)" = 202 ]
 	spawn curl -sN "$URL/cgi-bin/examples/deploy" >v5

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # bats file_tags=tools
-# sse-redis at real servers: what becomes an event, how viewers resume, how
-# errors are answered.
+# sse-redis with real servers: entries as events, how viewers resume, how errors
+# are answered.
 # Each test is a shell of its own, and no file is read and written at once:
 # shellcheck disable=SC2030,SC2031,SC2094
 
@@ -43,7 +43,7 @@ load lib/redis
 	for count in 0 1 2 127 128 129 299 300 301; do
 		view v.$count -n $count s
 	done
-	# the end is known to all of them before there is a new one
+	# all viewers have the last entry before a new one is added
 	eventually waiting 9
 	cli xadd s 301-0 data 301
 	for count in 0 1 2 127 128 129 299 300; do
@@ -99,12 +99,12 @@ load lib/redis
 		'' 'id: 5-0' 'data: 5' '' >expected
 	sed 1,7d v | diff expected -
 
-	# who left between the gap and the next event is not told again
+	# a viewer that left between the gap and the next event gets no other
 	HTTP_LAST_EVENT_ID=2-18446744073709551615 view again s
 	eventually has again 'data: 5'
 	[ "$(ids_of again)" = $'3-0\n4-0\n5-0' ]
 
-	# who has had the oldest that there is has missed nothing
+	# a viewer that has had the oldest entry left has missed nothing
 	HTTP_LAST_EVENT_ID=3-0 view oldest s
 	eventually has oldest 'data: 5'
 	[ "$(ids_of oldest)" = $'4-0\n5-0' ]
@@ -127,7 +127,7 @@ trims() {
 	[ "$(grep -A 1 '^event: gap' v)" = $'event: gap\ndata: trimmed' ]
 	[ "$(ids_of v | tail -n +2)" = "$(ids)" ]
 
-	# all that it had is trimmed, but nothing that it had not
+	# all entries that it had are trimmed, but none that it had not
 	trims 10
 	eventually has v 'data: 10'
 	for i in a b c; do
@@ -147,8 +147,8 @@ trims() {
 	[ "$(ids_of v | tail -n +2)" = "$(ids)" ]
 }
 
-# anew NAME COMMAND ...: viewer NAME has had 100-1 of the stream NAME; after
-# the command the stream is another one.
+# anew NAME COMMAND ...: viewer NAME has had 100-1 of the stream NAME; the
+# command replaces the stream by another one.
 anew() {
 	local name=$1
 
@@ -211,7 +211,7 @@ place() {
 	[ "$(place none)" = 0-0 ]
 	[ "$(ids_of last)" = 7-0 ]
 	[ -z "$(place last)" ]
-	# what came while it was away is there when it comes back
+	# it gets the entries that came while it was away
 	for name in old empty made none; do
 		cli xadd $name 8-1 data one
 		cli xadd $name 8-2 data two
@@ -286,7 +286,7 @@ refused() {
 	grep -qF -e "$2" "$1.err"
 }
 
-# sent_back NAME TEXT: the viewer is told to come back, TEXT is in the log.
+# sent_back NAME TEXT: the viewer is told to reconnect, TEXT is in the log.
 sent_back() {
 	[ "$STATUS" = 1 ]
 	[ "$(head -n 1 "$1")" = $'Content-Type: text/event-stream\r' ]
@@ -335,7 +335,7 @@ sent_back() {
 	view v s
 	eventually waiting 1
 	cli set s text
-	# a server tells those who wait once it has something to tell
+	# a server answers waiting clients only once it has an entry for them
 	cli xadd other '*' data x
 	eventually ended "$VIEWER"
 	grep -q WRONGTYPE v.err
@@ -499,7 +499,7 @@ child_of() {
 	exec 9<>pipe
 	spawn sse-redis -u "unix:$REDIS_SOCKET" s >pipe 9>&-
 	eventually waiting 1
-	# much more than pipe and buffers hold; then the oldest go
+	# much more than pipe and buffers hold; then the oldest are trimmed
 	data=$(head -c 3000 /dev/zero | tr '\0' x)
 	for i in {1..400}; do echo "xadd s $i-0 data $data"; done | cli >/dev/null
 	cli xtrim s maxlen 10
@@ -528,7 +528,7 @@ child_of() {
 	grep -q __asan_init "$TOP/sse-redis" ||
 		[ "$(sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\) kB/\1/p' \
 			"/proc/$VIEWER/status")" -lt 65536 ]
-	# one that is itself too large is an error
+	# a single entry that is too large is an error
 	head -c 17000000 /dev/zero | tr '\0' x |
 		cli -x xadd s 11-0 data
 	eventually ended "$VIEWER"
@@ -560,7 +560,7 @@ make_certificates() {
 		--tls-ca-cert-file "$PWD/ca.pem"
 	cli xadd s 1-0 data one
 
-	# the server wants a certificate of ours, as it does by itself
+	# the server requires a client certificate, which is its default
 	export SSE_REDIS_CACERT=ca.pem
 	SSE_REDIS_CERT=client.pem SSE_REDIS_KEY=client.key \
 		REDIS_URL=rediss://localhost:$tls view v -n 1 s

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# servers: the same rows against every web server; docs/servers.md says what
-# came out. Each row is a function of servers.bash, and each exception that a
-# server makes is a word in its start function there.
+# servers: the same tests, "rows", on every web server; docs/servers.md has the
+# results. Each row is a function of servers.bash; a server's exceptions are
+# words (TRAITS) in its start function there.
 
 # bats file_tags=slow
 

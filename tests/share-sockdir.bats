@@ -26,7 +26,7 @@ load lib/share
 	rm meet
 	SSE_CGI_DIR=$PWD/absent/meet
 	refused 'No such file'
-	# who mends it has his viewers back
+	# once it is repaired, viewers are shared again
 	REQUEST_METHOD=GET run -1 sse-share -- ./feeder 3>&- 7>&-
 	[ "${lines[1]}" = $'Content-Type: text/event-stream\r' ]
 	[[ "${lines[-1]}" =~ ^retry:\ [0-9]+$ ]]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2026,SC2030,SC2031,SC2059,SC2094,SC2238
-# sse-share: what each viewer gets: its place, a gap, -f, and who reads slowly.
+# sse-share: what each viewer gets: its place, a gap, -f; and slow viewers.
 
 load lib/share
 
@@ -37,7 +37,7 @@ start_of() {
 	HTTP_LAST_EVENT_ID=$(start_of a) view f -l 600 -- ./feeder
 	eventually has '^data: 4$' f
 	frames f | grep -A1 '^event: gap$' | grep -qx 'data: restart'
-	# who gets something at once needs no place
+	# a viewer that gets an event at once needs no "start"
 	view g -l 600 -n 1 -- ./feeder
 	eventually has '^data: 4$' g
 	refute has '^event: start$' g
@@ -159,8 +159,8 @@ joined() {
 	cmp b c
 }
 
-# Says what it was started for. The numbers above its id come at once, up to
-# the last one of the file "numbers"; then those that come there.
+# Says with which id it was started. Sends the numbers above that id, up to the
+# last one in the file "numbers"; then those that are added to the file.
 counting() {
 	program counts <<-'END'
 		#!/bin/sh
@@ -225,7 +225,7 @@ has_viewers() {
 	all_over
 }
 
-# A viewer that reads only when it is told to: its pipe stays full till then.
+# A viewer that reads only when told to: until then its pipe stays full.
 deaf_reader() {
 	exec 7>&-
 	exec 8<"$1.pipe"

@@ -120,7 +120,7 @@ load lib/share
 		#!/bin/sh
 		exec sse-counter -i 0.01
 	END
-	# what looks for leaks stops for ever where its helper is killed
+	# the leak detector hangs if its helper process is killed
 	export ASAN_OPTIONS=detect_leaks=0
 	timeout 150 python3 "$TOP/tests/tools/share.py" storm 60 ./counts \
 		2>err 3>&- 7>&-
@@ -299,7 +299,7 @@ has_only_three() {
 	share_with v1 "${a[@]}"
 	share_with v2 "${b[@]}"
 	[ "$(channels)" -eq 1 ]
-	# what nobody knows costs sharing, never privacy
+	# unknown variables are part of the key: less sharing, but no leak
 	share_with v3 "${a[@]}" SERVER_SAYS=1
 	share_with v4 "${a[@]}" SERVER_SAYS=2
 	share_with v5 "${a[@]}" SERVER_SAYS=2
@@ -313,7 +313,7 @@ has_only_three() {
 
 	program sleeper <<<'#!/bin/sh
 exec sleep 600 3>&- 7>&-'
-	# a word too many or too few, and the edges of SHA-256's blocks
+	# one word too many or too few, and lengths near SHA-256's block size
 	for n in 1 {56..64} 5000; do
 		text=$(printf "%0${n}d" 0)
 		spawn env -i SSE_CGI_DIR="$SSE_CGI_DIR" SSE_TEST="$SSE_TEST" \

@@ -117,7 +117,7 @@ singles() {
 	done | wc -l)" -eq "$1" ]
 }
 
-# One program for all who take part, and none when they have gone
+# One program for all tabs that share it, and none when they have gone
 shares() {
 	told shared
 	eventually singles 1

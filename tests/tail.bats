@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # shellcheck disable=SC2030,SC2031,SC2094 # bats
 # sse-tail: what its viewers get while a log grows and is rotated, and when
-# they come back. tail-model.py asks the same at random.
+# they come back. tail-model.py tests the same at random.
 
 load lib/helper
 
@@ -9,8 +9,8 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || exit
 }
 
-# A viewer of log: what it gets stands in the file NAME, "SENT NAME" prints
-# it as one line. Its id is -, or what it had last.
+# A viewer of log: the file NAME has its stream, "SENT NAME" prints that as one
+# line. Its last event id is given; - for none.
 view() {
 	local name=$1 id=$2
 
@@ -22,7 +22,7 @@ view() {
 	eventually grep -q '^:' "$name"
 }
 
-# But for "start", which only gives the viewer a place.
+# Without "start", which only gives the viewer an id.
 sent() {
 	tr -d '\r' <"$1" | sed '/^event: start$/,/^$/d' |
 		sed -n 's/^event: \(.*\)/<\1>/p; s/^data: //p' |
@@ -52,7 +52,7 @@ last_id() {
 	sed -n 's/^id: //p' "$1" | tail -n 1
 }
 
-# Both ways to notice.
+# With inotify and without.
 each_way() {
 	"$1"
 	rm -rf log* ./*viewer*
@@ -139,7 +139,7 @@ rewritten() {
 	printf '%s\n' one two >log
 	view viewer - "$@"
 	gets viewer 'one two'
-	# never shorter than it was when somebody looks
+	# never shorter than before at the time of a check
 	printf '%s\n' ONE TWO three >new
 	dd if=new of=log conv=notrunc status=none
 	gets viewer 'one two <gap> truncated ONE TWO three'
@@ -396,7 +396,7 @@ copied() {
 	gets viewer '1 2 half 3'
 	view back "$(last_id first)"
 	gets back 'half 3'
-	# an editor leaves the old one behind
+	# an editor keeps the old file
 	mv log 'log~'
 	cp 'log~' log
 	echo 4 >>log
@@ -438,7 +438,7 @@ start_of() {
 	seq 31 32 >log
 	view next "$(last_id empty)"
 	gets next "$(seq -s ' ' 32)"
-	# a viewer that comes back with an id has one
+	# a viewer that comes back with an id needs no "start"
 	refute grep -q '^event: start' next
 }
 
@@ -572,7 +572,7 @@ start_of() {
 	run -2 sse-tail a b
 }
 
-# Runs a program as somebody whom modes stop, who can reach it.
+# Runs a program as a user to whom file modes apply, and who can execute it.
 as_nobody() {
 	cp "$PROGRAMS_DIR/sse-tail" .
 	if [ "$(id -u)" -eq 0 ]; then
@@ -582,7 +582,7 @@ as_nobody() {
 	fi
 }
 
-# A folder that everybody reaches; bats' own are root's alone.
+# A folder that all users can enter; those of bats are only for root.
 open_folder() {
 	OPEN_FOLDER=$(mktemp -d)
 	chmod 755 "$OPEN_FOLDER"
@@ -616,7 +616,7 @@ teardown() {
 	(umask 777 && echo 2 >log)
 	echo late >>log.1
 	gets "$VIEWER" '1 late'
-	# longer than a rename half done is waited for
+	# longer than FOLLOW_DOUBT_MS
 	refute eval "DEADLINE=3 eventually ended $! 2>/dev/null"
 	chmod 644 log
 	gets "$VIEWER" '1 late 2'
@@ -856,7 +856,7 @@ share_log() {
 	share_log back "$(grep -B 1 -x 'data: 20' all |
 		sed -n 's/^id: //p')"
 	share_log first "$(sed -n 's/^id: //p; /^data/q' all)"
-	# one that comes at the very end may be told to come again
+	# a viewer that comes at the very end may be told to reconnect
 	eventually grep -q '^data: 1000$' back
 	eventually grep -q '^data: 1000$' first
 	echo 1001 >>log

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# sse-pipe -T: a terminal to look at. The player is tested with the browsers.
+# sse-pipe -T: a terminal as asciicast. examples.bats tests the player.
 
 load lib/helper
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The modules alone: exact cases, which tests/units/ has.
+# Unit tests of the modules, from tests/units/.
 
 load lib/helper
 

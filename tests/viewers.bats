@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# What the load client of tests and benchmarks counts: it must find each kind
-# of fault, or what it measures says nothing.
+# The load client of tests and benchmarks must detect each kind of fault in a
+# stream.
 
 load lib/helper
 
-# A server with one program, which says what stdin says and then waits.
+# A server with one program, which sends stdin and then waits.
 serve() {
 	make_site
 	{

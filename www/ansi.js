@@ -1,7 +1,7 @@
 /*
- * ansi.js: a line with terminal escape sequences, as text and spans. Colours
- * and the like (SGR) become classes of log.css; all other sequences are left
- * out, and what control characters are left is shown by its picture.
+ * ansi.js: turns a line with terminal escape sequences into text and spans.
+ * Colours and styles (SGR) become classes of log.css; other sequences are left
+ * out; other control characters become their symbols (U+2400 on).
  */
 const SEQUENCE = new RegExp("\x1b(?:" + [
 	"\\[[0-?]*[ -/]*[@-~]", // CSI, SGR among them
@@ -17,20 +17,20 @@ const OFF = {21: ["bold"], 22: ["bold", "dim"], 23: ["italic"],
 
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/g;
 
-/* A line without its sequences: what is searched. */
+/* A line without its escape sequences, for the search. */
 export const plain = line => line.includes("\x1b")
 	? line.replace(SEQUENCE, "") : line;
 
 /*
- * The nodes of a line. found are matches of plain(line), as of matchAll, that
- * are to be marked.
+ * The nodes of a line. found: the matches in plain(line) to be marked, as
+ * matchAll returns them.
  */
 export function pieces(line, found = []) {
 	const style = {on: new Set(), f: "", b: ""};
 	const nodes = [];
-	let from = 0, passed = 0; // of the line, and of its plain text
+	let from = 0, passed = 0; // offsets in the line and in its plain text
 
-	/* What stands between two sequences, cut where a match begins or ends. */
+	/* Adds text between two sequences, split where a match begins or ends. */
 	function put(text) {
 		let at = 0;
 
@@ -103,7 +103,7 @@ function change(style, codes) {
 	}
 }
 
-/* 5;N or 2;R;G;B: the colour, and how many codes that took. */
+/* 5;N or 2;R;G;B: returns the colour, and how many codes it has. */
 function extended([kind, n, g, b]) {
 	if (kind === 2)
 		return [`rgb(${n || 0} ${g || 0} ${b || 0})`, 4];

@@ -1,6 +1,6 @@
 /*
- * chat.js: the panel "chat" of chat.html: events of the type "chat", as text, and
- * a form that posts one.
+ * chat.js: the panel "chat" of chat.html: shows events of the type "chat" as
+ * text, and has a form that posts one.
  */
 import {EventSource} from "./sse.js";
 import {$, Lines, Panel} from "./page.js";

@@ -1,6 +1,6 @@
 /*
- * doctor.js: examines a web server, with cgi-bin/doctor on it; a row of the page
- * each question.
+ * doctor.js: tests a web server that has cgi-bin/doctor; each row of the page
+ * is one test.
  */
 const $ = id => document.getElementById(id);
 const later = ms => new Promise(done => setTimeout(done, ms));
@@ -15,12 +15,12 @@ const ROWS = [
 	["silence", "Silence", examineSilence],
 	["streams", "Streams at once", examineStreams],
 ];
-const FLOW_MS = 20000; // the flow takes two seconds where all is well
+const FLOW_MS = 20000; // time limit; the stream "flow" should take 2 s
 
-const SILENCE_S = 17; // a little more than -k, if nobody says it
+const SILENCE_S = 17; // a little more than -k; used if none is given
 
-let url, about, answer; // of the program: its address, report, last answer
-let silence; // how the silent stream ended, while other rows are examined
+let url, about, answer; // the program's address, report and last answer
+let silence; // result of the silent stream, which runs beside other rows
 
 /* ---- rows ---- */
 
@@ -33,7 +33,7 @@ function setRow(name, mark, ...words) {
 	row.querySelectorAll("p").forEach(p => p.remove());
 	for (const text of words) {
 		const p = document.createElement("p");
-		/* what stands between backquotes is code */
+		/* text between backquotes is code */
 		text.split("`").forEach((part, i) => {
 			const node = document.createElement(i % 2 ? "code" : "span");
 			node.textContent = part;
@@ -80,7 +80,7 @@ async function examine() {
 			`${marks.length} rows say why.`;
 }
 
-/* What usually mends a stream that is kept back, for the server at hand. */
+/* The usual remedy on this server if it buffers a stream. */
 function mend() {
 	const names = about.software + " " + (answer.headers.get("Server") ?? "");
 
@@ -97,7 +97,7 @@ function mend() {
 		"programs, and turn it off.";
 }
 
-/* ---- what is examined ---- */
+/* ---- tests ---- */
 
 async function examineProgram() {
 	let text;
@@ -141,7 +141,7 @@ async function examineProgram() {
 		"cgi-script`");
 }
 
-/* The time from the first event to the last: 1750 ms, or nothing. */
+/* The time from the first event to the last: 1750 ms if nothing is buffered. */
 async function examineFlow() {
 	const times = [];
 	const source = new EventSource(url + "?test=flow");
@@ -162,7 +162,7 @@ async function examineFlow() {
 	return setRow("flow", "good", `8 events came one by one, over ${ms} ms.`);
 }
 
-/* How a test's stream is compressed, if it is. */
+/* The compression of a test's stream, if any. */
 async function encodingOf(test) {
 	const stop = new AbortController();
 
@@ -171,13 +171,13 @@ async function encodingOf(test) {
 			signal: AbortSignal.any([stop.signal, AbortSignal.timeout(15000)])});
 		return stream.headers.get("Content-Encoding");
 	} catch {
-		return null; // the flow's row says what is wrong with it
+		return null; // the row of "flow" reports that
 	} finally {
 		stop.abort();
 	}
 }
 
-/* Proxies name themselves, or the server has another name in front. */
+/* Detects a proxy: by its own header fields, or by another Server field. */
 async function examineBetween() {
 	const front = answer.headers.get("Server") ?? "";
 	const name = product => product.split("/")[0];
@@ -204,8 +204,8 @@ async function examineBetween() {
 }
 
 /*
- * Whether what -O says comes through. A page's own origin is sent with
- * OPTIONS alone.
+ * Whether the header fields of -O arrive. For a page's own site, browsers send
+ * Origin with OPTIONS, but not with GET.
  */
 async function examineOrigin() {
 	const preflight = await fetch(url + "?test=origin", {method: "OPTIONS",
@@ -223,7 +223,7 @@ async function examineOrigin() {
 		`${preflight?.status ?? "nothing"}, not the program’s answer.`);
 }
 
-/* The second event says what came with the reconnection. */
+/* The second event says which last event id the reconnection sent. */
 function came(query, n) {
 	const source = new EventSource(url + "?test=id" + query);
 	let seen = 0;
@@ -269,7 +269,7 @@ function makeToken() {
 		.map(byte => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/* How many processes of a stream there are: NaN where it cannot be seen. */
+/* How many processes of a stream run; NaN if that cannot be seen. */
 async function alive(token) {
 	const answer = await fetch(`${url}?test=alive&of=${token}`,
 		{cache: "no-store", signal: AbortSignal.timeout(15000)});
@@ -277,7 +277,7 @@ async function alive(token) {
 	return parseInt(await answer.text(), 10);
 }
 
-/* Waits for a number of processes; the milliseconds that it took. */
+/* Waits for that number of processes; returns how many ms it took. */
 async function untilAlive(token, isRight, most) {
 	const start = performance.now();
 
@@ -310,7 +310,7 @@ async function examineEnd() {
 		'lighttpd: `cgi.limits = ( "tcp-fin-propagate" => "SIGTERM" )`');
 }
 
-/* A stream that says nothing for longer than between two keepalives. */
+/* A stream that is silent for longer than the keepalive interval. */
 function watchSilence() {
 	const source = new EventSource(url + "?test=silence");
 	const start = performance.now();
@@ -341,7 +341,7 @@ async function examineSilence() {
 		"silence does not arrive.", mend());
 }
 
-/* Opens up to twelve, and waits until no more come. */
+/* Opens up to twelve streams, and waits until no more of them open. */
 async function examineStreams() {
 	const TRIED = 12;
 	const h1 = $("row-version").textContent.includes("HTTP/1");
@@ -393,7 +393,7 @@ document.querySelector("form").addEventListener("submit", async event => {
 	button.disabled = false;
 });
 
-/* doctor.html?url=/cgi/doctor examines at once. */
+/* doctor.html?url=/cgi/doctor starts the tests at once. */
 const given = new URLSearchParams(location.search).get("url");
 if (given !== null) {
 	$("url").value = given;

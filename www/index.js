@@ -1,12 +1,12 @@
 /*
- * index.js: the demo page. The counter is a stream of its own, as short as can
- * be; the other panels take part in one stream that all tabs share, so that any
- * number of tabs opens one connection, and one for each counter that is seen.
+ * index.js: the demo page. The counter has its own stream, with as little code
+ * as possible; the other panels use one stream that all tabs share. So there is
+ * one connection for all tabs, and one for each visible counter.
  */
 import {EventSource} from "./sse.js";
 import {$, Lines, make, Panel} from "./page.js";
 
-/* Where the panels' events come from; the same address is the same stream. */
+/* The panels' source of events; tabs share a stream if the URL is the same. */
 const LOAD = "/cgi-bin/page", LOG = LOAD;
 
 /* ---- the counter ---- */
@@ -42,7 +42,7 @@ $("toggle").addEventListener("click", () => {
 	$("toggle").textContent = "Go on counting";
 });
 
-/* ---- the chart: what vmstat prints, by the names of its columns ---- */
+/* ---- the chart: columns of vmstat, by their names ---- */
 
 const SAMPLES = 60;
 const CPU = [["us", "programs"], ["sy", "kernel"], ["wa", "waiting for disks"],
@@ -52,10 +52,10 @@ const TILES = [["r", "run queue"], ["free", "memory free", "KiB"],
 	["bi", "blocks read"], ["bo", "blocks written"],
 	["in", "interrupts"], ["cs", "context switches"]];
 
-/* Procps has had these since 3.3; a header line overrides them. */
+/* The columns since procps 3.3; a header line overrides them. */
 let columns = ("r b swpd free buff cache si so bi bo in cs us sy id wa st")
 	.split(" ");
-let samples = []; // null is a break: another vmstat went on
+let samples = []; // null is a break: a new vmstat was started
 let sinceBoot = false; // the first line after a header is no sample
 let drawing = false;
 
@@ -79,7 +79,7 @@ function takeLine(line) {
 	drawSoon();
 }
 
-/* Sixty lines may come at once, replayed by sse-share: one drawing for all. */
+/* Draws once for many lines: sse-share may replay sixty at once. */
 function drawSoon() {
 	if (drawing)
 		return;
@@ -103,7 +103,7 @@ function runs() {
 	return all.filter(run => run.length > 0);
 }
 
-/* A run of one sample is drawn one wide. */
+/* A run of only one sample is drawn one unit wide. */
 function points(run, value) {
 	const all = run.map(([x, sample]) => [x, value(sample)]);
 
@@ -193,7 +193,7 @@ new Panel("load").follow(load);
 load.addEventListener("sample", event => takeLine(event.data));
 load.addEventListener("gap", () => samples = []); // the whole replay follows
 
-/* The time, the request and the status; another format is shown as it is. */
+/* Time, request and status of a log line; other formats are shown unchanged. */
 function takeLog(text) {
 	const parts = /\[[^:\]]*:([\d:]+)[^\]]*\] "([^"]*)" (\d+)/.exec(text);
 
@@ -206,12 +206,12 @@ function takeLog(text) {
 const lines = new Lines("lines");
 const log = stream(LOG), logPanel = new Panel("log");
 logPanel.follow(log);
-for (const type of ["message", "log"]) // as sse-tail and sse-mux have it
+for (const type of ["message", "log"]) // of sse-tail, and of sse-mux
 	log.addEventListener(type, event => takeLog(event.data));
 log.addEventListener("gap", event => lines.add(make("span", {className: "note",
 	textContent: `Lines were lost: ${event.data}`})));
 
-/* Its line stands in the log, and so in the panel. */
+/* The request's line then appears in the log, and so in the panel. */
 $("request").addEventListener("click", () => {
 	const number = Math.floor(Math.random() * 1000);
 

@@ -1,21 +1,21 @@
 /*
- * job.js: the panel "job" of job.html and index.html. A button starts the job by
- * POST, so no link does; nothing but the button starts it again. A job that
- * outlives its viewers is found again by GET, one that does not refuses that.
+ * job.js: the panel "job" of job.html and index.html. Only a button starts the
+ * job, by POST, so that a link or a reconnection cannot. GET shows a job that
+ * outlives its viewers again; a job that ends with its viewer refuses GET.
  */
 import {EventSource, readEvents} from "./sse.js";
 import {$, every, Lines, Panel} from "./page.js";
 
 const LOST = "The connection was lost, and a job that needs its viewer ends " +
 	"with it. Nothing starts it again but you.";
-const SILENCES = 1.5; // of the time between two "alive" events: then it is lost
+const SILENCES = 1.5; // times the interval of "alive" events: then it is lost
 const url = $("job").dataset.job;
 const panel = new Panel("job");
 const output = new Lines("output", 10000);
-let stop = null; // what the button stops, while it runs
-let sought = null; // the stream of a job that may be there
+let stop = null; // stops the job that runs, or null
+let sought = null; // the stream with which a job is looked for, or null
 
-/* The exit status, as a shell has it. */
+/* The exit status, as in a shell. */
 function inWords(status) {
 	if (status === 0)
 		return "The job has ended well, with status 0.";
@@ -38,7 +38,7 @@ function ended(status) {
 		status !== 0);
 }
 
-/* Lines are output, but for those that say how far it is. */
+/* Adds a line of output, or shows the progress that a line gives. */
 function take({type, data}) {
 	const percent = parseInt(data, 10);
 
@@ -50,7 +50,7 @@ function take({type, data}) {
 	$("percent").textContent = percent + " %";
 }
 
-/* Reads what a POST answers; returns the exit status, NaN if none has come. */
+/* Reads the answer to a POST; returns the exit status, NaN without one. */
 async function read(body, stopper) {
 	let silence = 0, status = NaN;
 	const place = {heard: Date.now()};
@@ -75,7 +75,7 @@ async function read(body, stopper) {
 
 /*
  * Looks for a job that runs or has run, and shows it from its first line. lost:
- * what to say if there is none.
+ * the text to show if there is none.
  */
 function find(lost = "") {
 	const source = sought = new EventSource(url);
@@ -88,7 +88,7 @@ function find(lost = "") {
 	});
 	return new Promise(done => source.addEventListener("state", () => {
 		if (source.state === "open") {
-			if (!found) // else it goes on after the last line
+			if (!found) // else the stream goes on after the last line
 				began("Stop looking");
 			found = true;
 			stop = {abort: () => source.close()};
@@ -106,7 +106,7 @@ function find(lost = "") {
 	}));
 }
 
-/* Starts it, once. */
+/* Starts the job, once. */
 async function run() {
 	const mine = stop = new AbortController();
 
@@ -146,7 +146,7 @@ async function go(work) {
 	const turn = ++turns;
 
 	await work();
-	if (turn !== turns) // looking for a job was given up for a new one
+	if (turn !== turns) // a new job was started meanwhile
 		return;
 	stop = null;
 	if ($("start").textContent !== "Start")

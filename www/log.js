@@ -1,15 +1,15 @@
 /*
- * log.js: log.html's lines. They are kept in a ring of the newest MAX, and drawn
- * in blocks, some hundred a frame, so that no flood of lines stops the page.
- * Nothing of a line is ever HTML: all of it becomes text nodes.
+ * log.js: the lines of log.html. The newest MAX are kept in a ring, and drawn
+ * in blocks, at most FRAME lines per frame, so that many lines do not block
+ * the page. A line is never parsed as HTML: it becomes text nodes.
  */
 import {EventSource} from "./sse.js";
 import {pieces, plain} from "./ansi.js";
 
 const MAX = 20000; // lines in memory, and on the page
-const BLOCK = 100; // lines that come and go together
+const BLOCK = 100; // lines that are removed together
 const FRAME = 300; // lines that are drawn at a time
-const PAUSE_MS = 40; // from when a line comes to when it is drawn
+const PAUSE_MS = 40; // from the arrival of a line to its drawing
 const LEVELS = {emerg: "error", alert: "error", crit: "error", fatal: "error",
 	panic: "error", err: "error", error: "error", critical: "error",
 	warn: "warn", warning: "warn", debug: "debug", trace: "debug"};
@@ -20,12 +20,12 @@ const $ = id => document.getElementById(id);
 const lines = $("lines");
 const ring = []; // line number n is ring[n % MAX]
 const sources = new Map(); // event types, and whether they are shown
-let next = 0; // number of the line that comes next
-let drawn = 0; // of the line to be drawn next
+let next = 0; // number of the next line to arrive
+let drawn = 0; // number of the next line to be drawn
 let following = true;
 let until = 0; // the line before which drawing stops, while not following
-let sought = null; // a regular expression
-let shown = 0, matches = 0; // how many of the lines on the page
+let sought = null; // the search, a regular expression
+let shown = 0, matches = 0; // numbers of lines on the page
 
 const first = () => Math.max(0, next - MAX);
 
@@ -41,7 +41,7 @@ function make(name, className, ...children) {
 
 let clock = {ms: NaN, text: ""};
 
-/* Many lines come at the same time: it is made once. */
+/* Made once for all lines that arrive in the same second. */
 function now() {
 	const ms = Date.now();
 
@@ -55,7 +55,7 @@ function now() {
 	return clock.text;
 }
 
-/* A line of a source, or a note of the page's own: "gap" or "end". */
+/* Adds a line of a source, or a note of the page: "gap" or "end". */
 function add(source, text, note = "") {
 	if (note === "" && !sources.has(source))
 		addSource(source);
@@ -82,7 +82,7 @@ function addSource(source) {
 		for (const each of $("sources").children)
 			each.hidden = false;
 	if (sources.size === 2)
-		drawAnew(); // the first lines do not say their source yet
+		drawAnew(); // the first lines were drawn without their source
 }
 
 /* ---- lines are drawn ---- */
@@ -122,7 +122,7 @@ function draw() {
 	say();
 }
 
-/* Blocks whose lines are no longer in the ring go, and with them their count. */
+/* Removes blocks whose lines are no longer in the ring, and their counts. */
 function forget() {
 	drawn = Math.max(drawn, first());
 	for (let block; (block = lines.firstChild) && block.end <= first();) {
@@ -165,7 +165,7 @@ function blockFor(n) {
 
 	if (last?.end === end)
 		return last;
-	if (last) { // it is complete, and takes as much room when out of sight
+	if (last) { // the block is complete: it keeps its height when off screen
 		last.style.containIntrinsicBlockSize =
 			`auto ${1.65 * last.children.length}em`;
 		last.classList.add("full");
@@ -176,7 +176,7 @@ function blockFor(n) {
 	return block;
 }
 
-/* ---- what the page says ---- */
+/* ---- status ---- */
 
 const number = n => n.toLocaleString("en");
 
@@ -197,7 +197,7 @@ function follow(on) {
 
 /* ---- search ---- */
 
-/* /expression/flags, or text in which case matters only if it has capitals. */
+/* /expression/flags, or text, which ignores case unless it has capitals. */
 function expression(words) {
 	const [, source, flags] = /^\/(.+)\/([imsu]*)$/.exec(words) ?? [];
 
@@ -207,7 +207,7 @@ function expression(words) {
 		words === words.toLowerCase() ? "gi" : "g");
 }
 
-let typed; // the timer after which what was typed is sought
+let typed; // the timer that starts the search after typing
 
 function search() {
 	const words = $("sought").value;
@@ -223,7 +223,7 @@ function search() {
 	drawAnew();
 }
 
-/* To the next line with a match; it is the current one. */
+/* Scrolls to the next line with a match, and makes it the current one. */
 function go(step) {
 	const all = [...lines.querySelectorAll(".match")];
 	const current = lines.querySelector(".current");
@@ -239,7 +239,7 @@ function go(step) {
 	to.scrollIntoView({block: "center"});
 }
 
-/* ---- copy and download: what is shown, as text ---- */
+/* ---- copy and download: the lines that are shown, as text ---- */
 
 function text() {
 	return [...lines.querySelectorAll(".line")].map(line =>
@@ -268,7 +268,7 @@ $("download").addEventListener("click", () => {
 	setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 });
 
-/* ---- the reader's hands ---- */
+/* ---- buttons, keys and scrolling ---- */
 
 $("follow").addEventListener("click", () => follow(!following));
 $("earlier").addEventListener("click", () => go(-1));
@@ -309,7 +309,7 @@ lines.addEventListener("keydown", event => {
 	KEYS[event.key]();
 });
 
-/* Whoever scrolls up reads: the page waits. Whoever is at the end follows. */
+/* Scrolling up pauses the page; scrolling to the end follows again. */
 let before = 0;
 lines.addEventListener("scroll", () => {
 	const top = lines.scrollTop;
@@ -341,7 +341,7 @@ function open(given) {
 		$("state").textContent = $("state").dataset.state = source.state;
 		$("said").textContent = source.reason;
 	});
-	/* sse.js gives each event to dispatchEvent: no type needs to be known */
+	/* sse.js calls dispatchEvent for each event, whatever its type */
 	const dispatch = source.dispatchEvent;
 	source.dispatchEvent = event => {
 		if (event instanceof MessageEvent)

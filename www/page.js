@@ -1,6 +1,6 @@
 /*
- * page.js: what the demo pages share: a panel that says how its stream is, and
- * lists of lines that are drawn once a frame, however many come.
+ * page.js: code that the demo pages share: a panel that shows the state of its
+ * stream, and lists that are drawn once per frame, however many lines arrive.
  */
 export const $ = id => document.getElementById(id);
 
@@ -12,7 +12,7 @@ export function make(name, properties, ...children) {
 	return node;
 }
 
-/* Each event of a stream of sse.js, of any type: it dispatches them all. */
+/* Handles each event of a stream of sse.js, of any type, in dispatchEvent. */
 export function every(source, take) {
 	const dispatch = source.dispatchEvent;
 
@@ -23,7 +23,7 @@ export function every(source, take) {
 	};
 }
 
-/* A section of the page, with its state in a word and what is wrong in others. */
+/* A section of the page that shows a state in one word, and what is wrong. */
 export class Panel {
 	constructor(id) {
 		this.state = $(id).querySelector(".state");
@@ -32,12 +32,12 @@ export class Panel {
 
 	show(state, words = "", bad = false) {
 		this.state.textContent = this.state.dataset.state = state;
-		if (this.said.textContent !== words) // or it would be read aloud again
+		if (this.said.textContent !== words) // screen readers read each change
 			this.said.textContent = words;
 		this.said.toggleAttribute("data-bad", bad);
 	}
 
-	/* As a stream of sse.js says; the more usual refusals with their cause. */
+	/* Shows the state of a stream of sse.js; common errors with their cause. */
 	follow(source) {
 		const {pathname} = new URL(source.url);
 		const causes = {
@@ -56,7 +56,7 @@ export class Panel {
 	}
 }
 
-/* The newest lines of a list; it is scrolled unless its reader has. */
+/* Shows the newest lines; scrolls to them unless the reader has scrolled up. */
 export class Lines {
 	constructor(id, max = 200) {
 		this.node = $(id);

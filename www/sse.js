@@ -1,27 +1,27 @@
 /*
- * sse.js: an EventSource that does not die. Copy this file; a page needs one
- * line more, and the rest of it may stay as it is:
+ * sse.js: an EventSource that keeps reconnecting. Copy this file; a page that
+ * uses EventSource needs only the import:
  *
  *	import {EventSource} from "./sse.js";
  *	const source = new EventSource("/events");
  *	source.onstate = () => say(source.state, source.reason);
  *
- * It comes back after 5xx, 429, 408 and no answer: not before retry: and
- * Retry-After allow, later and later up to 30 s, not all pages at once; it goes
- * on after its last event (?lastEventId=, on its own site the header too). It
- * stops after an event "end", and after any other answer, as 204. If nothing
- * comes for 1.5 times as long as an event "alive" says (option -A), or as
- * {silence: SECONDS}, it opens the stream anew. {visible: true}: closed while
- * the page is hidden. {shared: true}: all tabs take part in one stream; a new
- * one gets the last {replay: N} events, one that was away what it missed, or
- * "gap" and what is left. state is connecting, open, waiting, hidden, ended or
- * closed, reason is in words; each change is an event "state".
+ * It reconnects after 5xx, 429, 408 or a network error: not before retry: and
+ * Retry-After allow, with random delays that grow up to 30 s; it resumes after
+ * its last event (?lastEventId=, on the same site the header, too). It stops
+ * after an event "end", and after any other answer, such as 204. If nothing
+ * arrives for 1.5 times the interval in an event "alive" (option -A), or for
+ * {silence: SECONDS}, it reconnects. {visible: true}: closed while the page is
+ * hidden. {shared: true}: all tabs share one stream; a new tab gets the last
+ * {replay: N} events, one that was away those it missed, or "gap" and those
+ * that are left. state is connecting, open, waiting, hidden, ended or closed;
+ * reason is a text; each change is an event "state".
  */
 
-/* Reads what fetch answers, also to a POST; state has the last id and retry. */
+/* Parses a response of fetch, also to POST; state has the last id and retry. */
 export async function* readEvents(stream, state = {}) {
 	const reader = stream.getReader();
-	const decoder = new TextDecoder(); // takes the byte order mark out
+	const decoder = new TextDecoder(); // removes the byte order mark
 	let rest = "", afterCR = false, type = "", data = "";
 	let id = state.lastEventId ?? "";
 
@@ -59,7 +59,7 @@ export async function* readEvents(stream, state = {}) {
 	}
 }
 
-/* One stream, opened again and again; tells events and states. */
+/* One stream, which reconnects; reports events and states. */
 function connect({url, lastEventId, silence, withCredentials}, tell) {
 	const place = {lastEventId, retry: 3000};
 	let failures = 0, events = 0, over = false, stop, silent, status, asked;
@@ -77,7 +77,7 @@ function connect({url, lastEventId, silence, withCredentials}, tell) {
 		say(state, reason);
 	}
 
-	/* Reads one answer to its end; returns why to come back. */
+	/* Reads one response to its end; returns why to reconnect. */
 	async function attempt() {
 		const at = new URL(url), id = place.lastEventId;
 		const home = at.origin === location.origin && /^[ -~]+$/.test(id);
@@ -107,7 +107,7 @@ function connect({url, lastEventId, silence, withCredentials}, tell) {
 			tell({...event, origin: at.origin});
 			if (event.type === "end")
 				return close("ended", "The stream has ended.");
-			if (++events % 200 === 0) // the page has its turn
+			if (++events % 200 === 0) // lets the page run
 				await new Promise(done => {
 					const {port1, port2} = new MessageChannel();
 					port1.onmessage = done;
@@ -141,7 +141,7 @@ function connect({url, lastEventId, silence, withCredentials}, tell) {
 
 export class EventSource extends EventTarget {
 	#options;
-	#leave; // while it takes part
+	#leave; // leaves the shared stream, if joined
 
 	constructor(url, options = {}) {
 		super();
@@ -173,7 +173,7 @@ export class EventSource extends EventTarget {
 		this.#take({state: "closed"});
 	}
 
-	/* Takes part unless the page is away. */
+	/* Joins the stream unless the page is hidden or frozen. */
 	#look(away = false) {
 		if (this.readyState === 2 || away === !this.#leave)
 			return;
@@ -201,7 +201,7 @@ export class EventSource extends EventTarget {
 ["CONNECTING", "OPEN", "CLOSED"].forEach((name, i) =>
 	EventSource[name] = EventSource.prototype[name] = i);
 
-/* A lock, for ever: who is given it knows that this tab, or worker, died. */
+/* Holds a lock for ever: whoever gets it next knows that this context died. */
 let held;
 const hold = (name = "sse.js " + Math.random()) => held ??= new Promise(done =>
 	navigator.locks?.request(name, () => new Promise(() => done(name))) ?? done());
@@ -215,7 +215,7 @@ function share(options, tell, again) {
 	return () => hold().then(() => worker.port.postMessage("leave"));
 }
 
-/* In the worker: a stream for each URL, for as long as a tab takes part. */
+/* In the worker: a stream for each URL, for as long as a tab uses it. */
 const streams = new Map();
 
 function join(port, options) {
@@ -229,7 +229,7 @@ function join(port, options) {
 		else if (kept.push(note) > 500)
 			kept.shift();
 		if (note.over && streams.get(key) === stream)
-			streams.delete(key); // the next tab opens it anew
+			streams.delete(key); // the next tab opens a new one
 		ports.forEach(each => each.postMessage(note));
 	});
 	const last = id === "" ? kept.length - 1 - options.replay
@@ -244,7 +244,7 @@ function join(port, options) {
 
 if (globalThis.SharedWorkerGlobalScope)
 	onconnect = ({ports: [port]}) => port.onmessage = ({data}) => {
-		port.onmessage = join(port, data); // the next message says that it leaves
+		port.onmessage = join(port, data); // its next message means it leaves
 		navigator.locks?.request(data.lock, port.onmessage);
 		hold().then(lock => lock && port.postMessage({lock}));
 	};

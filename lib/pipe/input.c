@@ -1,6 +1,6 @@
 /*
- * input: reads, lets record split what came, and encodes each record as an
- * event with frame and json. Finding a record's columns is left to columns.
+ * input: reads bytes, splits them with record, finds fields with columns, and
+ * encodes each record as an event with frame and json.
  */
 #include "input.h"
 
@@ -54,7 +54,7 @@ put_record(struct input *input, const struct record *record)
 	return 0;
 }
 
-/* The next record that is not a line of nothing but data. */
+/* Takes the next record that the fast path for plain lines did not encode. */
 static bool
 next_record(struct input *input, struct record *record)
 {
@@ -71,7 +71,7 @@ put_records(struct input *input)
 	while (next_record(input, &record)) {
 		if (put_record(input, &record) == -1)
 			return -1;
-		input->torn_ns = UTIL_NEVER; /* what is torn now is new */
+		input->torn_ns = UTIL_NEVER; /* a torn character is new now */
 	}
 	if (input->torn_ns == UTIL_NEVER && record_torn(&input->splitter))
 		input->torn_ns =
@@ -79,7 +79,7 @@ put_records(struct input *input)
 	return 0;
 }
 
-/* Its last record counts without an end mark. */
+/* The input has ended: takes its last record, even if incomplete. */
 static int
 end(struct input *input)
 {
@@ -109,7 +109,7 @@ input_read(struct input *input)
 			return -1;
 		return input->left == 0 ? end(input) : 0;
 	}
-	/* EIO is how the master of a pseudo-terminal learns of its end */
+	/* EIO is the end of file on the master of a pseudo-terminal */
 	if (n == 0 || (errno == EIO && input->pty))
 		return end(input);
 	return errno == EINTR || errno == EAGAIN ? 0 : -1;

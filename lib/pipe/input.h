@@ -1,7 +1,7 @@
 /*
  * input: reads one descriptor, stdin or a command's stdout or stderr, and
- * encodes its records as events in a frame. It does not wait or print; flags
- * tell the program which warning is due.
+ * encodes its records as events in a frame. It does not poll or print; flags
+ * tell the program which warning to print.
  */
 #ifndef PIPE_INPUT_H
 #define PIPE_INPUT_H
@@ -13,7 +13,7 @@
 #include "../record.h"
 #include "terminal.h"
 
-#define INPUT_TORN_MS 200 /* so long a torn character waits for its rest */
+#define INPUT_TORN_MS 200 /* a torn character waits this long for its rest */
 
 struct input {
 	/* set by the caller before input_open */
@@ -22,39 +22,41 @@ struct input {
 	struct columns columns;
 	bool json;                   /* data is one JSON string */
 	bool pty;                    /* fd is the master of a pseudo-terminal */
-	const struct terminal *cast; /* data are asciicast, or NULL */
-	uint64_t left; /* bytes that it has at the most; UINT64_MAX: all */
+	const struct terminal *cast; /* encode as asciicast; or NULL */
+	uint64_t left; /* bytes still to read at most; UINT64_MAX: no limit */
 
-	/* what happened, to be said by the caller */
+	/* set here, for the caller to warn of */
 	bool was_long;  /* a record came in pieces */
 	bool was_wrong; /* a column could not be an id or a type */
 
-	/* the rest is its own */
+	/* the rest is private */
 	struct frame *frame;
 	struct splitter splitter;
 	int64_t torn_ns; /* see input_due */
 };
 
-/* Records are of that kind, max bytes at the most. 0, or -1 with ENOMEM. */
+/*
+ * Splits at record_end; longer records than max come in pieces. Returns 0, or
+ * -1 with errno ENOMEM.
+ */
 int input_open(struct input *input, struct frame *frame,
     enum record_end record_end, size_t max);
 
 /*
- * One read, which blocks if nothing is there, and the events of what it
- * brought. Where it is the last, closes the descriptor and makes it -1.
- * Returns 0, or -1 with errno.
+ * Reads once, which blocks if no input is there, and encodes the events. At the
+ * end of input, closes *fd and sets it to -1. Returns 0, or -1 with errno.
  */
 int input_read(struct input *input);
 
 /* When input_late is due, on the clock of util_now_ns; or UTIL_NEVER. */
 int64_t input_due(const struct input *input);
 
-/* A torn character has waited for long enough. Returns as input_read does. */
+/* Encodes a torn character as it is. Returns as input_read does. */
 int input_late(struct input *input);
 
 /*
- * Nothing will be written any more: takes what is there, a full pipe's worth
- * of it at least, and ends. Returns as input_read does.
+ * To be called when the writer has ended: reads what is there, at least the
+ * capacity of a pipe, and ends the input. Returns as input_read does.
  */
 int input_drain(struct input *input);
 

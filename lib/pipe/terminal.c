@@ -1,6 +1,6 @@
 /*
- * terminal: a signalfd for SIGWINCH, the time since the beginning, and JSON.
- * Reading the terminal is left to input, starting the command to child.
+ * terminal: a signalfd for SIGWINCH, the time since the start, and JSON. input
+ * reads the terminal, child starts the command.
  */
 #include "terminal.h"
 
@@ -13,7 +13,7 @@
 #include "../json.h"
 #include "../util.h"
 
-/* So long the other size stays: a command looks at it when it gets to it. */
+/* How long the changed size stays, so that the command has time to see it. */
 #define REDRAW_MS 100
 
 static double
@@ -30,7 +30,7 @@ terminal_open(struct terminal *terminal, const struct child *child)
 	terminal->child = child;
 	terminal->began_ns = util_now_ns();
 	terminal->restore_ns = UTIL_NEVER;
-	(void)sigemptyset(&set); /* neither can fail */
+	(void)sigemptyset(&set); /* cannot fail; nor can sigaddset */
 	(void)sigaddset(&set, SIGWINCH);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
 		return -1;
@@ -42,7 +42,7 @@ void
 terminal_header(
     const struct terminal *terminal, struct frame *frame, struct bytes type)
 {
-	char text[128]; /* more than the longest numbers take */
+	char text[128]; /* enough for the longest numbers */
 	int n = snprintf(text, sizeof(text),
 	    "{\"version\":2,\"width\":%d,\"height\":%d,\"time\":%.3f}",
 	    terminal->child->cols, terminal->child->rows, seconds(terminal));

@@ -1,6 +1,6 @@
 /*
- * cursor: writes and reads cursors as text, and compares bytes of files with
- * them. Where such a file is to be found is rotation's to say.
+ * cursor: formats and parses cursors, and compares files with them. rotation
+ * finds the file of a cursor.
  */
 #include "cursor.h"
 
@@ -9,13 +9,13 @@
 #include <unistd.h>
 
 #define BLOCK 32768
-#define DIGITS_MAX 13 /* of 64 bits, five a digit */
+#define DIGITS_MAX 13 /* 64 bits, five per digit */
 
 static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
 
 /*
- * Writes the low 40 bits of number as eight digits, all at a time: an id a
- * line is the hot path. The bits are spread to one byte a digit, halves first.
+ * Writes the low 40 bits of number as eight digits, all at once: ids are on the
+ * hot path. The bits are spread to one byte per digit, by halves.
  */
 static void
 put_eight(char *to, uint64_t number)
@@ -27,11 +27,11 @@ put_eight(char *to, uint64_t number)
 		 (spread & UINT64_C(0x000ffc00000ffc00)) << 6;
 	spread = (spread & UINT64_C(0x001f001f001f001f)) |
 		 (spread & UINT64_C(0x03e003e003e003e0)) << 3;
-	/* 1 in each byte above 9, which has a letter */
+	/* 1 in each byte that is above 9: its digit is a letter */
 	letters = (spread + UINT64_C(0x7676767676767676)) >> 7 &
 		  UINT64_C(0x0101010101010101);
 	spread += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
-	to[0] = (char)(spread >> 56); /* compilers make one store of these */
+	to[0] = (char)(spread >> 56); /* compilers merge these into one store */
 	to[1] = (char)(spread >> 48);
 	to[2] = (char)(spread >> 40);
 	to[3] = (char)(spread >> 32);
@@ -69,8 +69,8 @@ get_digits(const char *text, size_t n)
 }
 
 /*
- * Reads a number as put_number writes it, up to the byte end. Returns where
- * the text goes on after it, or NULL.
+ * Parses a number as put_number writes it, which the byte end must follow.
+ * Returns the text after that byte, or NULL.
  */
 static const char *
 get_number(const char *text, char end, uint64_t *number)

@@ -1,6 +1,5 @@
 /*
- * file: asks the system what a file is. What a change of that means is up to
- * others.
+ * file: gets the attributes of files from the system.
  */
 /* syscall, for statx (musl 1.2.3 has no wrapper); O_PATH, SEEK_DATA */
 #define _GNU_SOURCE
@@ -18,7 +17,7 @@
 #include "../util.h"
 #include "cursor.h"
 
-/* The kernel's struct statx (statx(2)), as far as it is wanted here. */
+/* The kernel's struct statx (statx(2)), with the fields that are used here. */
 struct birth {
 	uint32_t mask;
 	uint32_t before[19];
@@ -111,7 +110,7 @@ file_is_at(const char *name, const struct file *file)
 	       status.st_ino == file->ino;
 }
 
-/* What is no regular file is refused. Returns 0, or -1 with errno. */
+/* Refuses all but regular files. Returns 0, or -1 with errno. */
 static int
 refuse_others(const struct stat *status)
 {
@@ -127,7 +126,7 @@ file_open(int dir, const char *name)
 	struct stat status;
 	int fd;
 
-	/* asked before, as opening a device may already do something */
+	/* checked before open: opening a device may have side effects */
 	if (fstatat(dir, name, &status, 0) == -1 ||
 	    refuse_others(&status) == -1)
 		return -1;
@@ -173,6 +172,6 @@ file_data(int fd, uint64_t offset)
 		return offset;
 	data = lseek(fd, (off_t)offset, SEEK_DATA);
 	if (data == -1 && errno == ENXIO)
-		data = status.st_size; /* it was no more, before lseek */
+		data = status.st_size; /* not data written after the fstat */
 	return data > (off_t)offset ? (uint64_t)data : offset;
 }

@@ -1,7 +1,7 @@
 /*
- * follow: reads each file that had the name, one after the other, to its end.
- * It leaves a file only when the next one has content: then the writer has
- * opened the next one. rotation decides which file is the next.
+ * follow: reads the files that had the name, one after the other, each to its
+ * end. It leaves a file only when the next one has content: only then has the
+ * writer opened that one. rotation decides which file is next.
  */
 #include "follow.h"
 
@@ -12,17 +12,18 @@
 #include "../util.h"
 #include "lastlines.h"
 
-/* Bytes of one read; its events, with ids, are mostly one write (frame.h). */
+/* Bytes of one read: its events, with ids, mostly fit one write (frame.h). */
 #define READ_MAX 28672
 
-/* The offset in the file after the last record that was taken. */
+/* The offset in the file after the last record that was returned. */
 static uint64_t
 place(const struct follow *follow)
 {
 	return follow->start + follow->splitter.offset;
 }
 
-/* Reads fd from offset on, and owns it; 0, or -1 with errno. */
+/* Makes fd the file to read, from offset on, and owns it; 0, or -1 with errno.
+ */
 static int
 adopt(struct follow *follow, int fd, uint64_t offset)
 {
@@ -51,8 +52,8 @@ adopt(struct follow *follow, int fd, uint64_t offset)
 }
 
 /*
- * A file is missing or out of order, but a rename may be half done. True for
- * FOLLOW_DOUBT_MS: check again.
+ * A file is missing or out of order, maybe only because a program is renaming
+ * files. Returns true for FOLLOW_DOUBT_MS: check again.
  */
 static bool
 in_doubt(struct follow *follow)
@@ -65,8 +66,8 @@ in_doubt(struct follow *follow)
 }
 
 /*
- * Opens the file that has the name. Sets *fd, to -1 if there is none or it may
- * not be read yet: a new file may get its owner and mode a little later.
+ * Opens the file that has the name. Sets *fd, to -1 if there is none or there
+ * is no permission: a new file may get its owner and mode a little later.
  */
 static enum follow_result
 open_name(struct follow *follow, int *fd)
@@ -74,7 +75,7 @@ open_name(struct follow *follow, int *fd)
 	*fd = file_open(AT_FDCWD, follow->path);
 	if (*fd != -1 || errno == ENOENT)
 		return FOLLOW_RECORDS;
-	follow->lost = "unknown"; /* the gap, if follow_end is called now */
+	follow->lost = "unknown"; /* gap to report if follow_end comes now */
 	if (in_doubt(follow))
 		return FOLLOW_IDLE;
 	return errno == EACCES || errno == EPERM ? FOLLOW_RECORDS
@@ -98,13 +99,13 @@ start_back(struct follow *follow, int fd, uint64_t n)
 		return 0;
 	if (errno != ENODATA)
 		return -1;
-	proc_close(&follow->fd); /* likewise: follow_read opens it again */
+	proc_close(&follow->fd); /* truncated, too: follow_read reopens it */
 	return 0;
 }
 
 /*
- * There is no file yet. The place is the end of the last of its rotated files;
- * if there are none, the start of the first file that comes.
+ * There is no file yet: starts at the end of the newest rotated file, or if
+ * there is none, at the start of the first file that appears.
  */
 static void
 start_absent(struct follow *follow)
@@ -115,7 +116,7 @@ start_absent(struct follow *follow)
 	follow->marked = fd == -1 && errno == ENOENT;
 	if (fd != -1 && (file_of(fd, &file) == -1 ||
 			    adopt(follow, fd, (uint64_t)file.size) == -1))
-		proc_close(&follow->fd); /* its place is not known */
+		proc_close(&follow->fd); /* its end is not known */
 }
 
 int
@@ -153,7 +154,7 @@ follow_free(struct follow *follow)
 	record_free(&follow->splitter);
 }
 
-/* Leaves the file with a gap: the current file is next, from its start. */
+/* Reports a gap; goes on with the current file, from its start. */
 static enum follow_result
 give_up(struct follow *follow, const char *gap)
 {
@@ -165,7 +166,7 @@ give_up(struct follow *follow, const char *gap)
 	return FOLLOW_GAP;
 }
 
-/* Reads fd from offset on; pieces that end up to skip were returned before. */
+/* Reads fd from offset on; pieces that end at skip or before are not new. */
 static enum follow_result
 read_from(struct follow *follow, int fd, uint64_t offset, uint64_t skip)
 {
@@ -186,8 +187,8 @@ lost_by(enum rotation_next result)
 }
 
 /*
- * At the time of the cursor there was no file: finds the first one since then.
- * fd as in resume.
+ * The cursor is from a time when there was no file: finds the first file since
+ * then. fd as in resume.
  */
 static enum follow_result
 resume_first(struct follow *follow, int fd)
@@ -201,7 +202,7 @@ resume_first(struct follow *follow, int fd)
 	proc_close(&follow->next);
 	if (result == ROTATION_CURRENT && file_of(fd, &file) == 0 && file.size)
 		return read_from(follow, fd, 0, 0);
-	/* an empty file can wait: the writer may still have another open */
+	/* not an empty file: the writer may still have another one open */
 	follow->next = fd;
 	follow->opened++;
 	if (result == ROTATION_BETWEEN)
@@ -227,7 +228,7 @@ resume(struct follow *follow, int fd)
 	gap = errno == ENOENT    ? "rotated"
 	      : errno == EBADMSG ? "truncated"
 				 : "unknown";
-	/* without a current file it cannot begin after a gap: it waits */
+	/* it goes on in the current file after a gap: waits for that file */
 	lost =
 	    found == -1 && fd != -1 && (errno == EBADMSG || !in_doubt(follow));
 	proc_close(&fd);
@@ -236,7 +237,7 @@ resume(struct follow *follow, int fd)
 	return lost ? give_up(follow, gap) : FOLLOW_IDLE;
 }
 
-/* No file is open: begins with the cursor's, or with the one of the name. */
+/* No file is open: opens the cursor's, or else the one that has the name. */
 static enum follow_result
 begin(struct follow *follow)
 {
@@ -251,9 +252,9 @@ begin(struct follow *follow)
 }
 
 /*
- * n bytes were read at the start of the file. If the file was truncated and its
- * writer kept its offset, they are a hole of NULs: skips it. True if there is
- * one.
+ * n bytes were read. If a file was truncated and its writer kept its offset,
+ * the file begins with a hole of NULs: skips that. True if these bytes begin
+ * with such NULs.
  */
 static bool
 skip_hole(struct follow *follow, const char *bytes, size_t n)
@@ -270,7 +271,7 @@ skip_hole(struct follow *follow, const char *bytes, size_t n)
 	return zeros > 0;
 }
 
-/* One read; FOLLOW_IDLE at the end of the file. */
+/* Reads once; FOLLOW_IDLE at the end of the file. */
 static enum follow_result
 read_on(struct follow *follow)
 {
@@ -289,10 +290,11 @@ read_on(struct follow *follow)
 	    &follow->window, follow->fd, follow->position, to, room);
 	if (n == -1 && errno == EINTR)
 		return FOLLOW_RECORDS;
-	/* ESTALE is how NFS says that a file is gone */
+	/* ESTALE: on NFS, the file was deleted */
 	if (n == -1 && errno != ENODATA)
 		return errno == ESTALE ? FOLLOW_IDLE : FOLLOW_FAILED;
-	/* after a full read window_read's check of the last bytes is enough */
+	/* if a read was full, window_read's check of the last bytes is enough
+	 */
 	if (n == -1 ||
 	    ((size_t)n < room && !window_begins(&follow->window, follow->fd)))
 		return give_up(follow, "truncated");
@@ -306,7 +308,7 @@ read_on(struct follow *follow)
 	return FOLLOW_RECORDS;
 }
 
-/* after is the next file; first fd is read to its end once more. */
+/* after is the next file; but first reads fd to its end once more. */
 static enum follow_result
 leave_for(struct follow *follow, int after)
 {
@@ -317,9 +319,9 @@ leave_for(struct follow *follow, int after)
 }
 
 /*
- * A file came between fd and next. It is read first, unless next is older and
- * was deleted since it was opened: then nobody finds next again. If next still
- * has a name, rotation finds it later by that name.
+ * The file between came after fd and before next: reads it first. But if next
+ * is older and was deleted since it was opened, reads next first, as it could
+ * not be found again. If next still has a name, rotation finds it later.
  */
 static enum follow_result
 choose_between(struct follow *follow, int between)
@@ -341,8 +343,8 @@ choose_between(struct follow *follow, int between)
 }
 
 /*
- * fd was not rotated but replaced by a longer copy of itself, as by an editor
- * or rsync: goes on in the copy, after the last record.
+ * fd was not rotated but replaced by a longer copy, as editors and rsync do:
+ * goes on in the copy, after the last record.
  */
 static enum follow_result
 go_on(struct follow *follow, int copy)
@@ -358,7 +360,8 @@ go_on(struct follow *follow, int copy)
 
 /*
  * Another file has the name, and is open as next: decides which file comes
- * after fd. An empty one can wait: the writer may still have the old one open.
+ * after fd. Does not leave fd for an empty file: the writer may still have fd
+ * open.
  */
 static enum follow_result
 choose_next(struct follow *follow)
@@ -386,7 +389,8 @@ choose_next(struct follow *follow)
 	if (file_of(follow->next, &file) == -1)
 		return FOLLOW_FAILED;
 	if (file.size == 0) {
-		/* it was renamed, too: rotation finds it if it gets content */
+		/* next was renamed, too: rotation finds it once it has content
+		 */
 		if (!file_is_at(follow->path, &file))
 			proc_close(&follow->next);
 		return follow->next == -1 ? FOLLOW_RECORDS : FOLLOW_IDLE;
@@ -423,7 +427,7 @@ look(struct follow *follow)
 	return follow->next == -1 ? FOLLOW_IDLE : choose_next(follow);
 }
 
-/* All records of fd were taken: goes on with after. */
+/* All records of fd were returned: goes on with after. */
 static enum follow_result
 pass_on(struct follow *follow)
 {
@@ -449,7 +453,7 @@ follow_read(struct follow *follow)
 	return result == FOLLOW_IDLE ? look(follow) : result;
 }
 
-/* The place after the last record that was taken. */
+/* Makes a cursor of the place after the last record that was returned. */
 static void
 mark(const struct follow *follow, struct cursor *cursor)
 {

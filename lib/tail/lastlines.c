@@ -14,12 +14,15 @@
 struct search {
 	enum record_end mode;
 	uint64_t begin;     /* of the record after the end that was found */
-	uint64_t end;       /* of the record that is looked at */
-	char after;         /* the byte after the one that is looked at */
-	uint64_t line_ends; /* RECORD_PARAGRAPH: that follow each other */
+	uint64_t end;       /* of the current record */
+	char after;         /* the byte after the current one */
+	uint64_t line_ends; /* RECORD_PARAGRAPH: successive line ends */
 };
 
-/* One byte, at offset at, going back. True if a record ends there. */
+/*
+ * Takes the byte at offset at, the one before the last. True if a record ends
+ * there.
+ */
 static bool
 is_end(struct search *search, uint64_t at, char byte)
 {
@@ -44,8 +47,8 @@ is_end(struct search *search, uint64_t at, char byte)
 }
 
 /*
- * Within a long record: after a hole, which is all NULs, and after the
- * character that offset is in the middle of.
+ * *offset is within a long record: moves it past a hole, which is all NULs, and
+ * past the rest of a UTF-8 character.
  */
 static int
 skip_part(int fd, uint64_t end, uint64_t *offset)

@@ -1,6 +1,6 @@
 /*
- * lastlines: finds the begin of the last records of a file from its end, so
- * that the size of the file does not matter.
+ * lastlines: finds where the last records of a file begin, searching from its
+ * end, so that the size of the file does not matter.
  */
 #ifndef LASTLINES_H
 #define LASTLINES_H
@@ -11,12 +11,12 @@
 #include "../record.h"
 
 /*
- * Sets *offset to the begin of the last n records of the first size bytes of
- * fd. What follows the end of the last record counts as none, and is kept. The
- * search stops in a record that is longer than max: its last max bytes come
- * first then (or up to three less, if they would begin within a UTF-8
- * character; or less, if they would begin with a hole of the file). Returns 0,
- * or -1 with errno: ENODATA if the file has less than size bytes.
+ * Sets *offset to where the last n records of the first size bytes of fd begin.
+ * An incomplete record at the end is not counted. If a record is longer than
+ * max, the search stops there: *offset is then max bytes before that record's
+ * end (or up to three fewer, so as not to begin within a UTF-8 character; or
+ * fewer, so as not to begin in a hole of the file). Returns 0, or -1 with
+ * errno: ENODATA if the file has less than size bytes.
  */
 int lastlines_find(int fd, uint64_t size, enum record_end mode, uint64_t n,
     size_t max, uint64_t *offset);

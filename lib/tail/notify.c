@@ -1,7 +1,7 @@
 /*
- * notify: adds to inotify what leads to a file and what is open, anew as often
- * as that changes, and says which of its events matter. What has changed is
- * the follower's to find out.
+ * notify: has inotify watch the directories that lead to a file and the open
+ * files, again whenever those change, and drops events about other names.
+ * follow finds out what has changed.
  */
 #define _GNU_SOURCE /* O_DIRECTORY, IN_* */
 #include "notify.h"
@@ -18,7 +18,7 @@
 #include "../proc.h"
 #include "file.h"
 
-#define EVENTS 4096 /* bytes of a read */
+#define EVENTS 4096 /* bytes of one read */
 
 enum { DIRECTORY, TARGET, UNTIL, FILE_READ, FILE_NEXT };
 
@@ -47,7 +47,7 @@ notify_free(struct notify *notify)
 	proc_close(&notify->fd);
 }
 
-/* Watches one path, "" for none; if that fails, it is tried again. */
+/* Watches one path, or nothing for ""; a failure is retried later. */
 static int
 add(struct notify *notify, const char *path, uint32_t mask)
 {
@@ -61,7 +61,7 @@ add(struct notify *notify, const char *path, uint32_t mask)
 	return slot;
 }
 
-/* The directory of path, "" for none; if it is too long it does not exist. */
+/* Watches path's directory, or nothing for "" or a path that is too long. */
 static int
 add_dir(struct notify *notify, const char *path)
 {
@@ -70,7 +70,7 @@ add_dir(struct notify *notify, const char *path)
 	return add(notify, *path == '\0' ? path : dir, IN_THE_DIRECTORY);
 }
 
-/* An open file, whatever its name is by now. */
+/* Watches an open file, whatever its name is by now. */
 static int
 add_fd(struct notify *notify, int fd)
 {
@@ -112,7 +112,8 @@ notify_files(struct notify *notify, int fd, int next, unsigned int opened)
 		int old = notify->slots[i];
 
 		if (old != -1 && !has_slot(slots, old))
-			(void)inotify_rm_watch(notify->fd, old); /* or gone */
+			/* fails if it is gone already */
+			(void)inotify_rm_watch(notify->fd, old);
 		more = more || !has_slot(notify->slots, slots[i]);
 	}
 	memcpy(notify->slots, slots, sizeof(slots));

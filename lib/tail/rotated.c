@@ -1,6 +1,6 @@
 /*
- * rotated: reads names and puts files in order. Which one comes after which
- * log, and whether one is a copy, is rotation's to say.
+ * rotated: parses names and sorts files. rotation decides which file comes next
+ * and which is a copy.
  */
 #define _GNU_SOURCE /* O_DIRECTORY, strverscmp */
 #include "rotated.h"
@@ -15,12 +15,12 @@
 #include "../proc.h"
 #include "cursor.h"
 
-#define DATE_DIGITS 8 /* and more: a date or a time, no number */
-#define LISTS_MAX 8   /* and once more: somebody renames without end */
+#define DATE_DIGITS 8 /* this many or more: a date or a time, no number */
+#define LISTS_MAX 8   /* attempts while a program renames files */
 
 static const char separators[] = ".-_~,+@:=";
 
-/* How many bytes of name, of n, come before a compression's suffix. */
+/* Length of name, n bytes, without a suffix such as .gz. */
 static size_t
 stem_of(const char *name, size_t n)
 {
@@ -43,8 +43,9 @@ is_digit(char c)
 }
 
 /*
- * Whether n bytes are what a rotation adds to a name: digits, dates and
- * separators. Without a separator only a date: app2.log is not app.log's.
+ * Whether the n bytes are an addition that rotations make to a name: numbers,
+ * dates and separators; or a date without a separator: app2.log is not rotated
+ * from app.log.
  */
 static bool
 is_added(const char *added, size_t n)
@@ -63,7 +64,7 @@ is_added(const char *added, size_t n)
 	return digits > 0 && (others > 0 || digits >= DATE_DIGITS);
 }
 
-/* The number that n bytes are, beside separators; -1 if there is more. */
+/* The only number in the n bytes, besides separators; -1 if there is more. */
 static int64_t
 number_of(const char *added, size_t n)
 {
@@ -79,8 +80,9 @@ number_of(const char *added, size_t n)
 }
 
 /*
- * Whether name is that of a rotated file of the log base: what is added stands
- * after the log's name or before an extension. Fills in what old's name says.
+ * Whether name is a rotated file of the log base: the addition is after the
+ * log's name or before its extension. Fills in the fields of old that the name
+ * gives.
  */
 static bool
 read_name(struct rotated *old, const char *name, const char *base)
@@ -148,7 +150,7 @@ list_once(struct rotated_list *list, const char *base)
 		proc_close(&copy);
 		return -1;
 	}
-	rewinddir(entries); /* the offset is that of list's descriptor */
+	rewinddir(entries); /* list's descriptor has the same offset */
 	list->n = list->digest = 0;
 	while (result == 0 && (entry = readdir(entries)) != NULL)
 		result = add_old(list, entry->d_name, base);
@@ -156,7 +158,10 @@ list_once(struct rotated_list *list, const char *base)
 	return result;
 }
 
-/* Lists until nothing was renamed meanwhile: a list may miss what was. */
+/*
+ * Lists again until nothing has changed: a list may miss a file that is renamed
+ * meanwhile.
+ */
 static int
 list_stable(struct rotated_list *list, const char *base)
 {
@@ -180,7 +185,7 @@ rotated_compare(const struct file *a, const struct file *b)
 	return (a->birth_ns > b->birth_ns) - (a->birth_ns < b->birth_ns);
 }
 
-/* Times are coarse (4 ms or so): if they are the same, names tell. */
+/* By time, which is coarse (about 4 ms); if times are equal, by name. */
 static int
 compare(const void *left, const void *right)
 {
@@ -193,8 +198,8 @@ compare(const void *left, const void *right)
 }
 
 /*
- * The oldest first. Numbers count up or, as those of logrotate, down: the
- * times of the first and the last one tell.
+ * Sorts the oldest first. Numbers grow with each file, or with age, as those of
+ * logrotate: the times of the first and the last file tell which.
  */
 static void
 sort(struct rotated_list *list)
@@ -246,7 +251,7 @@ rotated_list(struct rotated_list *list, const char *path)
 		return -1;
 	}
 	if (realpath(path, target) != NULL)
-		path = target; /* else there is nothing yet */
+		path = target; /* else path does not exist yet */
 	list->dir = file_open_dir(path, &base);
 	if (list->dir == -1 || list_stable(list, base) == -1)
 		return -1;

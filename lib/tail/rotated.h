@@ -1,6 +1,6 @@
 /*
- * rotated: the rotated files of a log, which their names tell, in the order in
- * which they were last written. Nothing here blocks but the file system.
+ * rotated: lists the rotated files of a log, found by their names, in the order
+ * in which they were last written. Blocks only for the file system.
  */
 #ifndef ROTATED_H
 #define ROTATED_H
@@ -15,40 +15,40 @@
 /* A rotated file. */
 struct rotated {
 	char name[NAME_MAX + 1];
-	size_t stem; /* bytes of name without a compression's suffix */
+	size_t stem; /* length of name without a suffix such as .gz */
 	bool compressed;
-	int64_t number; /* that is all that name adds to the log's, or -1 */
-	int64_t rank;   /* number, or the negative if 1 is the newest */
+	int64_t number; /* if name adds only a number to the log's; or -1 */
+	int64_t rank;   /* number, or -number if 1 is the newest */
 	struct file file;
 };
 
-/* All of one log, which are in one directory; the oldest first. */
+/* All rotated files of a log, in one directory; the oldest first. */
 struct rotated_list {
 	int dir;
-	int current;     /* open: the file that is the log now, or -1 */
-	struct file now; /* what it is; it may be in the list since */
+	int current;     /* the file that was the log, open; or -1 */
+	struct file now; /* of current; it may have become a rotated one */
 	size_t n;
-	size_t room;     /* of old, for so many */
+	size_t room;     /* allocated elements of old */
 	uint64_t digest; /* of all names and ids */
 	struct rotated *old;
-	bool down;    /* the greatest number is the oldest */
-	bool unclear; /* times do not tell whether it is */
+	bool down;    /* the greatest number is the oldest file */
+	bool unclear; /* times do not tell whether it is down */
 };
 
 /*
- * Fills list, which the caller frees in any case, with the rotated files of
- * path, or of its target. Returns 0, or -1 with errno.
+ * Fills list with the rotated files of path, or of its target. Returns 0, or -1
+ * with errno; the caller has to call rotated_free in both cases.
  */
 int rotated_list(struct rotated_list *list, const char *path);
 
-/* Keeps errno. */
+/* Frees list; keeps errno. */
 void rotated_free(struct rotated_list *list);
 
-/* Opens one of them; or -1 with errno, ENOENT if it was renamed since. */
+/* Opens a file of list; or -1 with errno, ENOENT if it was renamed since. */
 int rotated_open(
     const struct rotated_list *list, const struct rotated *rotated);
 
-/* Below 0 if a was last written, or else was made, before b. */
+/* Below 0 if a is older than b: by the last write, then by the creation. */
 int rotated_compare(const struct file *a, const struct file *b);
 
 #endif

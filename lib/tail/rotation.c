@@ -1,7 +1,6 @@
 /*
- * rotation: finds the file of a cursor, and the one that comes next: no copy,
- * and none that is missing. What is read of them, and how long to wait for a
- * rename half done, is up to others.
+ * rotation: finds the file of a cursor, and the next file: it skips copies, and
+ * detects files that are missing. follow waits while files are being renamed.
  */
 #include "rotation.h"
 
@@ -16,9 +15,10 @@
 #include "../proc.h"
 #include "rotated.h"
 
-#define SAME_START 65536 /* bytes that tell a copy */
+#define SAME_START 65536 /* bytes that are compared to detect a copy */
 
-/* Opens name if it is the file of cursor, unchanged: as rotation_find. */
+/* Opens name if it is the file of cursor, unchanged. Returns as rotation_find.
+ */
 static int
 open_marked(int dir, const char *name, const struct cursor *cursor)
 {
@@ -67,7 +67,7 @@ find_in(const char *path, const struct cursor *cursor)
 	return fd;
 }
 
-/* Whether n bytes are one record, time and again: no copy is told by that. */
+/* Whether the n bytes repeat one record: two such files need not be copies. */
 static bool
 is_monotonous(const char *bytes, size_t n)
 {
@@ -79,8 +79,8 @@ is_monotonous(const char *bytes, size_t n)
 }
 
 /*
- * Whether old is a copy of what is open as fd, as far as it goes. One of the
- * current file is younger than that, which tells as well.
+ * Whether old is a copy of the beginning of fd. Bytes that repeat one record
+ * only prove that for the current file, as is_copy compares times, too.
  */
 static bool
 begins_as(const struct rotated_list *list, const struct rotated *old, int fd)
@@ -103,9 +103,9 @@ begins_as(const struct rotated_list *list, const struct rotated *old, int fd)
 }
 
 /*
- * Whether the lines of list->old[at] stand elsewhere: it is a copy of fd, of an
- * older one or of the current file (copytruncate copies before it truncates),
- * or what is compressed is still there.
+ * Whether another file has the same lines as list->old[at]: it is a copy of fd,
+ * of an older file or of the current one (copytruncate copies before it
+ * truncates), or it is compressed and the original is still there.
  */
 static bool
 is_copy(const struct rotated_list *list, size_t at, int fd)
@@ -151,10 +151,10 @@ is_seen(const struct rotation_seen *seen, const struct rotated *old)
 }
 
 /*
- * Whether old was last written after file, before which it does not stand if
- * that is listed too. A compressed file has the time of the original,
- * which file may have been. A file that is empty, but was written once, was
- * truncated, and its copy is as young as that.
+ * Whether old was last written after file. listed: file is in the list, before
+ * old. A compressed file has the time of its original, and an empty file that
+ * was once written, hence truncated, may have the time of its copy: there,
+ * equal times do not count as after.
  */
 static bool
 is_after(const struct rotated *old, const struct file *file, bool listed)
@@ -166,8 +166,8 @@ is_after(const struct rotated *old, const struct file *file, bool listed)
 }
 
 /*
- * Whether numbers that count down say that a file is missing between self and
- * next, or the current one.
+ * Whether, by numbers that count down, a file is missing between self and next
+ * (NULL: the current file).
  */
 static bool
 is_hole(const struct rotated_list *list, const struct rotated *self,
@@ -180,7 +180,7 @@ is_hole(const struct rotated_list *list, const struct rotated *self,
 		return false;
 	for (size_t i = 0; i < list->n; i++)
 		if (list->old[i].number == 0)
-			first = 0; /* newsyslog's: .0 is the newest */
+			first = 0; /* as newsyslog: .0 is the newest */
 	low = next != NULL ? next->number : first - 1;
 	for (size_t i = 0; i < list->n; i++)
 		between += list->old[i].number > low &&
@@ -189,7 +189,7 @@ is_hole(const struct rotated_list *list, const struct rotated *self,
 				   : between < self->number - low - 1;
 }
 
-/* Which one of the list comes after self, or after file, which is no more. */
+/* Which file of the list comes after self, or after file if self is NULL. */
 static enum rotation_next
 choose(const struct rotated_list *list, const struct rotated *self,
     const struct file *file, int fd, const struct rotation_seen *seen,
@@ -268,9 +268,10 @@ rotation_last(const char *path)
 }
 
 /*
- * The log, if it is a longer copy of cursor's file, which is gone. Returns as
- * rotation_find. If a rotated file is the same up to the cursor, all logs begin
- * like that, or the cursor's file was copied and truncated: it is no copy then.
+ * Opens the log if it is a longer copy of cursor's file, which is gone. Returns
+ * as rotation_find. It is no copy if a rotated file has the same bytes up to
+ * the cursor: then all logs begin alike, or cursor's file was copied and
+ * truncated.
  */
 static int
 find_copy(const char *path, const struct cursor *cursor)

@@ -1,6 +1,5 @@
 /*
- * until: looks for the file that ends a log, and reads its first line. When
- * to look, and what is to be read before, is up to others.
+ * until: checks for the file that ends a log, and reads its first line.
  */
 #include "until.h"
 
@@ -12,7 +11,8 @@
 #include "../util.h"
 #include "file.h"
 
-/* A shell makes the file first, and writes to it then. */
+/* Whether an empty file may still get a line: a shell creates it, then writes.
+ */
 static bool
 is_early(struct until *until)
 {

@@ -1,6 +1,5 @@
 /*
  * window: keeps the bytes by which a file is recognised, and compares them.
- * What a change means is up to others.
  */
 #define _GNU_SOURCE /* preadv */
 #include "window.h"
@@ -9,7 +8,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-/* Keeps the last bytes, CURSOR_TAIL of them, of tail and of what follows it. */
+/* Keeps in tail the last CURSOR_TAIL bytes of tail with more bytes appended. */
 static void
 keep_tail(char tail[CURSOR_TAIL], size_t *n, const char *bytes, size_t more)
 {
@@ -28,7 +27,7 @@ keep_tail(char tail[CURSOR_TAIL], size_t *n, const char *bytes, size_t more)
 	*n = stay + more;
 }
 
-/* bytes come after those that are in head. */
+/* Appends bytes to head, until that is full. */
 static void
 keep_head(struct window *window, const char *bytes, size_t n)
 {

@@ -1,10 +1,10 @@
-# blocks: what blocks.bats is made of: a Debian of its own, and a function for
-# each kind of code block. blocks.py takes the blocks out of the pages.
+# blocks: functions for blocks.bats: a separate Debian, and a function for each
+# kind of code block. blocks.py extracts the blocks from the pages.
 # shellcheck shell=bash
 
 # --- outside ---
 
-# Whether the kernel lets this user make namespaces; root must be let.
+# Whether the kernel lets this user create namespaces; fails for root if not.
 needs_namespaces() {
 	NAMESPACES=(--mount --net --pid --fork --kill-child --mount-proc)
 	if [ "$(id -u)" = 0 ]; then
@@ -18,13 +18,13 @@ needs_namespaces() {
 		skip 'an ordinary user may not make namespaces here'
 }
 
-# Servers that are started as root and take another user at once.
+# Servers that start as root and change to another user at once.
 needs_root() {
 	[ "$(id -u)" = 0 ] || skip 'these servers change their user'
 }
 
-# Runs functions of this file, by name, in namespaces of their own: what they
-# mount and start ends with them.
+# Runs functions of this file, by name, in new namespaces: mounts and processes
+# end with these.
 in_debian() {
 	declare -f >"$BATS_TEST_TMPDIR/functions"
 	env -i HOME=/tmp TERM=dumb LC_ALL=C CHROMIUM="$CHROMIUM" \
@@ -41,13 +41,13 @@ in_debian() {
 
 # --- inside ---
 
-# Whoever is root here without being root outside has no other user.
+# A user who is root only inside the namespace has no other user there.
 is_root() {
 	[ "$ROOT" = 0 ]
 }
 
-# A Debian after "make install", with its lighttpd, of which nothing stays.
-# The checkout is /usr/local/src/sse-cgi, a copy, and the blocks beside it.
+# A temporary Debian after "make install", with its lighttpd. A copy of the
+# checkout is in /usr/local/src/sse-cgi, the blocks are beside it.
 make_debian() {
 	local place
 
@@ -94,8 +94,8 @@ serve() {
 	eventually listens 80
 }
 
-# What scripts and commands read: files, and Redis, also with TLS and a
-# Sentinel. The user "reader" is the manual's.
+# The sources that scripts and commands read: files, and Redis, also with TLS
+# and a Sentinel. The user "reader" is from the manual.
 make_sources() {
 	local folder
 
@@ -133,7 +133,7 @@ make_sources() {
 	done &>/dev/null &
 }
 
-# Fails, and shows the files that may say why.
+# Fails, and shows the files that may tell the reason.
 failed() {
 	echo "--- $1"
 	shift
@@ -143,7 +143,7 @@ failed() {
 
 # --- a function for each kind ---
 
-# Each script is dropped into /usr/lib/cgi-bin and asked until an event came.
+# Each script is put into /usr/lib/cgi-bin and requested until an event comes.
 run_script() {
 	local block name post
 
@@ -167,8 +167,8 @@ without_numbers() {
 	tr -d '\r' | sed 's/[0-9][0-9.]*/N/g'
 }
 
-# Whether a command's output, $1, begins with what the page shows, $2, but
-# for numbers; or else whether an event is there.
+# Whether a command's output, $1, begins with the page's text, $2, ignoring
+# numbers; or else, whether it has an event.
 has_shown() {
 	local seen
 
@@ -185,8 +185,8 @@ has_shown_or_ended() {
 	has_shown /run/out "$1" || ended "$2"
 }
 
-# A command in the checkout prints what the page shows; or it ends well, or
-# goes on with its events.
+# A command in the checkout prints what the page shows; or it exits with 0, or
+# keeps sending events.
 run_command() {
 	local pid
 
@@ -229,8 +229,8 @@ run_shell_bare() {
 	run_shell shell-bare
 }
 
-# A block as a page that writes numbers to its console: a script, or a whole
-# page, which shows them.
+# Makes a page that writes numbers to its console of a block: a script, or a
+# whole page, which shows them.
 make_page() {
 	if grep -q '^<!doctype' "$1"; then
 		cat "$1"
@@ -265,7 +265,7 @@ run_page() {
 	done
 }
 
-# An event of the counter from a port.
+# Waits for an event of the counter from a port.
 has_event() {
 	curl -sN --max-time 10 "http://localhost:$1/cgi-bin/sse-counter" |
 		grep -q -m 1 '^data: '
@@ -291,7 +291,7 @@ try_server() {
 	eventually refute listens "$port"
 }
 
-# Each line starts a server on port 8080 or 3000, or is done before.
+# Each line starts a server on port 8080 or 3000, or is run before that.
 run_listen() {
 	local block line port
 
@@ -312,7 +312,7 @@ run_inetd() {
 	try_server 3000 inetd -i /usr/local/src/blocks/inetd/*
 }
 
-# Each begins with its path in a comment.
+# Each block begins with its path in a comment.
 run_unit() {
 	local block units=()
 
@@ -325,7 +325,7 @@ run_unit() {
 	[ ! -s /run/verify ] || failed "${units[*]}" /run/verify
 }
 
-# lighttpd with nothing but the block; and with what "live" adds.
+# lighttpd with only the block, then with the lines that "live" adds.
 run_lighttpd() {
 	cat - ../blocks/lighttpd/* >/run/a.conf <<-'X'
 		server.port = 8080

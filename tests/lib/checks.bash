@@ -1,8 +1,8 @@
-# checks: a site of streams for browsers.bats and clients.bats; what stands in
-# them is compared in browsers.mjs and clients.mjs.
+# checks: a site of streams for browsers.bats and clients.bats; browsers.mjs and
+# clients.mjs check their contents.
 # shellcheck shell=bash
 
-# In the test's folder, where the site's files stand too.
+# Makes the site in the test's folder.
 make_checks() {
 	make_site
 	cp -R "$TOP"/cgi-bin/. site/cgi-bin/

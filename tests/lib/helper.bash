@@ -1,4 +1,4 @@
-# helper: what the bats files share: conditions with deadlines, free ports,
+# helper: functions for all bats files: conditions with deadlines, free ports,
 # processes that end with their test, and lighttpd.
 # shellcheck shell=bash
 
@@ -8,23 +8,23 @@ TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 PROGRAMS_DIR=${PROGRAMS_DIR:-$TOP}
 export TOP PROGRAMS_DIR PATH="$PROGRAMS_DIR:$TOP:$PATH:/usr/sbin" LC_ALL=C
 
-# Debian has Chromium with windows and, smaller, without.
+# Debian has Chromium and a smaller one without windows.
 CHROMIUM=${CHROMIUM:-$(command -v chromium-headless-shell chromium | head -n 1)}
 export CHROMIUM
 
-# A test that fails is tried once more, and says so: machines are shared.
+# A failed test is retried once, and reported: the machine may be busy.
 export BATS_TEST_RETRIES=1
 if ((${BATS_TEST_TRY_NUMBER:-1} > 1)); then
 	echo "# a second try of: ${BATS_TEST_NAME:-}" >&3
 fi
 
-# Every process that a test starts carries its mark: see left_over.
+# Every process of a test has this mark in its environment: see left_over.
 export SSE_TEST="$$.$BATS_SUITE_TEST_NUMBER.$RANDOM"
 
-# What a request would set, and must not come from outside.
+# Variables of a request must not come from the environment of the tests.
 unset REQUEST_METHOD QUERY_STRING HTTP_LAST_EVENT_ID GATEWAY_INTERFACE PORT
 
-# Waits until a command succeeds, for 60 seconds (DEADLINE=) at the most.
+# Waits until a command succeeds, at most 60 seconds (DEADLINE=).
 eventually() {
 	local end=$((SECONDS + ${DEADLINE:-60}))
 
@@ -37,14 +37,14 @@ eventually() {
 	done
 }
 
-# Fails where a command succeeds: "!" alone would not end a test.
+# Fails if a command succeeds: "!" alone would not end a test.
 refute() {
 	! "$@"
 }
 
-# The pids of what a test started and has not ended yet, one a line. A
-# process that has ended but was not reaped has no environment any more. A
-# web server hands no mark on to its CGI programs: these know its port.
+# The pids of processes that a test started and that still run, one per line. A
+# zombie has no environment. A web server does not pass the mark to its CGI
+# programs: these are found by its port.
 left_over() (
 	mark=$SSE_TEST
 	unset SSE_TEST # or grep would find itself
@@ -66,7 +66,7 @@ spawn() {
 	SPAWNED+=" $!"
 }
 
-# Ends what spawn started, then all that still carries the test's mark.
+# Ends what spawn started, then all processes that have the test's mark.
 stop_all() {
 	local pid
 
@@ -85,17 +85,17 @@ stop_all() {
 	DEADLINE=5 eventually nothing_left || :
 }
 
-# Whether a process has ended; one that nobody reaped yet has.
+# Whether a process has ended, also if it is a zombie.
 ended() {
 	[ ! -e "/proc/$1" ] || grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"
 }
 
-# For each test's teardown, unless it has more to do.
+# The teardown of each test that has no other.
 teardown() {
 	stop_all
 }
 
-# A port of loopback that nobody listens on and no other test took.
+# A port of loopback that is free and that no other test has taken.
 free_port() {
 	local port
 
@@ -124,8 +124,8 @@ start_lighttpd() {
 	eventually listens "$PORT"
 }
 
-# A site of its own, with its own cgi-bin and the built programs: sets SITE.
-# "cgi NAME" then reads a program for it from stdin.
+# Makes a site with its own cgi-bin and the built programs: sets SITE. "cgi
+# NAME" then reads a program for it from stdin.
 make_site() {
 	SITE=$BATS_TEST_TMPDIR/site
 	mkdir -p "$SITE/cgi-bin" "$SITE/www"
@@ -138,8 +138,8 @@ cgi() {
 	chmod +x "$SITE/cgi-bin/$1"
 }
 
-# Whether a program was built with the address sanitizer, which takes memory
-# and time of its own.
+# Whether a program was built with the address sanitizer, which takes extra
+# memory and time.
 sanitized() {
 	grep -q __asan_init "$PROGRAMS_DIR/$1"
 }

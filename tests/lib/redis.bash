@@ -1,5 +1,5 @@
-# redis: what the bats files about sse-redis share: servers of their own, and
-# what a viewer got of a stream.
+# redis: functions for the bats files about sse-redis: Redis servers, and the
+# events that a viewer got.
 # shellcheck shell=bash
 
 # Each test works in a folder of its own.
@@ -7,8 +7,8 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 }
 
-# A server, NAME for its folder: sets REDIS_PORT, REDIS_SOCKET and REDIS_PID.
-# More arguments are its options; REDIS_PORT= before it is used again.
+# Starts a server in folder NAME: sets REDIS_PORT, REDIS_SOCKET and REDIS_PID.
+# More arguments are its options; a REDIS_PORT that is set is used again.
 start_redis() {
 	local name=$1
 
@@ -24,7 +24,7 @@ start_redis() {
 	echo "$name: port $REDIS_PORT, pid $REDIS_PID"
 }
 
-# Whether a server is there and has loaded what it has.
+# Whether a server answers and has loaded its data.
 answers() {
 	redis-cli -s "$1" ping 2>&1 | grep -q -e PONG -e NOAUTH -e NOPERM
 }
@@ -45,7 +45,7 @@ view() {
 	export VIEWER=$!
 }
 
-# Whether so many viewers wait for new entries.
+# Whether that many viewers wait for new entries.
 waiting() {
 	[ "$(cli client list | grep -c cmd=xread)" = "$1" ]
 }
@@ -55,7 +55,7 @@ has_entries() {
 	[ "$(cli xlen s)" = "$1" ]
 }
 
-# The ids that a viewer got, but for its start; and those of the stream.
+# The ids that a viewer got, except of "start"; and those of the stream.
 ids_of() {
 	awk -v RS= -v FS='\n' '!/event: start/ && sub("^id: ", "", $1) {
 		print $1 }' "$1"
@@ -65,7 +65,7 @@ ids() {
 	cli --raw xrange "${1:-s}" - + | grep -E '^[0-9]+-[0-9]+$'
 }
 
-# Whether file has a line that is this.
+# Whether a file has exactly this line.
 has() {
 	grep -qxF -e "$2" "$1"
 }

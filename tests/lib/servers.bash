@@ -1,33 +1,33 @@
-# servers: what servers.bats is made of: a site that every server's user can
-# reach, a start_NAME for each server, and the rows that are run against all.
+# servers: functions for servers.bats: a site that every server's user can
+# read, a start_NAME for each server, and the rows: tests that run on each.
 # shellcheck shell=bash
 #
-# TRAITS are words about the server under test, each an exception that the
-# rows assert as such:
+# TRAITS: words for the exceptions of the server under test, which the rows
+# check:
 #   no-id        the Last-Event-ID header does not reach programs
 #   no-status    the status is always 200
-#   no-post      the server refuses POST itself, with a status of its own
-#   post-lost    the answer to a POST comes through by chance
-#   at-once      a silent program is told of a viewer that left
-#   no-cut       no time-out of the server's own
-#   one-host     another Host gets no program
+#   no-post      the server itself refuses POST, with its own status
+#   post-lost    the answer to a POST may be lost
+#   at-once      a program learns at once, even if silent, that its viewer left
+#   no-cut       the server has no time-out
+#   one-host     requests with another Host start no program
 #   no-share     a stream ends with the process that began it
-#   untold       a program is never told that its viewer has left: -m ends it
-#   cut-unsaid   after the time-out nothing comes, but few viewers are told
+#   untold       a program never learns that its viewer has left: -m ends it
+#   cut-unsaid   after the time-out nothing comes, but most connections stay
 
-# Every row that waits has this server's clients, started by view.
+# The clients of the rows are started by view.
 CURL=()
 TRAITS=
 SUFFIX=
 NPH=
 MAX=
-declare -gA PORTS=() # of programs that have one each
+declare -gA PORTS=() # the port of each program that has one
 DOORS=()
 
 # --- the site ---
 
-# A site in which each program is a copy, so that a process whose executable
-# is one of these is known as the test's, whatever environment it was given.
+# A site with copies of the programs, so that the test's processes are known by
+# their executables, whatever their environment.
 make_server_site() {
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$BATS_TEST_TMPDIR" \
 		2>/dev/null || :
@@ -52,8 +52,8 @@ make_server_site() {
 	make_programs
 }
 
-# The rows' programs. What they run is named by its whole path: PATH is the
-# server's business. No run is told from another by the clock.
+# The programs of the rows. They use absolute paths, as PATH depends on the
+# server. Runs are not told apart by time.
 make_programs() {
 	program counter <<<"exec @sse-counter -v -i 0.25 -k 0.25 $MAX"
 	program silent <<<"exec @sse-counter -i 1000 -k 0.25 $MAX"
@@ -69,8 +69,8 @@ EOF
 	ln -sf sse-counter "$SITE/cgi-bin/sse-counter.cgi"
 }
 
-# Reads a script from stdin, in which @sse- is the path of a program; its
-# stderr is a file, since some servers send it to the viewer.
+# Reads a script from stdin, in which @sse- becomes the path of a program; its
+# stderr goes to a file, since some servers send it to the viewer.
 program() {
 	{
 		echo '#!/bin/sh'
@@ -90,7 +90,7 @@ conf() {
 		-e "s,@USER@,$USER_NAME," "${@:2}" "$TOP/conf/$1" >"$SSE_RUN/$1"
 }
 
-# Starts the server itself, its output in a file.
+# Starts the server, its output in a file.
 server() {
 	spawn "$@" >>"$SSE_RUN/server.log" 2>&1
 	eventually listens "$PORT"
@@ -128,7 +128,7 @@ start_lighttpd_tls() {
 	start_lighttpd_on lighttpd-tls.conf
 }
 
-# 60 streams and some: a process each, started before they are needed.
+# 60 streams and some more: one process each, started in advance.
 start_fcgiwrap() {
 	spawn spawn-fcgi -n -M 0666 -s "$SSE_RUN/fcgiwrap.sock" -- \
 		/usr/sbin/fcgiwrap -c 60 >>"$SSE_RUN/server.log" 2>&1
@@ -195,7 +195,7 @@ start_caddy() {
 	server caddy run --adapter caddyfile --config "$SSE_RUN/Caddyfile"
 }
 
-# lighttpd behind the server that is started next.
+# Starts lighttpd, as the backend of the server that is started next.
 start_backend() {
 	start_lighttpd_on
 	export BACKEND=$PORT
@@ -275,8 +275,8 @@ start_twisted() {
 	server twistd3 --nodaemon --pidfile= --python "$TOP/conf/twisted.py"
 }
 
-# Those that know no HTTP: a port a program, and an nph- program each. What
-# is given starts one of them: $PORT, $NPH_PROGRAM.
+# Servers that do not speak HTTP: one port and one nph- program each. The given
+# command starts one of them, with $PORT and $NPH_PROGRAM.
 start_nph() {
 	local path
 
@@ -339,9 +339,9 @@ start_inetd() {
 	server inetd -i "$SSE_RUN/inetd.all"
 }
 
-# --- doors: a socket a program, and sse-share with what is in cgi-bin ---
+# --- doors: one socket per program, served by sse-share ---
 
-# Leaves the command of a program's door in DOOR.
+# Sets DOOR to the command of a program's door.
 name_door() {
 	local keepalive=0.25
 
@@ -370,7 +370,7 @@ start_doors() {
 	done
 }
 
-# In a file of SSE_RUN the lines from $2 to $3, once for each door.
+# Repeats the lines from $2 to $3 of a file in SSE_RUN for each door.
 each_door() {
 	local name file=$SSE_RUN/$1
 
@@ -449,7 +449,7 @@ start_haproxy_door() {
 	server haproxy -db -f "$SSE_RUN/haproxy-door.cfg"
 }
 
-# Doors that speak HTTP by themselves: a port each. What is given starts one.
+# Doors that speak HTTP: one port each. The given command starts one.
 start_door_ports() {
 	local name
 
@@ -509,7 +509,7 @@ url() {
 	fi
 }
 
-# Opens a stream: SEEN gets what its viewer sees, header and all.
+# Opens a stream: the file SEEN gets the whole response, with its header.
 view() {
 	SEEN=$BATS_TEST_TMPDIR/seen.$((++VIEWS))
 	spawn curl -isN --max-time 200 "${CURL[@]}" "${@:2}" "$(url "$1")" \
@@ -517,7 +517,7 @@ view() {
 	VIEWER=$!
 }
 
-# One request that ends: its answer is in SEEN, header and all.
+# A request that ends: the file SEEN has the whole response, with its header.
 ask() {
 	SEEN=$BATS_TEST_TMPDIR/seen.$((++VIEWS))
 	curl -is --max-time 30 "${CURL[@]}" "${@:2}" "$(url "$1")" >"$SEEN"
@@ -554,8 +554,8 @@ has_written() {
 	[ "$(writes "$1")" -ge "$2" ]
 }
 
-# The viewer leaves; its program goes. Notes after how many writes and
-# milliseconds that was, for the table in docs/servers.md.
+# The viewer leaves; its program ends. Notes after how many writes and
+# milliseconds that happens, for the table in docs/servers.md.
 leave_and_measure() {
 	local pid before now written start end
 
@@ -577,7 +577,7 @@ leave_and_measure() {
 	eventually all_gone
 }
 
-# SSE_NOTES=FILE make test: what was measured on the way.
+# SSE_NOTES=FILE make test: appends measured values to FILE.
 note() {
 	[ -z "$SSE_NOTES" ] || echo "$SERVER $*" >>"$SSE_NOTES"
 }
@@ -603,7 +603,7 @@ row_header() {
 	end_programs
 }
 
-# Those whose server does not tell them that their viewer has left.
+# Programs whose server does not tell them that their viewer has left.
 end_programs() {
 	local pid
 
@@ -613,7 +613,7 @@ end_programs() {
 	eventually all_gone
 }
 
-# An event is written only when the one before it was seen.
+# Each event is written only after the viewer has seen the one before.
 row_live() {
 	view fifo
 	see '^:'
@@ -656,7 +656,7 @@ row_silent() {
 	leave_and_measure silent
 }
 
-# HEAD: the header alone, and no program stays.
+# HEAD: only the header, and the program ends.
 row_head() {
 	ask mute --head
 	head -n 1 "$SEEN" | grep -q '^HTTP/[0-9.]* 200'
@@ -698,7 +698,7 @@ row_204() {
 	eventually all_gone
 }
 
-# No query is taken for options: these would end the stream at once.
+# A query is not parsed as options: these would end the stream at once.
 row_query() {
 	local query seen=() viewers=()
 
@@ -749,8 +749,8 @@ counters() {
 	done | grep -c '/sse-counter$'
 }
 
-# Two viewers, one program, which ends after they left. All that the second
-# one can say differs, and where it comes from.
+# Two viewers share one program, which ends after they left. The second one's
+# request and address differ as much as possible.
 row_share() {
 	local first other=(-H 'Cookie: c=d' -u me:pw -A other -e http://o/
 		--interface 127.0.0.2)
@@ -807,8 +807,8 @@ lived_or_died() {
 	comments 20 || ended "$VIEWER"
 }
 
-# Five seconds of signs of life, where three of silence are the end. A busy
-# machine may be late with one, so it is tried again.
+# Keepalives for five seconds, with a time-out of three. A busy machine may
+# delay one, so it is tried again.
 row_idle() {
 	local mute='' try
 
@@ -836,8 +836,8 @@ row_idle() {
 
 # --- filters and proxies in front ---
 
-# A stream of the program $2 that is held back: its viewer has seen no $3 when
-# another, without curl options and with the URL $1, has had eight events.
+# A stream of the program $2 is buffered: its viewer has seen no $3 when another
+# one, without curl options and with the URL $1, has had eight events.
 held_back() {
 	local held viewer
 
@@ -901,7 +901,7 @@ EOF
 	see '^data: 2$'
 }
 
-# It holds back what comes with HTTP/1.0, its default: chunks pass.
+# It buffers responses of HTTP/1.0, its default, but not chunked ones.
 filter_buffering_of_nginx() {
 	local ignore='proxy_ignore_headers X-Accel-Buffering;'
 
@@ -917,7 +917,7 @@ filter_buffering_of_nginx() {
 
 # --- reloads, and bodies that are still being written ---
 
-# A stream is open when the server is told to reload.
+# The server is told to reload while a stream is open.
 reload_under_a_stream() {
 	view counter
 	see '^data: 1$'
@@ -933,7 +933,7 @@ reload_of_nginx() {
 	row_live
 }
 
-# Whether Apache's newest processes are there: it has said so $1 times.
+# Whether Apache has logged $1 times that new processes have started.
 resumed() {
 	[ "$(grep -c 'resuming normal operations' "$SSE_RUN/error.log")" = "$1" ]
 }
@@ -950,8 +950,8 @@ reload_of_apache() {
 	row_live
 }
 
-# Begins to POST lines to the program "post", with a field of the header:
-# descriptor $BODY takes the body, and SEEN gets the answer.
+# Begins to POST lines to the program "post", with one header field: the body is
+# written to descriptor $BODY, and the file SEEN gets the answer.
 post() {
 	SEEN=$BATS_TEST_TMPDIR/seen.$((++VIEWS))
 	exec {BODY}<>"/dev/tcp/127.0.0.1/$PORT"
@@ -977,7 +977,7 @@ body_under_lighttpd() {
 
 # --- the test ---
 
-# Debian 13 and later have no h2o; wherever else it is missing, its rows fail.
+# Debian 13 and later have no h2o; if it is missing elsewhere, its rows fail.
 needs_h2o() {
 	local version
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2059
-# For the tests of sse-share. Its viewers are pipes, as a web server has them;
-# the programs that are shared are written in each test.
+# share: functions for the tests of sse-share. Its viewers are pipes, as with a
+# web server; each test writes the programs that are shared.
 
 load lib/helper
 
@@ -20,7 +20,7 @@ setup() {
 	END
 }
 
-# A channel that is left would keep descriptors of the test.
+# A channel that still runs would keep the test's descriptors open.
 teardown() {
 	exec 7>&-
 	stop_all
@@ -31,8 +31,8 @@ program() {
 	chmod +x "$1"
 }
 
-# view NAME ARG ...: a request as a web server has it. sse-share has ended
-# when it returns; what its viewer gets goes to the file NAME.
+# view NAME ARG ...: a request, as by a web server. Returns when sse-share has
+# exited; the file NAME gets the viewer's stream.
 view() {
 	local name=$1
 
@@ -41,7 +41,7 @@ view() {
 	request "$name" "$@"
 }
 
-# The two halves of it: the reader, whose pid is $READER, and the request.
+# The two parts of view: the reader, whose pid is $READER, and the request.
 connect() {
 	mkfifo "$1.pipe"
 	spawn reader "$1"
@@ -65,7 +65,7 @@ feed() {
 	printf "$@" >&7
 }
 
-# The shared program's input ends, once it has it open.
+# Ends the shared program's input, after the program has opened it.
 end_feed() {
 	eventually test -s starts
 	exec 7>&-
@@ -85,8 +85,8 @@ all_have() {
 	done
 }
 
-# The frames of a file: what stands after the header's empty line, without the
-# event "start".
+# The frames of a file, after the header's empty line, without the event
+# "start".
 frames() {
 	sed -e '1,/^\r*$/d' -e '/^id: /{' -e '$!N' \
 		-e '/\nevent: start$/{N;N;d}' -e 'P;D' -e '}' "$1"
@@ -100,7 +100,7 @@ no_socket() {
 	refute compgen -G "$SSE_CGI_DIR/*.sock" >/dev/null
 }
 
-# No channel, no program, no guard: but the readers end with their streams.
+# Whether no channel, program or guard runs; readers end with their streams.
 all_over() {
 	eventually no_socket
 	eventually nothing_left
@@ -114,7 +114,7 @@ channel_pid() {
 	done || :
 }
 
-# Ends the readers, and nothing else that the test started.
+# Ends only the readers.
 stop_readers() {
 	local pid
 

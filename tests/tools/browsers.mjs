@@ -57,8 +57,8 @@ async function check_nul() {
 }
 
 /*
- * The time to wait is the server's to say, and the last id comes back. How
- * late a busy machine is says nothing, so of three pauses the shortest counts.
+ * The server sets the reconnection time, and gets the last id. A busy machine
+ * may be late, so the shortest of three pauses counts.
  */
 async function check_retry() {
 	const [short, long] = await page(
@@ -72,7 +72,7 @@ async function check_retry() {
 	assert.ok(Math.min(...long.pauses) >= 3900, `4 s: ${long.pauses}`);
 }
 
-/* 204 ends it: the browser gives up. */
+/* 204 ends the EventSource. */
 async function check_finite() {
 	assert.deepEqual(await page("finite()"), {
 		seen: [["message", "x", ""], ["message", "y", ""], ["end", "0", "end"]],
@@ -203,7 +203,7 @@ async function check_strangers() {
 	await page(`post_blindly("${other}cgi-bin/job")`);
 }
 
-/* A name that leads here makes all requests of one origin, as it seems. */
+/* DNS rebinding: with a name of this machine, requests look same-origin. */
 async function check_rebinding() {
 	const [, port] = /:(\d+)\/$/.exec(other);
 	const status = "answer => answer.status";
@@ -215,14 +215,14 @@ async function check_rebinding() {
 	assert.equal(await page(`fetch("/cgi-bin/count").then(${status})`), 403);
 }
 
-/* browsers.bats cuts the network and writes on into the log. */
+/* browsers.bats cuts the network and goes on writing the log. */
 async function check_cut() {
 	const KEEPALIVE = 4; // of the log, as browsers.bats has it
 	const lines = async () => (await text("#lines")).match(/\d+;/g) ?? [];
 
 	await browser.open(url);
 	await shows("#number", /^[1-9]/);
-	/* between two lines the log says that it is there, and how often */
+	/* between two lines come keepalives, which give their interval */
 	await until(async () => (await lines()).length > 0, "lines come");
 	const first = (await lines()).length;
 	await until(async () => (await lines()).length > first + 1, "two more");

@@ -87,7 +87,7 @@ async function eventsource() {
 	count.close();
 }
 
-/* A parser alone: who calls it fetches and reconnects. */
+/* Only a parser: its caller fetches and reconnects. */
 async function parser() {
 	const seen = [], retries = [];
 	const parser = createParser({

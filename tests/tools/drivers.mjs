@@ -1,8 +1,7 @@
 /*
  * drivers: the three browsers, each with the same few verbs. Chromium is
  * driven by playwright-core, Firefox by WebDriver BiDi, WebKit (WebKitGTK's
- * MiniBrowser, on an Xvfb of its own) by WebDriver. None of them minds a
- * certificate that it does not know.
+ * MiniBrowser, on its own Xvfb) by WebDriver. All accept unknown certificates.
  *
  *	const browser = await drivers[name](folder);   // an empty folder
  *	await browser.open(url);
@@ -56,7 +55,7 @@ async function stop(child) {
 
 const later = ms => new Promise(done => setTimeout(done, ms));
 
-/* Until attempt() gives something else than undefined, or does not throw. */
+/* Retries until attempt() does not throw, and returns a value. */
 async function retry(attempt, what, child) {
 	const end = Date.now() + START_MS;
 	let failure = "";

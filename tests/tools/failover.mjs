@@ -1,8 +1,8 @@
 /*
  * failover.mjs URL: an EventSource that goes on for ever, for failover.bats.
- * Writes a line for each event: its id, its type, its data. Where EventSource
- * gives up, because an answer was an error, it begins anew after its last id,
- * as a page would.
+ * Writes a line for each event: its id, its type, its data. If EventSource
+ * gives up because of an error status, opens a new one after the last id, as a
+ * page would.
  */
 import { EventSource } from "eventsource";
 

@@ -200,7 +200,7 @@ const scenarios = {
 		tell("stopped");
 		await eventually(() => existsSync("gone"), "the job is gone");
 
-		/* and one whose server goes is said to be lost */
+		/* if the server stops, the job is shown as lost */
 		await page.click("#start");
 		await shows(page, "#percent", /^[1-9]\d? %$/);
 		tell("again");
@@ -360,7 +360,7 @@ const scenarios = {
 		}
 	},
 
-	/* What is wrong is said where it moves nothing. */
+	/* Error messages do not move the layout. */
 	async still(browser) {
 		const page = await open(browser);
 		const places = () => page.evaluate(() => [...document.querySelectorAll(
@@ -427,7 +427,7 @@ const scenarios = {
 		await page.fill("#sought", "");
 		await page.uncheck("#only");
 
-		/* who goes to a match reads, and follows again when he says so */
+		/* going to a match pauses; the button follows again */
 		await shows(page, "#follow", /^Follow$/);
 		write("while it waits");
 		await shows(page, "#follow", /^Follow .1 new/);
@@ -519,7 +519,7 @@ const scenarios = {
 		assert.deepEqual(page.failures, []);
 	},
 
-	/* A site where everything but the counter is broken in its own way. */
+	/* A site where all but the counter is broken, each in another way. */
 	async words(browser) {
 		const page = await open(browser);
 

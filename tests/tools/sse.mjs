@@ -55,7 +55,7 @@ const checks = {
 		assert.equal(await page(`all[${ours}].source.readyState`), 2);
 	},
 
-	/* an event "end" is the last; whoever has it gets 204 */
+	/* an event "end" is the last; a client that has its id gets 204 */
 	async end() {
 		const i = await follow("/cgi-bin/finite");
 		const again = await follow("/cgi-bin/finite?lastEventId=end");
@@ -167,7 +167,7 @@ const checks = {
 		await told("none");
 	},
 
-	/* what has ended is opened anew for the next tab */
+	/* a stream that has ended is opened again for the next tab */
 	async shared_end() {
 		const options = {shared: true};
 		const i = await follow("/cgi-bin/finite?shared", options);
