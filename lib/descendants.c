@@ -18,9 +18,7 @@
 
 #define TEXT_MAX (8 * DESCENDANTS_MAX) /* a pid has seven digits at most */
 
-#define STAT_MAX                                                    \
-	512 /* bytes of a stat file that are read: enough for these \
-	     */
+#define STAT_MAX 512 /* bytes of a stat file that are read: enough */
 
 /* Indexes of the numbers after the state in /proc/PID/stat (proc(5)). */
 enum { PARENT, GROUP, SESSION, THREADS = 16, NUMBERS };
