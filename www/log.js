@@ -8,7 +8,7 @@ import {pieces, plain} from "./ansi.js";
 
 const MAX = 20000; // lines in memory, and on the page
 const BLOCK = 100; // lines that are removed together
-const FRAME = 300; // lines that are drawn at a time
+const FRAME = 400; // lines that are drawn at a time
 const PAUSE_MS = 40; // from the arrival of a line to its drawing
 const LEVELS = {emerg: "error", alert: "error", crit: "error", fatal: "error",
 	panic: "error", err: "error", error: "error", critical: "error",
