@@ -286,16 +286,6 @@ ask_channels(struct share *share)
 	return program_end(&share->stream);
 }
 
-static bool
-is_network(int fd)
-{
-	struct sockaddr_storage address = {0};
-	socklen_t n = sizeof(address);
-
-	return getsockname(fd, (struct sockaddr *)&address, &n) == 0 &&
-	       (address.ss_family == AF_INET || address.ss_family == AF_INET6);
-}
-
 /*
  * A web server's pipe or socket is handed over, as the server reads it to EOF,
  * and so is a client's own connection. In a shell, or if the server passes on
@@ -313,7 +303,7 @@ open_viewer(struct share *share)
 	share->pump = -1;
 	if (fstat(STDOUT_FILENO, &st) == -1)
 		return -1;
-	if (request->nph ? is_network(STDOUT_FILENO)
+	if (request->nph ? proc_is_network(STDOUT_FILENO)
 			 : request->served &&
 			       (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
 		return 0;
@@ -343,6 +333,15 @@ pump(struct share *share)
 	return program_end(stream);
 }
 
+/* There is nothing that a signal could spoil: it ends this process at once. */
+static void
+end_at_signals(void)
+{
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGHUP, SIG_DFL);
+}
+
 /* Hands the viewer over to its channel. Returns the exit status. */
 static int
 visit(struct share *share)
@@ -353,10 +352,7 @@ visit(struct share *share)
 	broker->setup = &share->setup;
 	broker->last_event_id = stream->request.last_event_id;
 	broker->message.flags |= door_flags(stream);
-	/* until pump, a signal ends this process at once */
-	(void)signal(SIGTERM, SIG_DFL);
-	(void)signal(SIGINT, SIG_DFL);
-	(void)signal(SIGHUP, SIG_DFL);
+	end_at_signals(); /* until pump */
 	switch (broker_bring(broker)) {
 	case BROKER_TAKEN:
 		return share->pump == -1 ? EXIT_SUCCESS : pump(share);
@@ -396,6 +392,7 @@ keep_door(struct share *share)
 	share->door.message = share->broker.message;
 	share->door.visit = visit_from_door;
 	share->door.to = share;
+	end_at_signals();
 	(void)door_serve(&share->door, STDIN_FILENO);
 	program_refuse(&share->stream, PROGRAM_FAILURE, "listening socket:");
 }

@@ -11,9 +11,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "proc.h"
 #include "util.h"
 
 #define PIPE_SIZE 65536 /* default capacity of a pipe on Linux, in bytes */
@@ -57,14 +57,7 @@ loop_catch(int signal)
 static short
 viewer_events(void)
 {
-	struct sockaddr_storage address = {0};
-	socklen_t n = sizeof(address);
-
-	if (getsockname(STDOUT_FILENO, (struct sockaddr *)&address, &n) == -1)
-		return 0;
-	if (address.ss_family == AF_INET || address.ss_family == AF_INET6)
-		return POLLRDHUP;
-	return 0;
+	return proc_is_network(STDOUT_FILENO) ? POLLRDHUP : 0;
 }
 
 int

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -151,4 +152,14 @@ proc_set_path(void)
 	path[n == 1 ? 1 : n - 1] = ':';
 	memcpy(path + (n == 1 ? 2 : n), others, sizeof(others));
 	return setenv("PATH", path, 1);
+}
+
+bool
+proc_is_network(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t n = sizeof(address);
+
+	return getsockname(fd, (struct sockaddr *)&address, &n) == 0 &&
+	       (address.ss_family == AF_INET || address.ss_family == AF_INET6);
 }

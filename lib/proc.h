@@ -23,6 +23,9 @@ void proc_close_from(int first);
  */
 int proc_open_standard(void);
 
+/* Whether fd is a socket of a network (AF_INET or AF_INET6). */
+bool proc_is_network(int fd);
+
 /*
  * Closes the descriptors that this process inherited, from 3 on. With
  * keep_files it keeps those that a script may have opened for its command:

@@ -8,7 +8,6 @@
 #include "door.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -421,10 +420,6 @@ door_serve(struct door *door, int listener)
 	struct epoll_event events[POLLED_MAX];
 	int n;
 
-	/* a door keeps nothing that a signal could spoil */
-	(void)signal(SIGTERM, SIG_DFL);
-	(void)signal(SIGINT, SIG_DFL);
-	(void)signal(SIGHUP, SIG_DFL);
 	door->listener = listener;
 	door->open_ns = 0; /* keep_times opens it */
 	door->sockdir.fd = -1;

@@ -54,15 +54,11 @@ viewers_init(struct viewers *viewers, const struct ring *ring, int poller)
 static bool
 prepare_socket(int fd)
 {
-	struct sockaddr_storage address = {0};
-	socklen_t n = sizeof(address);
 	const int on = 1, off = 0, size = SEND_BUFFER;
 
-	if (getsockname(fd, (struct sockaddr *)&address, &n) == -1)
-		return false;
 	/* if a call fails, more is buffered, or it is sent later */
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
+	if (!proc_is_network(fd))
 		return false;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
