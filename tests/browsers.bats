@@ -23,28 +23,13 @@ start_server() {
 
 # BROWSER SCENARIO URL [URL], of browsers.mjs
 browser_starts() {
-	spawn timeout -k 5 240 node "$TOP/tests/tools/browsers.mjs" "$@" \
-		>browser.log 2>&1
-	BROWSER=$!
-}
-
-# Waits for a file of browsers.mjs, unless that has ended.
-told() {
-	DEADLINE=120 eventually told_or_over "$1"
-	[ -e "$1" ] || browser_ends
-}
-
-told_or_over() {
-	[ -e "$1" ] || ended "$BROWSER"
+	scene timeout -k 5 240 node "$TOP/tests/tools/browsers.mjs" "$@"
 }
 
 browser_ends() {
-	wait "$BROWSER" || {
-		cat browser.log
-		return 1
-	}
+	scene_ends
 	# in case only this file is run
-	sed 's/^/# /' browser.log >&3
+	sed 's/^/# /' scene.log >&3
 }
 
 # BROWSER over SCHEME
@@ -292,9 +277,8 @@ cut_and_mend() {
 	URL=http://10.66.0.2:$PORT/
 	eventually near curl -so page "$URL"
 	spawn write_lines
-	spawn near timeout -k 5 240 node "$TOP/tests/tools/browsers.mjs" "$1" \
-		cut "$URL" >browser.log 2>&1
-	BROWSER=$!
+	scene near timeout -k 5 240 node "$TOP/tests/tools/browsers.mjs" "$1" \
+		cut "$URL"
 	told counting
 	cut_network
 	touch cut

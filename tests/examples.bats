@@ -395,23 +395,6 @@ mcp_site() {
 	eventually refute pgrep -P "$LIGHTTPD"
 }
 
-# told FILE of frameworks.mjs, unless that has ended
-told() {
-	DEADLINE=120 eventually told_or_over "$1"
-	[ -e "$1" ] || framework_ends
-}
-
-told_or_over() {
-	[ -e "$1" ] || ended "$FRAMEWORK"
-}
-
-framework_ends() {
-	wait "$FRAMEWORK" || {
-		cat framework.log
-		return 1
-	}
-}
-
 job_ran_once() {
 	[ "$(grep -cE '(GET|POST) /cgi-bin/examples/[a-z]*/job.* 200 ' \
 		run/access.log)" = 1 ]
@@ -425,9 +408,8 @@ framework() {
 	start_site <<-END
 		LIST=$PWD/list
 	END
-	spawn timeout -k 5 300 node "$TOP/tests/tools/frameworks.mjs" "$2" "$1" \
-		"$URL/" >framework.log 2>&1
-	FRAMEWORK=$!
+	scene timeout -k 5 300 node "$TOP/tests/tools/frameworks.mjs" "$2" "$1" \
+		"$URL/"
 	told listed
 	echo 'naïve </li></template> 🎉' >>list
 	touch added
@@ -442,7 +424,7 @@ framework() {
 	echo 'while away' >>list
 	restart_site
 	touch restarted
-	framework_ends
+	scene_ends
 	job_ran_once
 }
 

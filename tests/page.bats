@@ -2,6 +2,7 @@
 # The demo page in headless Chromium, through lighttpd: see page.mjs.
 
 load lib/helper
+export TOLD_S=100
 
 # A browser at a time is enough for a small machine.
 setup_file() {
@@ -18,27 +19,9 @@ page() {
 	timeout -k 5 150 node "$TOP/tests/tools/page.mjs" "$1" "$URL/" 3>&-
 }
 
-# The same in the background: page_ends waits for its end and prints its output.
+# The same in the background: scene_ends waits for its end and prints its output.
 page_starts() {
-	spawn page "$1" >page.log 2>&1
-	PAGE=$!
-}
-
-page_ends() {
-	wait "$PAGE" || {
-		cat page.log
-		return 1
-	}
-}
-
-# Waits for a file of page.mjs, unless that has ended.
-told() {
-	DEADLINE=100 eventually told_or_over "$1"
-	[ -e "$1" ] || page_ends
-}
-
-told_or_over() {
-	[ -e "$1" ] || ended "$PAGE"
+	scene page "$1"
 }
 
 kill_lighttpd() {
@@ -66,7 +49,7 @@ runs() {
 	kill_lighttpd
 	told lost
 	start_lighttpd
-	page_ends
+	scene_ends
 }
 
 # bats test_tags=slow
@@ -101,7 +84,7 @@ posted() {
 	touch gone
 	told again
 	kill_lighttpd
-	page_ends
+	scene_ends
 }
 
 # Whether no process of the job is left
@@ -160,7 +143,7 @@ no_job() {
 	told closed
 	eventually refute runs cgi-bin/sse-counter
 	touch counter-gone
-	page_ends
+	scene_ends
 }
 
 # bats test_tags=slow
@@ -243,7 +226,7 @@ no_job() {
 	page_starts still
 	told counting
 	kill_lighttpd
-	page_ends
+	scene_ends
 }
 
 # bats test_tags=slow
@@ -262,7 +245,7 @@ no_job() {
 	told closed
 	kill_lighttpd
 	touch down
-	page_ends
+	scene_ends
 }
 
 # bats test_tags=slow

@@ -264,28 +264,10 @@ restart_lighttpd() {
 	[ "$(status POST)" = 202 ]
 }
 
-# told FILE of publish.mjs, unless that has ended
-told() {
-	DEADLINE=120 eventually told_or_over "$1"
-	[ -e "$1" ] || pages_end
-}
-
-told_or_over() {
-	[ -e "$1" ] || ended "$PAGES"
-}
-
-pages_end() {
-	wait "$PAGES" || {
-		cat pages.log
-		return 1
-	}
-}
-
 # pages SCENE BROWSER
 pages() {
-	spawn timeout -k 5 300 node "$TOP/tests/tools/publish.mjs" "$2" "$1" \
-		"$URL/" >pages.log 2>&1
-	PAGES=$!
+	scene timeout -k 5 300 node "$TOP/tests/tools/publish.mjs" "$2" "$1" \
+		"$URL/"
 }
 
 # Two pages in that browser; whose they are is in a cookie.
@@ -304,7 +286,7 @@ chat() {
 	printf 'chat\tfrom a shell\nother\tnot here\n' >>news
 	LIGHTTPD_CONF=$PWD/site.conf start_lighttpd
 	touch restarted
-	pages_end
+	scene_ends
 }
 
 # bats test_tags=slow
@@ -335,7 +317,7 @@ deploy() {
 	done
 	told seen
 	touch over
-	pages_end
+	scene_ends
 	[ "$(wc -l <runs)" = 1 ]
 }
 

@@ -4,6 +4,7 @@
 
 load lib/helper
 load lib/checks
+export TOLD_S=200
 
 # A browser at a time is enough for a small machine.
 setup_file() {
@@ -86,27 +87,13 @@ make_certificate() {
 browser_starts() {
 	start_servers "$3"
 	set -- "$1" "$2" "${3/haproxy/http}" "${4:-}"
-	spawn timeout -k 5 400 node "$TOP/tests/tools/sse.mjs" "$1" "$2" \
-		"$3://127.0.0.1:$FRONT/" "$4" >browser.log 2>&1
-	BROWSER=$!
-}
-
-# Waits for a file of sse.mjs, unless that has ended.
-told() {
-	DEADLINE=200 eventually told_or_over "$1"
-	[ -e "$1" ] || browser_ends
-}
-
-told_or_over() {
-	[ -e "$1" ] || ended "$BROWSER"
+	scene timeout -k 5 400 node "$TOP/tests/tools/sse.mjs" "$1" "$2" \
+		"$3://127.0.0.1:$FRONT/" "$4"
 }
 
 browser_ends() {
-	wait "$BROWSER" || {
-		cat browser.log
-		return 1
-	}
-	sed 's/^/# /' browser.log >&3
+	scene_ends
+	sed 's/^/# /' scene.log >&3
 }
 
 # How many times the program "single" runs

@@ -90,6 +90,31 @@ ended() {
 	[ ! -e "/proc/$1" ] || grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"
 }
 
+# A scene: a tool of tests/tools in the background, as "scene COMMAND ..." starts
+# it; its pid is SCENE, its output is in scene.log. By files, it and the test
+# tell each other how far they are: told FILE waits for one of the scene's,
+# unless the scene has ended.
+scene() {
+	spawn "$@" >scene.log 2>&1
+	SCENE=$!
+}
+
+told() {
+	DEADLINE=${TOLD_S:-120} eventually told_or_over "$1"
+	[ -e "$1" ] || scene_ends
+}
+
+told_or_over() {
+	[ -e "$1" ] || ended "$SCENE"
+}
+
+scene_ends() {
+	wait "$SCENE" || {
+		cat scene.log
+		return 1
+	}
+}
+
 # The teardown of each test that has no other.
 teardown() {
 	stop_all
