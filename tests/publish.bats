@@ -179,6 +179,7 @@ make_job() {
 	cat >job <<-END
 		#!/bin/sh
 		echo "\$\$" >>$PWD/runs
+		sleep 1 # until a page looks at an empty log, and gets a "start"
 		echo 'begun <img src=x onerror="document.body.remove()">'
 		i=0
 		until [ -e $PWD/over ]; do
