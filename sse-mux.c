@@ -29,8 +29,11 @@ struct mux {
 	size_t sources;
 	size_t left; /* sources that have not ended */
 	size_t event_max;
+	int64_t gather_ns;   /* -g */
+	int64_t gathered_ns; /* until then the sources are not read, or NEVER */
 	int poller;
 	bool numbered; /* -e */
+	bool sent;     /* an event, since gather was called */
 };
 
 static const struct program program = {
@@ -41,6 +44,8 @@ static const struct program program = {
 	    {'e', "enumerate", NULL,
 		"types begin with the program's number: 2.message"},
 	    {'b', "max-event", "BYTES", "longer events are left out (1048576)"},
+	    {'g', "gather", "SECONDS",
+		"join the events of this time (0: at once)"},
 	},
     .without = "e", /* event types are the programs' own */
     .own_event = true,
@@ -67,6 +72,9 @@ parse_options(struct mux *mux, int argc, char *argv[])
 		case 'b':
 			mux->event_max = (size_t)program_number(
 			    stream, 'b', 1, EVENT_MAX_LIMIT);
+			break;
+		case 'g':
+			mux->gather_ns = program_seconds(stream, 'g', true);
 			break;
 		}
 	}
@@ -116,6 +124,7 @@ plain_request(void)
 static void
 send_event(struct mux *mux, struct event event)
 {
+	mux->sent = true;
 	event.id.n = 0;
 	if (mux->composite.placed)
 		event.id = composite_text(&mux->composite);
@@ -192,6 +201,21 @@ next_due(const struct mux *mux)
 	return due_ns;
 }
 
+/* With -g: after an event the sources are not read for some time. */
+static int
+gather(struct mux *mux)
+{
+	bool waits = mux->sent;
+
+	if (mux->gather_ns == 0)
+		return 0;
+	for (size_t i = 0; i < mux->sources; i++)
+		waits = waits && !source_full(mux->source + i);
+	mux->sent = false;
+	mux->gathered_ns = waits ? util_now_ns() + mux->gather_ns : UTIL_NEVER;
+	return loop_watch(&mux->stream.loop, mux->poller, waits ? 0 : POLLIN);
+}
+
 /* Handles what is ready or due. Reads each source once: none delays another. */
 static int
 take_turn(struct mux *mux)
@@ -211,7 +235,7 @@ take_turn(struct mux *mux)
 	for (size_t i = 0; i < mux->sources; i++)
 		if (source_due(mux->source + i) <= now_ns)
 			pass(mux, mux->source + i);
-	return 0;
+	return gather(mux);
 }
 
 /* Returns 1 to continue, 0 if the client left or time is up, -1 with errno. */
@@ -220,7 +244,7 @@ turn(struct mux *mux)
 {
 	struct stream *stream = &mux->stream;
 
-	stream->loop.tick_ns = next_due(mux);
+	stream->loop.tick_ns = poller_earlier(next_due(mux), mux->gathered_ns);
 	switch (stream_wait(stream)) {
 	case LOOP_INPUT:
 	case LOOP_TICK: return take_turn(mux) == -1 ? -1 : 1;
@@ -265,6 +289,7 @@ main(int argc, char *argv[])
 
 	/* Options. */
 	mux.event_max = EVENT_MAX_DEFAULT;
+	mux.gathered_ns = UTIL_NEVER;
 	argc = program_init(stream, &program, argc, argv);
 	parse_options(&mux, argc, argv);
 

@@ -37,6 +37,7 @@ struct producer {
 	bool started;
 	bool scarce; /* it could not be started: a resource has run out */
 	bool reads;  /* its output is watched */
+	bool full;   /* the last read filled the buffer: there may be more */
 
 	/* set with PRODUCER_EVENT, valid until the next call */
 	struct event event;

@@ -489,6 +489,25 @@ share() {
 	gets w a3
 }
 
+# How many pieces come from stdin.
+pieces() {
+	python3 -c 'import os; print(sum(1 for _ in iter(lambda: os.read(0, 65536), b"")))'
+}
+
+# bats test_tags=tools
+@test "with -g events are sent in few pieces, the first at once" {
+	[ "$(sse-mux -g 0.25 'sse-counter -n 100 -i 0.01' | pieces)" -le 20 ]
+	view v - -g 600 "sh -c 'sse-counter -n 1; sleep 600'"
+	gets v 1
+	kill "$VIEWER"
+	eventually nothing_left
+}
+
+@test "with -g a source that has much to send does not wait" {
+	body -g 1 'sse-pipe -- seq 300000' >out
+	[ "$(grep -c '^data: ' out)" -eq 300002 ]
+}
+
 @test "the demo's page script joins the log, the load and vmstat" {
 	if [ "$PROGRAMS_DIR" != "$TOP" ]; then
 		make_site

@@ -213,6 +213,12 @@ source_ready(struct source *source, enum poller_kind kind, int fd)
 	return true;
 }
 
+bool
+source_full(const struct source *source)
+{
+	return source->runs && source->producer.full;
+}
+
 int64_t
 source_due(const struct source *source)
 {

@@ -77,6 +77,9 @@ bool source_ready(struct source *source, enum poller_kind kind, int fd);
  */
 enum source_result source_next(struct source *source);
 
+/* Whether the last read left output, perhaps. */
+bool source_full(const struct source *source);
+
 /* When source_next is to be called at the latest, or UTIL_NEVER. */
 int64_t source_due(const struct source *source);
 
