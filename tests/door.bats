@@ -50,6 +50,12 @@ feeder_script() {
 	all_over
 }
 
+@test "a script's first line may end with --" {
+	script dashes '-l 0 -n 2 --' <<<"exec $PROGRAMS_DIR/sse-pipe -- echo yes"
+	./dashes | grep -qx 'data: yes'
+	all_over
+}
+
 @test "a script's first line may be longer than what the kernel hands over" {
 	local fields
 

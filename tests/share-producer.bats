@@ -46,6 +46,24 @@ load lib/share
 	frames v | cmp - expected
 }
 
+@test "each viewer gets the program's reconnection time once, or that of -r" {
+	local n
+
+	view a -l 600 -n 9 -- sse-pipe -r 10000 -- seq 2
+	eventually has '^id: end' a
+	view b -l 600 -n 9 -- sse-pipe -r 10000 -- seq 2
+	eventually has '^id: end' b
+	sse-share -Q
+	view c -r 500 -l 600 -n 9 -- sse-pipe -r 10000 -- seq 2
+	eventually has '^id: end' c
+	for n in a b; do
+		[ "$(grep '^retry' "$n")" = 'retry: 10000' ]
+	done
+	[ "$(grep '^retry' c)" = 'retry: 500' ]
+	sse-share -Q
+	all_over
+}
+
 @test "after a stream's end its viewers get the end, and 204 when they come back" {
 	view a -l 600 -- sse-pipe -- seq 3
 	eventually has '^id: end$' a

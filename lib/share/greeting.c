@@ -62,6 +62,7 @@ greeting_send(struct relay *relay, struct viewer *viewer)
 	struct frame *frame = relay->frame;
 	int64_t retry_ms = greeting_retry_ms(relay);
 
+	relay->greeted = true;
 	frame_init(frame, viewers_write, viewer);
 	if (!(viewer->flags & HANDOVER_GREETED)) {
 		put_header(relay, viewer, 0);

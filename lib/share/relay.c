@@ -155,7 +155,6 @@ encode(struct relay *relay)
 		return encode_event(relay, &producer->event, producer->has_data,
 		    producer->has_id);
 	begin(relay, false, false);
-	relay->retry_ms = producer->retry_ms;
 	frame_retry(relay->frame, (uint64_t)producer->retry_ms);
 	return finish(relay);
 }
@@ -203,11 +202,22 @@ put(struct relay *relay)
 	return 0;
 }
 
+/* Takes the program's retry time; returns whether viewers are yet to get it. */
+static bool
+take_retry(struct relay *relay)
+{
+	relay->retry_ms = relay->producer->retry_ms;
+	return relay->greeted && relay->setup->retry_ms < 0;
+}
+
 static int
 take(struct relay *relay, enum producer_result result)
 {
 	int encoded = -1;
 
+	if (result == PRODUCER_EVENT && relay->producer->retry &&
+	    !take_retry(relay))
+		return 0;
 	errno = EMSGSIZE; /* PRODUCER_GAP */
 	if (result == PRODUCER_EVENT)
 		encoded = encode(relay);

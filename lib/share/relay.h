@@ -31,6 +31,7 @@ struct relay {
 	bool no_id;       /* an event without an id came after last_id */
 	bool end;         /* the last event's id is "end" */
 	int64_t retry_ms; /* of the last retry field, or -1 */
+	bool greeted;     /* a viewer has had retry_ms, or that there is none */
 
 	/* the rest is the relay's own; first what is to be put into the ring */
 	struct bytes frames;

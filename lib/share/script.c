@@ -81,7 +81,8 @@ script_arguments(int *argc, char **argv[])
 	word = strtok_r(line + 2 + strspn(line + 2, BLANKS), BLANKS, &more);
 	while (word != NULL && (word = strtok_r(NULL, BLANKS, &more)) != NULL)
 		words[n++] = word;
-	words[n++] = end;
+	if (strcmp(words[n - 1], end) != 0)
+		words[n++] = end;
 	words[n++] = sh;
 	words[n++] = file;
 	for (int i = 0; i < rest; i++)
