@@ -22,12 +22,12 @@ has_drawn() {
 
 @test "-T begins with a header of the size, then each output with its time" {
 	sse-pipe -T -w 30x7 -e cast -- sh -c '
-		printf "a\n"; sleep 0.2; stty size; test -t 0; test -t 2 && printf "\033[1m$TERM"
+		printf "a\n"; sleep 1; stty size; test -t 0; test -t 2 && printf "\033[1m$TERM"
 		' >out
 	[ "$(casts out 'all[0]["version"], all[0]["width"], all[0]["height"]')" = '(2, 30, 7)' ]
 	[ "$(casts out '"".join(one[2] for one in all[1:])' | od -c)" = \
 		"$(printf 'a\r\n7 30\r\n\033[1mxterm-256color\n' | od -c)" ]
-	[ "$(casts out 'all[1][1], 0 <= all[1][0] <= all[-1][0], all[-1][0] >= 0.2')" = "('o', True, True)" ]
+	[ "$(casts out 'all[1][1], 0 <= all[1][0] <= all[-1][0], 0.5 <= all[-1][0] < 60')" = "('o', True, True)" ]
 	[ "$(grep -c '^event: cast$' out)" = "$(wc -l <lines)" ]
 	[ "$(tail -n 4 out)" = $'id: end\nevent: end\ndata: 0' ]
 }
