@@ -137,6 +137,7 @@ start_fcgiwrap() {
 
 start_lighttpd_fcgiwrap() {
 	start_fcgiwrap
+	TRAITS+=' one-host'
 	conf lighttpd-fcgiwrap.conf \
 		-e "s/max-write-idle = 360/max-write-idle = ${IDLE:-360}/"
 	server lighttpd -D -f "$SSE_RUN/lighttpd-fcgiwrap.conf"
@@ -144,6 +145,7 @@ start_lighttpd_fcgiwrap() {
 
 start_apache() {
 	conf "${CONF:-apache.conf}" -e "s/Timeout 60/Timeout ${IDLE:-60}/"
+	TRAITS+=' one-host'
 	# in a session of its own: at its end it signals its process group
 	server setsid /usr/sbin/apache2 -D FOREGROUND "$@" \
 		-f "$SSE_RUN/${CONF:-apache.conf}"
@@ -177,6 +179,7 @@ start_apache_fcgid() {
 }
 
 start_nginx() {
+	TRAITS+=' one-host'
 	start_fcgiwrap
 	conf nginx.conf -e "s/read_timeout 60s/read_timeout ${IDLE:-60}s/"
 	server nginx -p "$SSE_RUN" -c "$SSE_RUN/nginx.conf"
@@ -415,7 +418,7 @@ start_nginx_scgi() {
 	conf nginx-scgi.conf -e "s/read_timeout 60s/read_timeout ${IDLE:-60}s/" \
 		"$@"
 	each_door nginx-scgi.conf 'location =' '^\t\t}'
-	TRAITS+=' at-once'
+	TRAITS+=' at-once one-host'
 	server nginx -p "$SSE_RUN" -c "$SSE_RUN/nginx-scgi.conf"
 }
 
@@ -428,6 +431,7 @@ start_apache_scgi() {
 	start_doors
 	conf apache-scgi.conf -e "s/Timeout 60/Timeout ${IDLE:-60}/"
 	each_door apache-scgi.conf '^ProxyPass' '^ProxyPass'
+	TRAITS+=' one-host'
 	server setsid /usr/sbin/apache2 -D FOREGROUND \
 		-f "$SSE_RUN/apache-scgi.conf"
 }
@@ -763,7 +767,12 @@ row_share() {
 	fi
 	see '^data: 2$'
 	first=$VIEWER
-	trait one-host || other+=(-H 'Host: other.example:1')
+	if trait one-host; then
+		ask share -H 'Host: other.example:1'
+		refute grep -aq '^data' "$SEEN"
+	else
+		other+=(-H 'Host: other.example:1')
+	fi
 	view 'share?a=b' "${other[@]}"
 	see '^data: [0-9]'
 	[ "$(counters)" = 1 ]
