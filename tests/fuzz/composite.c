@@ -36,7 +36,8 @@ check_text(const struct composite *composite, char *const list[])
 	composite_init(&again, list, composite->parts);
 	expect(composite_parse(&again, text) == 0);
 	same = composite_text(&again);
-	expect(bytes_equal(made, same) && again.placed == composite->placed);
+	/* a part that was not empty, and is again, is not in the text */
+	expect(bytes_equal(made, same) && again.placed <= composite->placed);
 	free(text);
 }
 
