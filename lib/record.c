@@ -9,6 +9,8 @@
 
 #include "util.h"
 
+#define CHARACTER_MAX 4 /* bytes, in UTF-8 */
+
 int
 record_init(struct splitter *splitter, enum record_end mode, size_t max)
 {
@@ -112,19 +114,48 @@ record_hurry(struct splitter *splitter)
 	splitter->ended = true;
 }
 
-/* Length of a piece of max bytes or less that splits no character or CRLF. */
-static size_t
-piece(const char *at, size_t max)
+/* Whether it is a byte of a UTF-8 character, but not the first. */
+static bool
+continues(char byte)
 {
-	size_t n = max;
+	return ((unsigned char)byte & 0xc0) == 0x80;
+}
 
-	while (n > 0 && max - n < 3 && ((unsigned char)at[n] & 0xc0) == 0x80)
-		n--;
-	if (((unsigned char)at[n] & 0xc0) == 0x80)
-		n = max; /* not UTF-8 */
-	if (n > 0 && at[n] == '\n' && at[n - 1] == '\r')
-		n--;
-	return n > 0 ? n : max;
+/*
+ * Length of a piece of n bytes, more than max: at most max bytes, that split no
+ * character or CRLF; or a longer first character.
+ */
+static size_t
+piece(const char *at, size_t n, size_t max)
+{
+	size_t cut = max;
+
+	while (cut > 0 && max - cut < 3 && continues(at[cut]))
+		cut--;
+	if (continues(at[cut]))
+		cut = max; /* not UTF-8 */
+	if (cut > 0 && at[cut] == '\n' && at[cut - 1] == '\r')
+		cut--;
+	if (cut > 0)
+		return cut;
+	for (cut = max; cut < n && cut < CHARACTER_MAX && continues(at[cut]);)
+		cut++;
+	return cut;
+}
+
+/* How many of the last of n bytes are an incomplete UTF-8 character. */
+static size_t
+torn(const char *at, size_t n)
+{
+	const char *end = at + n, *first = end - 1;
+	bool whole;
+
+	while (first > at && end - first < CHARACTER_MAX && continues(*first))
+		first--;
+	if ((unsigned char)*first < 0xc2 || (unsigned char)*first > 0xf4 ||
+	    util_character_end(first, end, &whole) < end || whole)
+		return 0;
+	return (size_t)(end - first);
 }
 
 /*
@@ -135,14 +166,13 @@ static bool
 give(struct splitter *splitter, struct record *record, size_t n, size_t next)
 {
 	const char *at = splitter->buffer + splitter->start;
+	size_t cut = n <= splitter->max ? n : piece(at, n, splitter->max);
 
 	record->first = !splitter->middle;
-	record->last = n <= splitter->max;
-	if (!record->last) {
-		n = piece(at, splitter->max);
-		next = splitter->start + n;
-	}
-	record->bytes = (struct bytes){at, n};
+	record->last = cut == n;
+	if (!record->last)
+		next = splitter->start + cut;
+	record->bytes = (struct bytes){at, cut};
 	splitter->offset += next - splitter->start;
 	splitter->start = next;
 	if (splitter->body < next)
@@ -153,13 +183,14 @@ give(struct splitter *splitter, struct record *record, size_t n, size_t next)
 
 /*
  * n bytes of the current record are here, but not its end. Returns a piece if
- * that is more than max, or the rest if the input has ended; else false.
+ * that is more than max and a character, or the rest if the input has ended;
+ * else false.
  */
 static bool
 give_unended(struct splitter *splitter, struct record *record, size_t n)
 {
 	splitter->scan = splitter->end;
-	if (n <= splitter->max && (!splitter->ended || n == 0))
+	if (splitter->ended ? n == 0 : n <= splitter->max || n <= CHARACTER_MAX)
 		return false;
 	(void)give(splitter, record, n, splitter->end);
 	return true;
@@ -254,34 +285,18 @@ next_paragraph(struct splitter *splitter, struct record *record)
 	return true;
 }
 
-/* How many of the last of n bytes are an incomplete UTF-8 character. */
-static size_t
-torn(const char *at, size_t n)
-{
-	const char *end = at + n, *first = end - 1;
-	bool whole;
-
-	while (first > at && end - first < 4 &&
-	       ((unsigned char)*first & 0xc0) == 0x80)
-		first--;
-	if ((unsigned char)*first < 0xc2 || (unsigned char)*first > 0xf4 ||
-	    util_character_end(first, end, &whole) < end || whole)
-		return 0;
-	return (size_t)(end - first);
-}
-
 static bool
 next_chunk(struct splitter *splitter, struct record *record)
 {
 	const char *at = splitter->buffer + splitter->start;
 	size_t n = splitter->end - splitter->start;
 
-	if (n > splitter->max)
-		n = piece(at, splitter->max);
-	else if (n > 0 && !splitter->ended)
+	if (n > 0 && !splitter->ended)
 		n -= torn(at, n);
 	if (n == 0)
 		return false;
+	if (n > splitter->max)
+		n = piece(at, n, splitter->max);
 	(void)give(splitter, record, n, splitter->start + n);
 	splitter->scan = splitter->start;
 	return true;

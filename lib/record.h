@@ -26,7 +26,7 @@ enum record_end {
 	RECORD_PARAGRAPH, /* one or more empty lines */
 	/*
 	 * The end of what was read, but not within a UTF-8 character (see
-	 * record_torn). Each chunk is a whole record, at most max bytes long.
+	 * record_torn). Each chunk is a whole record, no longer than a piece.
 	 */
 	RECORD_CHUNK,
 };
@@ -98,8 +98,8 @@ void record_frame_lines(
 
 /*
  * Takes the next record, or piece of one. A piece is max bytes long, or up to
- * three fewer so as not to split a UTF-8 character or a CRLF. Returns false if
- * more input is needed.
+ * three fewer so as not to split a UTF-8 character or a CRLF; or, if max is less
+ * than that, one character. Returns false if more input is needed.
  */
 bool record_next(struct splitter *splitter, struct record *record);
 

@@ -225,10 +225,15 @@ column holds NUL: it is left out" ]
 		makes 'data: xä\n\ndata: öx\n\ndata: €\n\ndata: €\n\ndata: \xf0\x9f\x98\x80\n\ndata: \xf0\x9f\x98\x80\n\n' -b 4
 	printf 'abc\r\nd' |
 		makes 'data: abc\n\ndata: \ndata: d\n\n' -0 -b 4
-	# what is no UTF-8 is cut anywhere, and what is longer than -b too
+	# what is no UTF-8 is cut anywhere
 	printf '\x80\x80\x80\x80\x80\x80\x80' |
 		makes 'data: ����\n\ndata: ���\n\n' -b 4
-	printf 'ä' | makes 'data: �\n\ndata: �\n\n' -b 1
+	# a character that is longer than -b is a piece
+	for end in '' '\n'; do
+		printf '%b' "ä\xf0\x9f\x98\x80xy€$end" |
+			makes 'data: ä\n\ndata: \xf0\x9f\x98\x80\n\ndata: x\n\ndata: y\n\ndata: €\n\n' -b 1
+	done
+	printf 'ä€x' | makes 'data: ä\n\ndata: €\n\ndata: x\n\n' -b 1 -C
 }
 
 @test "all pieces of a record have its type, and the last one has its id" {
