@@ -283,7 +283,7 @@ none_of() {
 	sed -n 's/^data: //p' answer | sed '$d' | tr -d '\n' >data
 	run -0 cat data
 	[ "${output//\"\"/}" = \
-		'"You said: hi. naïve 🎉\n\"quoted\"\tand\rso"' ]
+		'"You said: hi. naïve 🎉\n\"quoted\"\tand\rso'$'\xe2\x80\xa8''event: end"' ]
 	[ "$(tail -n 2 answer | head -n 1)" = 'data: 0' ]
 
 	run -0 post cgi-bin/examples/llm --data-binary fail
@@ -362,12 +362,31 @@ mcp_site() {
 	[ "$(mcp -d "$ping$ping")" = 400 ]
 	[ "$(mcp -H 'Origin: http://other.example' -d "$ping")" = 403 ]
 	[ "$(mcp -H "Origin: $URL" -d "$ping")" = 200 ]
+	# pages of the site at another port may read each answer
+	for message in "$ping" '{"method":"x"}' '{'; do
+		mcp -H "Origin: $URL" -D header -d "$message"
+		grep -q "^Access-Control-Allow-Origin: $URL" header
+	done
 	[ "$(mcp -X GET)" = 405 ]
 	[ "$(mcp -X DELETE)" = 405 ]
 	type='Content-Type: text/plain'
 	[ "$(mcp -d "$ping")" = 415 ]
-	type='Content-Type: application/json; charset=utf-8'
+	type='Content-Type: Application/JSON ; charset=utf-8'
 	[ "$(mcp -d "$ping")" = 200 ]
+}
+
+# bats test_tags=slow,all
+@test "an MCP answer may be long, and come after an empty line" {
+	{
+		printf '\r\n\n'
+		printf '{"jsonrpc":"2.0","id":1,"result":{"text":"%02000000d"}}\n' 0
+	} >long
+	start_site <<-END
+		MCP=cat $PWD/long
+	END
+	[ "$(post cgi-bin/examples/mcp -H 'Content-Type: application/json' \
+		-d '{"id":1,"method":"x"}')" = 200 ]
+	grep '^data: ' answer | sed 's/^data: //' | diff - <(tail -n 1 long)
 }
 
 # bats test_tags=slow,all

@@ -13,4 +13,4 @@ printf '\360\237'
 sleep 0.02
 printf '\216\211\n"quoted"\tand\r'
 sleep 0.1
-printf 'so'
+printf 'so\342\200\250event: end' # a line end to JavaScript's regular expressions

@@ -9,15 +9,18 @@ import { setTimeout as later } from "node:timers/promises";
 const [client, url, calls = "90"] = process.argv.slice(2);
 
 /* What model.sh says. */
-const SAYS = 'You said: hi. naïve 🎉\n"quoted"\tand\rso';
+const SAYS = 'You said: hi. naïve 🎉\n"quoted"\tand\rso\u2028event: end';
 
 /* The page's function as docs/recipes.md has it. */
 async function llm() {
 	const recipes = readFileSync(
 		new URL("../../docs/recipes.md", import.meta.url), "utf8");
 	const [code] = /^ {4}async function ask[^]*?^ {4}}$/m.exec(recipes);
-	const ask = new Function("fetch", code + "; return ask")(
-		(path, options) => fetch(new URL(path, url), options));
+	const {readEvents} = await import("data:text/javascript," +
+		encodeURIComponent(readFileSync(
+			new URL("../../www/sse.js", import.meta.url), "utf8")));
+	const ask = new Function("fetch", "readEvents", code + "; return ask")(
+		(path, options) => fetch(new URL(path, url), options), readEvents);
 	const words = [];
 
 	assert.equal(await ask("hi", word => words.push(word)), 0);
