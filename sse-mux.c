@@ -316,10 +316,8 @@ main(int argc, char *argv[])
 	/* Clean-up: no program survives its viewer; all are ended together. */
 	if (more == 1)
 		send_end(&mux);
-	if (more == -1) {
-		program_warn(stream, "sources:");
-		stream->failed = true;
-	}
+	if (more == -1)
+		program_break(stream, "sources");
 	for (size_t i = 0; i < mux.sources; i++)
 		source_end(mux.source + i);
 	for (size_t i = 0; i < mux.sources; i++)

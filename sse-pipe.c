@@ -471,10 +471,8 @@ main(int argc, char *argv[])
 		more = turn(&pipe);
 
 	/* Clean-up: the command and its descendants are ended. */
-	if (more == -1) {
-		program_warn(stream, "read:");
-		stream->failed = true;
-	}
+	if (more == -1)
+		program_break(stream, "read");
 	status = more == 1 ? finish(&pipe) : EXIT_SUCCESS;
 	if (pipe.command != NULL)
 		child_stop(&pipe.child);

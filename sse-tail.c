@@ -319,10 +319,8 @@ main(int argc, char *argv[])
 		more = turn(&tail);
 
 	/* Clean-up. */
-	if (more == -1) {
-		program_warn(stream, "%s:", tail.failed);
-		stream->failed = true;
-	}
+	if (more == -1)
+		program_break(stream, tail.failed);
 	status = program_end(stream);
 	follow_free(&tail.follow);
 	notify_free(&tail.notify);

@@ -211,6 +211,7 @@ reason(int status)
 	case 403: return "403 Forbidden";
 	case 405: return "405 Method Not Allowed";
 	case 408: return "408 Request Timeout";
+	case 411: return "411 Length Required";
 	case 431: return "431 Request Header Fields Too Large";
 	default: return "500 Internal Server Error";
 	}

@@ -64,11 +64,12 @@ read_header(char *text, size_t *length)
 struct taker {
 	int (*set)(void *to, const char *name, const char *value);
 	void *to;
+	const char *length; /* of Content-Length, or NULL */
 };
 
 /* Parses METHOD SP TARGET SP VERSION (RFC 9112 section 3). Returns a status. */
 static int
-parse_request_line(char *line, const struct taker *by)
+parse_request_line(char *line, struct taker *by)
 {
 	size_t method_n = strspn(line, NPH_TOKEN);
 	char *target = line + method_n + 1, *version, *query;
@@ -122,12 +123,23 @@ field_variable(char to[FIELD_NAME_MAX], const char *name)
 	return true;
 }
 
+/* Whether it is a number, and no other than that of an earlier field. */
+static bool
+take_length(const char *value, struct taker *by)
+{
+	if (*value == '\0' || value[strspn(value, "0123456789")] != '\0' ||
+	    (by->length != NULL && strcmp(value, by->length) != 0))
+		return false;
+	by->length = value;
+	return true;
+}
+
 /*
  * Makes a variable of "Name: value" (RFC 9112 section 5); refuses a space
  * before the colon and a folded line. Returns a status.
  */
 static int
-parse_field(char *line, const struct taker *by)
+parse_field(char *line, struct taker *by)
 {
 	char name[FIELD_NAME_MAX], *to = name, *value;
 	size_t n = strspn(line, NPH_TOKEN);
@@ -142,6 +154,8 @@ parse_field(char *line, const struct taker *by)
 		value[--n] = '\0';
 	if (!field_variable(name, line))
 		return 200;
+	if (strcmp(name, "HTTP_CONTENT_LENGTH") == 0 && !take_length(value, by))
+		return 400;
 	if (strcmp(name, "HTTP_CONTENT_TYPE") == 0 ||
 	    strcmp(name, "HTTP_CONTENT_LENGTH") == 0)
 		to += 5;
@@ -177,7 +191,7 @@ int
 nph_parse(char *text, size_t n,
     int (*set)(void *to, const char *name, const char *value), void *to)
 {
-	const struct taker by = {set, to};
+	struct taker by = {.set = set, .to = to};
 	char *line = text, *next;
 	int status = 200;
 
@@ -208,5 +222,13 @@ nph_read(void)
 	size_t n = 0;
 	int status = read_header(text, &n);
 
-	return status == 200 ? nph_parse(text, n, set_variable, NULL) : status;
+	if (status == 200)
+		status = nph_parse(text, n, set_variable, NULL);
+	if (status == 200 && getenv("HTTP_TRANSFER_ENCODING") != NULL)
+		return 411;
+	/* RFC 9112 section 6.3: without the field there is no body */
+	if (status == 200 && strcmp(getenv("REQUEST_METHOD"), "POST") == 0 &&
+	    setenv("CONTENT_LENGTH", "0", 0) == -1)
+		return 500;
+	return status;
 }

@@ -24,8 +24,9 @@ bool nph_has_control(const char *text);
  * puts it into the environment as RFC 3875 section 4.1 says (without Proxy).
  * Blocks for at most NPH_REQUEST_MS. Returns 200; 0 if the client left before
  * it sent anything, or if a signal came; or the error status to answer with:
- * 400 (also for folded lines, control characters and a space before a colon),
- * 408, 431, 500.
+ * 400 (also for folded lines, control characters, a space before a colon, and a
+ * Content-Length that is no number, or not one), 408, 411 if the body is
+ * encoded, 431, 500. A POST without that field gets CONTENT_LENGTH 0.
  */
 int nph_read(void);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cgi.h"
+#include "util.h"
 
 static const char allow[] = "Access-Control-Allow-Origin: ";
 
@@ -18,15 +19,25 @@ static bool
 is_origin(const char *text)
 {
 	static const char scheme[] = "abcdefghijklmnopqrstuvwxyz0123456789+-.";
-	static const char host[] = "abcdefghijklmnopqrstuvwxyz0123456789-._:[]";
+	static const char host[] = "abcdefghijklmnopqrstuvwxyz0123456789-._";
+	static const char ipv6[] = "abcdef0123456789:.";
 	size_t n = strspn(text, scheme);
+	uint64_t port;
 
 	if (strcmp(text, "*") == 0 || strcmp(text, "null") == 0)
 		return true;
-	if (n == 0 || strncmp(text + n, "://", 3) != 0)
+	if (*text < 'a' || *text > 'z' || strncmp(text + n, "://", 3) != 0)
 		return false;
 	text += n + 3;
-	return *text != '\0' && text[strspn(text, host)] == '\0';
+	n = strspn(text, host);
+	if (*text == '[') {
+		n = 1 + strspn(text + 1, ipv6);
+		n = text[n] == ']' ? n + 1 : 0;
+	}
+	text += n;
+	return n > 0 &&
+	       (*text == '\0' || (*text == ':' && util_number(text + 1, 0,
+						      65535, &port) == 0));
 }
 
 /* Length of origin without its scheme's default port, which browsers omit. */

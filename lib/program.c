@@ -54,11 +54,14 @@ is_asked(const struct stream *stream)
 static _Noreturn void
 answer(struct stream *stream, int status, int exit_status)
 {
+	int ended = EXIT_SUCCESS;
+
 	if (is_asked(stream)) {
 		stream_respond(stream, status);
-		(void)stream_finish(stream); /* it exits on failure, too */
+		if (stream_finish(stream) == -1)
+			ended = program_end(stream); /* says why */
 	}
-	exit(exit_status);
+	exit(exit_status != EXIT_SUCCESS ? exit_status : ended);
 }
 
 void
@@ -96,6 +99,19 @@ program_fail(struct stream *stream, int exit_status, const char *what)
 	    (util_scarce(errno) || errno == ENOSPC || errno == ETXTBSY))
 		program_send_back(stream, exit_status, "%s:", what);
 	program_refuse(stream, exit_status, "%s:", what);
+}
+
+void
+program_break(struct stream *stream, const char *what)
+{
+	bool scarce = util_scarce(errno);
+
+	program_warn(stream, "%s:", what);
+	stream->failed = true;
+	if (scarce) /* stream_close says if it was not written */
+		frame_retry(&stream->frame,
+		    (uint64_t)util_random(
+			PROGRAM_COME_BACK_MIN_MS, PROGRAM_COME_BACK_MAX_MS));
 }
 
 int

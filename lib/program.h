@@ -85,6 +85,13 @@ _Noreturn void program_send_back(struct stream *stream, int exit_status,
 _Noreturn void program_fail(
     struct stream *stream, int exit_status, const char *what);
 
+/*
+ * To be called after the header, if the stream cannot go on; errno says why:
+ * warns, and makes program_end return PROGRAM_FAILURE. If a resource has run
+ * out, the client gets a retry as from program_send_back.
+ */
+void program_break(struct stream *stream, const char *what);
+
 /* Sends 204, which tells an EventSource to stop. Returns the exit status. */
 int program_no_content(struct stream *stream);
 

@@ -468,11 +468,32 @@ No space left on device" ]
 		'GET / HTTP/1.1\r\nX: a\x7fb\r\n\r\n' \
 		'GET / HTTP/1.1\r\nno colon\r\n\r\n' \
 		'GET / HTTP/1.1\r\n: x\r\n\r\n' \
+		'POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n' \
+		'POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n' \
+		'POST / HTTP/1.1\r\nContent-Length:\r\n\r\n' \
+		'POST / HTTP/1.1\r\nContent-Length: 1\r\ncontent-length: 2\r\n\r\n' \
 		'GET / HTTP/1.1\r\nHost: a\r\n'; do
 		run -1 --separate-stderr nph "$request" sse-counter -n 0
 		[ "${lines[0]}" = $'HTTP/1.1 400 Bad Request\r' ]
 		[[ $stderr = "nph-sse-counter: "* ]]
 	done
+}
+
+@test "an nph- program takes a body of a known length alone" {
+	run -0 nph 'POST / HTTP/1.1\r\n\r\nno body' sse-pipe
+	refute grep -q '^data: no body' <<<"$output"
+	grep -q '^event: end' <<<"$output"
+	run -0 nph 'POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nxyz' \
+		sse-pipe
+	grep -q '^data: xy$' <<<"$output"
+	run -1 --separate-stderr nph 'POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n' \
+		sse-pipe
+	[ "${lines[0]}" = $'HTTP/1.1 411 Length Required\r' ]
+}
+
+@test "if an answer without a stream cannot be written, that is said" {
+	REQUEST_METHOD=PUT run -1 bash -c 'exec sse-pipe >/dev/full'
+	[[ $output == *'sse-pipe: write to stdout: '* ]]
 }
 
 @test "a request that is too long gets 431, and a connection without one no answer" {

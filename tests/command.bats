@@ -201,6 +201,16 @@ comes_back() { # WHAT FAILS, then sse-pipe's arguments
 	[[ $stderr = 'sse-pipe: true: '* ]]
 }
 
+@test "if memory runs out in a stream the client is told when to come back" {
+	# shellcheck disable=SC2016 # the shell that is started expands it
+	REQUEST_METHOD=GET run -1 --separate-stderr bash -c 'ulimit -v 30000
+		exec sse-pipe -b 100000000 -- head -c 60000000 /dev/zero'
+	[[ "${lines[-1]}" =~ ^retry:\ ([0-9]+)$ ]]
+	[ "${BASH_REMATCH[1]}" -ge 5000 ]
+	[ "${BASH_REMATCH[1]}" -le 15000 ]
+	[[ $stderr == 'sse-pipe: read: '* ]]
+}
+
 @test "if the command is not executable the status is 126, and 500 for a web server" {
 	local file=$BATS_TEST_TMPDIR/file
 

@@ -104,7 +104,8 @@ refused() {
 
 	for origin in '' a.example https:a https:// https://a/ https://a/x \
 		HTTPS://a https://A 'https://a b' $'https://a\r\nX: y' \
-		'https://*.a' '**' Null 'https://a,https://b'; do
+		'https://*.a' '**' Null 'https://a,https://b' https://a:b \
+		https://a:99999 https://:80 'https://[' 'https://[::1' 1http://a; do
 		refused sse-counter -O "$origin"
 	done
 	set --

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../cgi.h"
+#include "../program.h"
 #include "../util.h"
 #include "handover.h"
 
@@ -148,9 +149,9 @@ greeting_answer(struct relay *relay, struct viewer *viewer, int status)
 	frame_init(relay->frame, viewers_write, viewer);
 	put_header(relay, viewer, status);
 	if (status == 200)
-		frame_retry(
-		    relay->frame, (uint64_t)util_random(GREETING_RETRY_MS,
-				      3 * GREETING_RETRY_MS - 1));
+		frame_retry(relay->frame,
+		    (uint64_t)util_random(
+			PROGRAM_COME_BACK_MIN_MS, PROGRAM_COME_BACK_MAX_MS));
 	(void)frame_flush(relay->frame); /* it is closed in any case */
 	viewers_remove(relay->viewers, viewer);
 }
