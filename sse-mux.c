@@ -31,6 +31,7 @@ struct mux {
 	size_t event_max;
 	int64_t gather_ns;   /* -g */
 	int64_t gathered_ns; /* until then the sources are not read, or NEVER */
+	int64_t busy_ns;     /* until then one of them has much to send */
 	int poller;
 	bool numbered; /* -e */
 	bool sent;     /* an event, since gather was called */
@@ -201,19 +202,28 @@ next_due(const struct mux *mux)
 	return due_ns;
 }
 
-/* With -g: after an event the sources are not read for some time. */
+/*
+ * With -g: after an event the sources are not read for that long; but they are
+ * if one of them has much to send, or has exited.
+ */
 static int
 gather(struct mux *mux)
 {
-	bool waits = mux->sent;
+	int64_t now_ns = util_now_ns();
+	bool waits;
 
 	if (mux->gather_ns == 0)
 		return 0;
 	for (size_t i = 0; i < mux->sources; i++)
-		waits = waits && !source_full(mux->source + i);
+		if (source_has_more(mux->source + i))
+			mux->busy_ns = now_ns + mux->gather_ns;
+	waits = mux->sent && mux->busy_ns <= now_ns;
 	mux->sent = false;
-	mux->gathered_ns = waits ? util_now_ns() + mux->gather_ns : UTIL_NEVER;
-	return loop_watch(&mux->stream.loop, mux->poller, waits ? 0 : POLLIN);
+	mux->gathered_ns = waits ? now_ns + mux->gather_ns : UTIL_NEVER;
+	for (size_t i = 0; i < mux->sources; i++)
+		if (source_read(mux->source + i, !waits) == -1)
+			return -1;
+	return 0;
 }
 
 /* Handles what is ready or due. Reads each source once: none delays another. */

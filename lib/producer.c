@@ -29,7 +29,7 @@ producer_init(struct producer *producer, const struct logger *log, int poller,
 
 	producer->patient = producer->started = producer->scarce = false;
 	producer->reads = producer->streams = producer->answers = false;
-	producer->over = producer->full = false;
+	producer->over = producer->more = false;
 	producer->input.n = 0;
 	producer->err.buffer = NULL;
 	producer->log = log;
@@ -113,7 +113,7 @@ read_output(struct producer *producer)
 	ssize_t n =
 	    read(producer->child.out, producer->buffer, producer->read_max);
 
-	producer->full = n == (ssize_t)producer->read_max;
+	producer->more |= n == (ssize_t)producer->read_max;
 	if (n > 0)
 		producer->input = (struct bytes){producer->buffer, (size_t)n};
 	if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
@@ -160,6 +160,7 @@ take_exit(struct producer *producer)
 {
 	if (!child_reap(&producer->child))
 		return;
+	producer->more = true; /* the end of its output */
 	poller_forget(producer->poller, producer->child.exit);
 	if (producer->silent_ns < UTIL_NEVER)
 		producer->over = true;

@@ -37,7 +37,7 @@ struct producer {
 	bool started;
 	bool scarce; /* it could not be started: a resource has run out */
 	bool reads;  /* its output is watched */
-	bool full;   /* the last read filled the buffer: there may be more */
+	bool more;   /* a read filled the buffer, or it exited: until cleared */
 
 	/* set with PRODUCER_EVENT, valid until the next call */
 	struct event event;

@@ -501,11 +501,15 @@ pieces() {
 	gets v 1
 	kill "$VIEWER"
 	eventually nothing_left
+	view w - -g 600 'sse-pipe -- echo 2'
+	eventually grep -q '^id: end' w
 }
 
 @test "with -g a source that has much to send does not wait" {
-	body -g 1 'sse-pipe -- seq 300000' >out
-	[ "$(grep -c '^data: ' out)" -eq 300002 ]
+	SECONDS=0
+	body -g 2 'sse-pipe -- seq 500000' >out
+	[ "$(grep -c '^data: ' out)" -eq 500002 ]
+	[ "$SECONDS" -lt 30 ] # a pipe at a time would take minutes
 }
 
 @test "the demo's page script joins the log, the load and vmstat" {

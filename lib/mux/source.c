@@ -213,10 +213,19 @@ source_ready(struct source *source, enum poller_kind kind, int fd)
 	return true;
 }
 
-bool
-source_full(const struct source *source)
+int
+source_read(struct source *source, bool reads)
 {
-	return source->runs && source->producer.full;
+	return source->runs ? producer_read(&source->producer, reads) : 0;
+}
+
+bool
+source_has_more(struct source *source)
+{
+	bool more = source->producer.more;
+
+	source->producer.more = false;
+	return more;
 }
 
 int64_t

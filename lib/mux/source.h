@@ -77,8 +77,11 @@ bool source_ready(struct source *source, enum poller_kind kind, int fd);
  */
 enum source_result source_next(struct source *source);
 
-/* Whether the last read left output, perhaps. */
-bool source_full(const struct source *source);
+/* Starts or stops reading its output. Returns 0, or -1 with errno. */
+int source_read(struct source *source, bool reads);
+
+/* Whether since the last call a read may have left output, or it has exited. */
+bool source_has_more(struct source *source);
 
 /* When source_next is to be called at the latest, or UTIL_NEVER. */
 int64_t source_due(const struct source *source);
