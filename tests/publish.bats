@@ -60,6 +60,13 @@ make_secret() {
 		note 'with its end' note $'bell \a: x' | diff - news
 }
 
+@test "publish ends a line that a full disk has left incomplete" {
+	make_secret
+	printf 'note\tto' >news
+	publish 204 'one'
+	printf 'note\tto\nnote\tone\n' | cmp - news
+}
+
 @test "publish takes a user that the server knows, or the secret" {
 	make_secret
 	publish 204 hi HTTP_X_SECRET= REMOTE_USER=alice
@@ -242,7 +249,7 @@ restart_lighttpd() {
 	eventually grep -q 'step 2 ' v5
 	touch over
 	eventually ended "$viewer"
-	grep -h . jobs/run.*/log | diff <(sse-cat <v5) -
+	diff <(sse-cat <v5) "jobs/$(cat jobs/current)/log"
 	[ "$(wc -l <runs)" = 2 ]
 }
 
@@ -261,8 +268,29 @@ restart_lighttpd() {
 	eventually over
 	grep -q '^data: 137' answer
 	eventually grep -q '^event: end' v
+	# a viewer who waits gets it with the next POST, and the next job starts
+	[ "$(status POST)" = 202 ]
+	spawn curl -sN "$URL/cgi-bin/examples/deploy" >w
+	eventually grep -q 'step 2 ' w
+	kill -9 "$(ps -o ppid= -p "$(tail -n 1 runs)" | tr -d ' ')" \
+		"$(tail -n 1 runs)"
 	touch over
 	[ "$(status POST)" = 202 ]
+	eventually grep -q '^data: 137' w
+}
+
+@test "deploy starts a short job once, too" {
+	printf '#!/bin/sh\necho x >>%s/runs\nsleep 0.7\n' "$PWD" >job
+	chmod +x job
+	mkdir jobs
+	export DEPLOY=$PWD/jobs JOB=$PWD/job REQUEST_METHOD=POST
+	for n in 1 2 3 4; do
+		"$TOP/cgi-bin/examples/deploy" >"answer$n" &
+	done
+	wait
+	[ "$(cat answer? | grep -c '^Status: 202')" = 1 ]
+	[ "$(cat answer? | grep -c '^Status: 409')" = 3 ]
+	[ "$(wc -l <runs)" = 1 ]
 }
 
 # pages SCENE BROWSER

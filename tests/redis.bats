@@ -28,6 +28,21 @@ load lib/redis
 	[ ! -s v.err ]
 }
 
+@test "the example redis shares a stream, and resumes in it" {
+	export SSE_CGI_DIR=$PWD/meet REDIS_STREAM=s REQUEST_METHOD=GET
+	start_redis a
+	export SSE_REDIS_URL=unix:$REDIS_SOCKET
+	cli xadd s 1-1 data one
+	HTTP_LAST_EVENT_ID=0-1 spawn "$TOP/cgi-bin/examples/redis" >v
+	eventually has v 'data: one'
+	cli xadd s 1-2 data two
+	eventually has v 'data: two'
+	HTTP_LAST_EVENT_ID=1-1 spawn "$TOP/cgi-bin/examples/redis" >w
+	eventually has w 'data: two'
+	refute has w 'data: one'
+	env -u REQUEST_METHOD sse-share -Q
+}
+
 @test "sse-redis -e names the events that name no type themselves" {
 	start_redis a
 	cli xadd s 1-1 data one
