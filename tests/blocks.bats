@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# bats file_tags=tools
+# bats file_tags=tools,root
 # blocks: every code block of README.md and docs/, and of the manuals'
 # EXAMPLES, does what its page says, after "make install" and under Debian's
 # own lighttpd.
