@@ -185,20 +185,24 @@ is_stream_type(const char *field)
 }
 
 bool
-cgi_field_ok(const char *field)
+cgi_frames_body(const char *field)
 {
 	static const char *const framing[] = {
-	    "Content-Length", "Location", "Status", "Transfer-Encoding"};
+	    "Content-Length:", "Transfer-Encoding:"};
+
+	return cgi_has_field(framing, 2, field);
+}
+
+bool
+cgi_field_ok(const char *field)
+{
+	static const char *const directing[] = {"Location:", "Status:"};
 	size_t n = strspn(field, NPH_TOKEN);
 
-	if (n == 0 || field[n] != ':' ||
-	    (is_type(field) && !is_stream_type(field)))
-		return false;
-	for (size_t i = 0; i < sizeof(framing) / sizeof(*framing); i++)
-		if (strncasecmp(field, framing[i], n) == 0 &&
-		    framing[i][n] == '\0')
-			return false;
-	return !nph_has_control(field);
+	return n > 0 && field[n] == ':' &&
+	       (!is_type(field) || is_stream_type(field)) &&
+	       !cgi_frames_body(field) && !cgi_has_field(directing, 2, field) &&
+	       !nph_has_control(field);
 }
 
 static const char *

@@ -86,6 +86,12 @@ int cgi_own_args(int argc, char *const argv[]);
  */
 bool cgi_field_ok(const char *field);
 
+/*
+ * Whether field says where the body ends: Content-Length or Transfer-Encoding.
+ * Our bodies end with the output.
+ */
+bool cgi_frames_body(const char *field);
+
 /* Whether one of the fields has the same name as name, up to its colon. */
 bool cgi_has_field(const char *const field[], size_t fields, const char *name);
 

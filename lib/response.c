@@ -152,6 +152,7 @@ response_write(const struct response *response, struct frame *frame, bool nph,
 	}
 	for (; line < end; line += strlen(line) + 1) {
 		if (status_of(line, line == response->bytes) != NULL ||
+		    cgi_frames_body(line) ||
 		    (nph && value_of(line, "Connection:") != NULL))
 			continue;
 		if (!cgi_has_field(extra, extras, line) ||

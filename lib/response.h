@@ -35,9 +35,10 @@ int response_take(struct response *response, struct bytes *input);
 
 /*
  * Encodes the header, extras fields of extra, each of which replaces fields of
- * the same name, and the empty line. An extra Content-Type is a stream's: it is
- * left out if the response is no stream. With nph it begins with a status line,
- * and says that the connection is closed at the end.
+ * the same name, and the empty line. Fields that frame the body are left out,
+ * as the body is not sent as it came. An extra Content-Type is a stream's: it
+ * is left out if the response is no stream. With nph it begins with a status
+ * line, and says that the connection is closed at the end.
  */
 void response_write(const struct response *response, struct frame *frame,
     bool nph, const char *const extra[], size_t extras);

@@ -150,6 +150,29 @@ load lib/share
 		'' | cmp - a
 }
 
+@test "fields that frame a program's body are left out: the body is another" {
+	local field
+
+	for field in 'Content-Length: 9' 'content-length:12' \
+		'Transfer-Encoding: chunked'; do
+		program framed <<-END
+			#!/bin/sh
+			printf '%s\r\n' "\$@" 'Content-Type: text/event-stream' \
+				'$field' 'X-Own: 1' ''
+			printf 'data: 1\n\nid: end\ndata: 0\n\n'
+		END
+		ln -sf "$(command -v sse-share)" nph-sse-share
+		view cgi -l 0 -- ./framed
+		view error -l 0 -- ./framed 'Status: 503 Service Unavailable'
+		REQUEST_METHOD=GET ./nph-sse-share -l 0 -- ./framed >nph
+		all_have '^X-Own: 1' cgi error nph
+		all_have '^id: end' cgi nph
+		all_over
+		refute grep -i "^${field%%:*}" cgi error nph
+		rm cgi.pipe error.pipe
+	done
+}
+
 @test "a program without a header, or that does not exist, gets its viewers a 500" {
 	program mute <<-'END'
 		#!/bin/sh
