@@ -158,7 +158,7 @@ parse_options(struct pipe *pipe, int argc, char *argv[])
 {
 	struct stream *stream = &pipe->stream;
 	bool chunks = false, ends = false, sized = false;
-	int option;
+	int option, shaped = 0;
 
 	pipe->child.out = pipe->child.err = pipe->child.exit = -1;
 	pipe->stdin_fd = STDIN_FILENO;
@@ -168,18 +168,19 @@ parse_options(struct pipe *pipe, int argc, char *argv[])
 	pipe->child.rows = 24;
 	pipe->drain_ns = UTIL_NEVER;
 	while ((option = program_option(stream, argc, argv)) != -1) {
-		chunks |= option == 'C' || option == 'T';
+		chunks |= option == 'C';
 		ends |= strchr("0pc", option) != NULL;
 		sized |= option == 'w';
+		if (strchr("0pcCjtE", option) != NULL)
+			shaped = option;
 		parse_option(pipe, option);
 	}
+	if (pipe->cast && shaped != 0)
+		program_refuse(stream, PROGRAM_USAGE,
+		    "-T: it cannot be used with -%c", shaped);
 	if (chunks && ends)
 		program_refuse(stream, PROGRAM_USAGE,
-		    "-%c: a chunk is no record of -0, -p or -c",
-		    pipe->cast ? 'T' : 'C');
-	if (pipe->cast && pipe->json)
-		program_refuse(stream, PROGRAM_USAGE,
-		    "-T: data are asciicast, not what -j makes");
+		    "-C: a chunk is no record of -0, -p or -c");
 	if (sized && !(pipe->flags & CHILD_PTY))
 		program_refuse(stream, PROGRAM_USAGE,
 		    "-w: without -t there is no terminal");

@@ -54,10 +54,13 @@ has_drawn() {
 }
 
 @test "-T is refused with what makes something else of the output" {
-	for option in -0 -p -j '-c data'; do
+	for option in -0 -p -C -j -t '-c data' '-E err'; do
 		# shellcheck disable=SC2086 # two words
-		run ! sse-pipe -T $option -- true
-		[[ $output == *"sse-pipe: -T: "* ]]
+		for order in "-T $option" "$option -T"; do
+			run -2 sse-pipe $order -- true
+			[ "$output" = \
+				"sse-pipe: -T: it cannot be used with ${option%% *}" ]
+		done
 	done
 	run -2 sse-pipe -T
 }
