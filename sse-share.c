@@ -362,8 +362,10 @@ visit(struct share *share)
 		    "channel %s: it has no room", share->setup.key);
 	case BROKER_FAILED: refuse_sockdir(share);
 	default:
+		errno = broker->error;
 		program_send_back(stream, PROGRAM_FAILURE,
-		    "channel %s: no answer", share->setup.key);
+		    errno == 0 ? "channel %s: no answer" : "channel %s:",
+		    share->setup.key);
 	}
 }
 

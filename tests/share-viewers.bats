@@ -372,15 +372,16 @@ deaf() {
 	[ "$(frames b | grep '^data')" = "$(printf 'data: %s\n' 2 3)" ]
 }
 
-@test "if descriptors are short a viewer is told to come back" {
+@test "if descriptors are short a viewer is told to come back, and stderr why" {
 	local n
 
 	sanitized sse-share && return # it needs some itself
 	# of the request, of the channel, and of the program's start
-	for n in 5 7 9 10; do
+	for n in 5 7 9 10 11; do
 		REQUEST_METHOD=GET timeout 10 prlimit --nofile="$n:$n" \
-			sse-share -l 0 -- ./feeder 2>>err 3>&- 7>&- |
+			sse-share -l 0 -- ./feeder 2>err 3>&- 7>&- |
 			cat >"of-$n"
+		[[ "$(cat err)" =~ ^'sse-share: '[^$'\n']+': Too many open files'$ ]]
 		has '^retry: [0-9]*$' "of-$n"
 		refute has '^Status' "of-$n"
 	done

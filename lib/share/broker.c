@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "../logger.h"
 #include "../util.h"
 #include "environment.h"
 #include "sockdir.h"
@@ -70,6 +70,17 @@ too_many(
 					   count.n > max);
 }
 
+/* Learns why channels have failed. Each that has failed is a child. */
+static void
+take_failures(struct broker *broker)
+{
+	int status;
+
+	while (waitpid(-1, &status, WNOHANG) > 0)
+		if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+			broker->error = WEXITSTATUS(status);
+}
+
 /*
  * Starts the channel. The caller has the lock, and has found no such channel.
  * Returns 0, or -1 with errno: EBUSY if there are too many channels of -f.
@@ -80,7 +91,8 @@ start_channel(struct broker *broker, struct channel_setup *setup)
 	pid_t pid;
 
 	if (broker->starts == STARTS_MAX) {
-		errno = EAGAIN; /* channels fail to start */
+		take_failures(broker);
+		errno = EAGAIN;
 		return -1;
 	}
 	if (sockdir_listen(
@@ -96,12 +108,10 @@ start_channel(struct broker *broker, struct channel_setup *setup)
 	}
 	broker->starts++;
 	pid = fork();
-	if (pid == 0) {
-		if (channel_run(setup) == 0)
-			_exit(EXIT_SUCCESS);
-		logger_line(&setup->log, "%s", strerror(errno));
-		_exit(EXIT_FAILURE);
-	}
+	if (pid == 0)
+		_exit(channel_run(setup) == 0 ? EXIT_SUCCESS : errno);
+	if (pid == -1)
+		broker->error = errno;
 	(void)close(setup->socket.fd);
 	return pid == -1 ? -1 : 0;
 }

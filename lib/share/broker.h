@@ -14,7 +14,7 @@ enum broker_result {
 	BROKER_TAKEN,  /* a channel has the viewer */
 	BROKER_ENDED,  /* the viewer already has the end of the stream */
 	BROKER_FULL,   /* the channel has no room */
-	BROKER_LATE,   /* no channel answered in time */
+	BROKER_LATE,   /* no channel answered in time, or one failed: error */
 	BROKER_FAILED, /* errno: the socket directory, or a start, failed */
 };
 
@@ -23,6 +23,8 @@ struct broker {
 	const char *last_event_id;
 	struct handover_message message; /* flags and replay are the caller's */
 	int viewer;                      /* the descriptor to hand over */
+
+	int error; /* errno of a channel that has failed, or 0 */
 
 	/* the rest is the broker's own, 0 at first */
 	int starts;    /* channels that were started for it */

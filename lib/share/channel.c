@@ -329,8 +329,10 @@ share(struct channel *channel)
 	while (keep_alive(channel, util_now_ns())) {
 		n = poller_wait(
 		    channel->poller, events, POLLED_MAX, next_due(channel));
-		if (n == -1)
+		if (n == -1) {
+			fail(channel, strerror(errno));
 			return -1;
+		}
 		/* first: a new viewer may get the descriptor of a closed one */
 		for (int i = 0; i < n; i++)
 			if (poller_kind(events + i) == POLLER_VIEWER)
