@@ -122,7 +122,7 @@ door_py() {
 }
 
 # bats test_tags=tools
-@test "a client that does not read holds no more than 64 KiB" {
+@test "a client that does not read, but sends, holds no more than 64 KiB each way" {
 	as_nph
 	door_py deaf -l 0 -b 65536 -- sse-pipe -k 0 -- yes
 	door_py deaf -l 0 -- sse-pipe -k 0 -- printf '%0900000d\n' 0

@@ -21,7 +21,8 @@
 #include "../proc.h"
 #include "../util.h"
 
-#define SEND_BUFFER 28672 /* the kernel doubles it, and adds one write */
+#define SEND_BUFFER 28672   /* the kernel doubles it, and adds one write */
+#define RECEIVE_BUFFER 4096 /* likewise; nothing is read from a viewer */
 
 /* What a pipe did not take of a viewer's greeting. */
 struct rest {
@@ -49,15 +50,17 @@ viewers_init(struct viewers *viewers, const struct ring *ring, int poller)
 
 /*
  * Makes a socket send at once, and bounds what it buffers for a viewer that
- * does not read. Returns whether it is an internet socket.
+ * does not read, and of one that sends. Returns whether it is an internet
+ * socket.
  */
 static bool
 prepare_socket(int fd)
 {
-	const int on = 1, off = 0, size = SEND_BUFFER;
+	const int on = 1, off = 0, size = SEND_BUFFER, most = RECEIVE_BUFFER;
 
 	/* if a call fails, more is buffered, or it is sent later */
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &most, sizeof(most));
 	if (!proc_is_network(fd))
 		return false;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));

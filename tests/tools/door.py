@@ -3,7 +3,7 @@
 
 own ARG ...    nph-sse-share ARG ... gets a client's own connection: it is
                handed over, ready for a stream, and seen to be half-closed
-deaf ARG ...   the same, with a client that does not read
+deaf ARG ...   the same, with a client that does not read, but sends
 
 The others start a door, sse-share ARG ... at a listening socket:
 same ARG ...   what it answers is what a CGI or an nph- process answers
@@ -29,7 +29,8 @@ import sys
 import time
 
 DEADLINE = 60
-MEMINFO, QUEUED = 55, 5  # SO_MEMINFO, SK_MEMINFO_WMEM_QUEUED
+MEMINFO = 55  # SO_MEMINFO, with these two in it (SK_MEMINFO_*)
+RECEIVED, QUEUED = 0, 5
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -109,14 +110,23 @@ def own(args):
 
 def deaf(args):
     client, end = own_connection(args, 4096)
-    queued = last = 0
+    client.setblocking(False)
+    queued = received = 0
     for _ in range(50):
         time.sleep(0.05)
-        last = array.array(
-            "I", end.getsockopt(socket.SOL_SOCKET, MEMINFO, 36))[QUEUED]
-        queued = max(queued, last)
+        try:
+            while client.send(bytes(65536)):
+                pass
+        except BlockingIOError:
+            pass
+        info = array.array(
+            "I", end.getsockopt(socket.SOL_SOCKET, MEMINFO, 36))
+        queued = max(queued, info[QUEUED])
+        received = max(received, info[RECEIVED])
     if not 16384 < queued <= 65536:
         sys.exit("%d bytes wait for it" % queued)
+    if not 0 < received <= 65536:
+        sys.exit("%d bytes of it wait" % received)
     end.close()
     client.close()
 
