@@ -261,6 +261,15 @@ own_socket() {
 }
 
 # bats test_tags=tools
+@test "with -f viewers that wait for a turn at a door hold up nobody else" {
+	seq -f '%09000.0f' 600 >numbers
+	door_py crammed -f -l 0 -b 65536 -n 1 -- sse-tail -n 5 numbers 2>err
+	grep -q 'too many viewers have an id that it has lost$' err
+	[ "$(wc -l <err)" -lt 60 ]
+	all_over
+}
+
+# bats test_tags=tools
 @test "a door without a socket directory, or descriptors, tells viewers to come back" {
 	mkdir -m 755 "$SSE_CGI_DIR"
 	door_py back -l 0 -- sse-counter -i 0.1 2>err

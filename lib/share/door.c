@@ -26,9 +26,12 @@
 #define CLOSED_NS (1000 * POLLER_MS) /* no accept: no descriptor is left */
 #define REAP_NS (1000 * POLLER_MS)   /* between two waits for children */
 #define AGAIN_NS (20 * POLLER_MS)    /* likewise, if a viewer needs a child */
+#define WARN_NS (1000 * POLLER_MS)   /* between two warnings */
 #define CONNECT_MS 1
 #define ACCEPT_MAX 64 /* in a turn of the loop */
 #define POLLED_MAX 64
+
+static const char crowded[] = "too many viewers have an id that it has lost";
 
 bool
 door_listens(int fd)
@@ -117,10 +120,16 @@ answer(struct door *door, struct visitor *visitor, int status)
 	(void)poller_watch(door->poller, visitor->fd, POLLER_PENDING, EPOLLIN);
 }
 
+/* A crowd that is sent back makes no crowd of warnings. */
 static void
 send_back(struct door *door, struct visitor *visitor, const char *why)
 {
-	program_warn(door->stream, "channel %s: %s", door->key, why);
+	int64_t now_ns = util_now_ns();
+
+	if (door->warn_ns <= now_ns) {
+		door->warn_ns = now_ns + WARN_NS;
+		program_warn(door->stream, "channel %s: %s", door->key, why);
+	}
 	answer(door, visitor, 200);
 }
 
@@ -143,18 +152,35 @@ be_child(struct door *door, const struct visitor *visitor)
 }
 
 /*
+ * All children are busy: the visitor waits. Most wait only until a child has
+ * started the channel, but those of -f must leave room for others.
+ */
+static void
+wait_for_child(struct door *door, struct visitor *visitor)
+{
+	int waiting = 0;
+
+	visitor->waits = true;
+	for (size_t i = 0; i < door->n; i++)
+		waiting += door->all[i].waits && door->all[i].further;
+	if (visitor->further && waiting > DOOR_WAITING_MAX)
+		send_back(door, visitor, crowded);
+}
+
+/*
  * The channel has not taken the visitor: there is no channel, or the viewer
- * needs another one. A child brings it to one; if all children are busy, the
- * visitor waits.
+ * needs another one. A child brings it to one.
  */
 static void
 fork_for(struct door *door, struct visitor *visitor)
 {
 	pid_t pid;
 
-	visitor->waits = door->children == DOOR_CHILDREN_MAX;
-	if (visitor->waits)
+	if (door->children == DOOR_CHILDREN_MAX) {
+		wait_for_child(door, visitor);
 		return;
+	}
+	visitor->waits = false;
 	pid = fork();
 	if (pid == 0)
 		be_child(door, visitor);
@@ -211,6 +237,7 @@ take_answer(struct door *door, struct visitor *visitor)
 	if (said == HANDOVER_LATE)
 		return; /* the event was of a descriptor with the same number */
 	close_channel(door, visitor);
+	visitor->further = said == HANDOVER_UNKNOWN;
 	switch (said) {
 	case HANDOVER_TAKEN: drop(door, visitor); break;
 	case HANDOVER_FULL: send_back(door, visitor, "it has no room"); break;
@@ -365,17 +392,37 @@ static void
 expire(struct door *door, struct visitor *visitor)
 {
 	if (visitor->channel != -1 || visitor->waits)
-		send_back(door, visitor, "no answer");
+		send_back(
+		    door, visitor, visitor->further ? crowded : "no answer");
 	else if (visitor->answered || visitor->n == 0)
 		drop(door, visitor);
 	else
 		answer(door, visitor, 408);
 }
 
+/*
+ * Tries again to bring a viewer that waits. False if there is no channel yet:
+ * the others that wait for it need not try.
+ */
+static bool
+bring_again(struct door *door, struct visitor *visitor)
+{
+	size_t before = door->n;
+
+	if (!visitor->further) {
+		bring(door, visitor);
+		return door->n < before || !visitor->waits;
+	}
+	if (door->children < DOOR_CHILDREN_MAX)
+		fork_for(door, visitor);
+	return true;
+}
+
 static void
 keep_times(struct door *door, int64_t now_ns)
 {
 	size_t i = 0, before;
+	bool found = true; /* the channel, or it may be */
 
 	while (door->children > 0 && waitpid(-1, NULL, WNOHANG) > 0)
 		door->children--;
@@ -385,8 +432,8 @@ keep_times(struct door *door, int64_t now_ns)
 		before = door->n;
 		if (visitor->until_ns <= now_ns)
 			expire(door, visitor);
-		else if (visitor->waits && door->children < DOOR_CHILDREN_MAX)
-			bring(door, visitor);
+		else if (visitor->waits && (found || visitor->further))
+			found &= bring_again(door, visitor);
 		i += door->n == before;
 	}
 	if (door->open_ns > now_ns)

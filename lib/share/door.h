@@ -18,6 +18,7 @@
 
 #define DOOR_MAX 256         /* connections that are not handed over */
 #define DOOR_CHILDREN_MAX 32 /* processes for those that need one */
+#define DOOR_WAITING_MAX 128 /* that wait for a process, with -f */
 
 /* A connection, from accept(2) until it is handed over or closed. */
 struct visitor {
@@ -25,6 +26,7 @@ struct visitor {
 	int channel; /* the connection on which the channel answers, or -1 */
 	int64_t until_ns; /* the time limit of the step that it is at */
 	bool waits;    /* its request is complete, but all children are busy */
+	bool further;  /* only a child can bring it to a channel: -f */
 	bool answered; /* its input is read and dropped until it closes */
 	struct cgi_request request; /* its strings are in bytes */
 	char *bytes;                /* n bytes of the request; or NULL */
@@ -46,6 +48,7 @@ struct door {
 	/* the rest is the door's own */
 	int listener;
 	int64_t open_ns; /* when it accepts again; UTIL_NEVER if it does now */
+	int64_t warn_ns; /* when it may warn again */
 	int poller;
 	int children;
 	struct sockdir sockdir; /* fd is -1 if it is not open */

@@ -16,6 +16,7 @@ many ARG ...   connections by the thousand, that say nothing or are short
 gather ARG ... 100 events a second come in few pieces
 stop ARG ...   the channel is stopped
 further ARG ...  many viewers come back with ids that the ring has lost
+crammed ARG ...  400 viewers with such ids do not read: no other one waits
 back ARG ...   no viewer can be served now
 short ARG ...  descriptors are out for a while
 What is wrong is printed, and the exit status is 1.
@@ -411,12 +412,17 @@ def stop(args):
     door.end()
 
 
+def numbers_ids():
+    """The ids of the lines of the file numbers."""
+    stream = subprocess.run(["sse-tail", "-n", "all", "-m", "1", "numbers"],
+                            stdout=subprocess.PIPE, check=True).stdout
+    return [line[4:].decode() for line in stream.split(b"\n")
+            if line.startswith(b"id: ")]
+
+
 def further(args):
     """args end with a program that follows the file numbers, from 1 to 300."""
-    ids = subprocess.run(["sse-tail", "-n", "all", "-m", "1", "numbers"],
-                         stdout=subprocess.PIPE, check=True).stdout
-    ids = [line[4:].decode() for line in ids.split(b"\n")
-           if line.startswith(b"id: ")]
+    ids = numbers_ids()
     door = Door(args)
     first = door.ask(scgi(get()))
     read_until(first, b"\ndata: 300\n")
@@ -436,6 +442,35 @@ def further(args):
     for client in [first, *clients]:
         read_until(client, b"\ndata: 301\n")
     door.end()
+
+
+def crammed(args):
+    """As with further, but the lines of numbers are long."""
+    ids = numbers_ids()
+    door = Door(args)
+    read_until(door.ask(scgi(get())), b"\ndata: ")
+    clients = [door.ask(http(get(HTTP_LAST_EVENT_ID=name)))
+               for name in ids[:400]]
+    begin = time.monotonic()
+    door.answer(http(dict(REQUEST_METHOD="HEAD")))
+    door.answer(http(dict(REQUEST_METHOD="POST")))
+    read_until(door.ask(scgi(get())), b"\ndata: ")
+    read_until(door.ask(scgi(get(HTTP_LAST_EVENT_ID=ids[-2]))), b"\ndata: ")
+    if time.monotonic() - begin > 3:
+        sys.exit("others wait %f s" % (time.monotonic() - begin))
+    for client in clients:
+        client.settimeout(0)
+    told = [client for client in clients if sends_back(client)]
+    if len(told) < 100:
+        sys.exit("only %d are told to come back" % len(told))
+    door.end()
+
+
+def sends_back(client):
+    try:
+        return b"\nretry: " in client.recv(1024)
+    except BlockingIOError:
+        return False
 
 
 def told_to_come_back(client):
@@ -467,4 +502,4 @@ def short(args):
 if __name__ == "__main__":
     {"own": own, "deaf": deaf, "same": same, "crowd": crowd, "leave": leave,
      "hold": hold, "bad": bad, "many": many, "stop": stop, "back": back, "gather": gather,
-     "further": further, "short": short}[sys.argv[1]](sys.argv[2:])
+     "further": further, "crammed": crammed, "short": short}[sys.argv[1]](sys.argv[2:])
