@@ -675,12 +675,52 @@ null_ended() {
 	mv log log.1
 	printf 'four' >>log.1
 	printf '\0five\0' >log
-	eventually has_events viewer 'one|two/three/half|/four/five'
+	eventually has_events viewer 'one|two/three/half|/four//five'
+	leave viewer
+}
+
+# As sse-pipe -0 does, in a file that was there, and in new ones.
+null_alone() {
+	printf '\0a\0\0b\0' >log
+	view viewer - -0 -n all "$@"
+	eventually has_events viewer '/a//b'
+	mv log log.1
+	printf '\0' >log
+	eventually has_events viewer '/a//b/'
+	printf '\0c\0' >>log
+	eventually has_events viewer '/a//b///c'
+	leave viewer
+	rm log log.1
+	view viewer - -0 "$@"
+	printf '\0\0' >log
+	eventually grep -q '^data: $' viewer
+	printf 'd\0' >>log
+	eventually has_events viewer '//d'
+	leave viewer
+}
+
+null_hole() {
+	printf 'before\0' >log
+	view viewer - -0 "$@"
+	eventually has_events viewer before
+	# whole blocks, of any file system
+	truncate -s 0 log
+	truncate -s 2M log
+	printf '\0after\0' >>log
+	eventually has_events viewer 'before/gap truncated//after'
 	leave viewer
 }
 
 @test "with -0 a record ends with NUL and may have several lines" {
 	each_way null_ended
+}
+
+@test "with -0 empty records come, also at a file's start" {
+	each_way null_alone
+}
+
+@test "with -0 the whole blocks of a truncation's hole are skipped" {
+	each_way null_hole
 }
 
 paragraphs() {

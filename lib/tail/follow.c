@@ -253,8 +253,8 @@ begin(struct follow *follow)
 
 /*
  * n bytes were read. If a file was truncated and its writer kept its offset,
- * the file begins with a hole of NULs: skips that. True if these bytes begin
- * with such NULs.
+ * the file begins with a hole of NULs: skips that; but where each NUL may be a
+ * record, only blocks without data. True if these bytes begin with the hole.
  */
 static bool
 skip_hole(struct follow *follow, const char *bytes, size_t n)
@@ -263,12 +263,12 @@ skip_hole(struct follow *follow, const char *bytes, size_t n)
 
 	if (follow->position != follow->hole)
 		return false;
-	while (zeros < n && bytes[zeros] == '\0')
+	while (follow->mode != RECORD_NUL && zeros < n && bytes[zeros] == '\0')
 		zeros++;
 	follow->hole += zeros;
-	if (zeros == n)
+	if (zeros == n || follow->mode == RECORD_NUL)
 		follow->hole = file_data(follow->fd, follow->hole);
-	return zeros > 0;
+	return follow->hole > follow->position;
 }
 
 /* Reads once; FOLLOW_IDLE at the end of the file. */
@@ -293,8 +293,7 @@ read_on(struct follow *follow)
 	/* ESTALE: on NFS, the file was deleted */
 	if (n == -1 && errno != ENODATA)
 		return errno == ESTALE ? FOLLOW_IDLE : FOLLOW_FAILED;
-	/* if a read was full, window_read's check of the last bytes is enough
-	 */
+	/* if a read was full, it is enough that window_read checked */
 	if (n == -1 ||
 	    ((size_t)n < room && !window_begins(&follow->window, follow->fd)))
 		return give_up(follow, "truncated");

@@ -72,7 +72,7 @@ struct follow_record {
  * at its start if there is no such file yet. With a cursor, follow_read goes on
  * after that place instead. Returns 0, or -1 with errno of file_open if path
  * exists but cannot be followed, or not now. NULs at the start of a file are
- * skipped as a hole.
+ * skipped as a hole; with RECORD_NUL only its whole blocks.
  */
 int follow_init(struct follow *follow, const char *path, enum record_end mode,
     size_t max, uint64_t n, const struct cursor *cursor);

@@ -141,6 +141,7 @@ class Log:
         self.named = None   # of what has the name
         # if names say nothing each rotation may be a gap
         self.losses = self.scheme == 'letters'
+        self.empties = False  # with -0 a hole is empty records
         self.halves = {}    # what stood at the end of a file that was copied
 
     def reopen(self):
@@ -282,6 +283,7 @@ class Log:
         os.pwrite(fd, (text + self.form.end()).encode(), size)
         os.close(fd)
         self.life.lines.append(text)
+        self.empties = self.form.kind == '-0'
 
     def copy(self):
         """As rsync or an editor does; the writer knows of it."""
@@ -480,7 +482,7 @@ def judge(log, events):
                 lives.append(life)
     at, gap = -1, False
     for kind, data, _ in events:
-        if kind in ('start', 'end'):
+        if kind in ('start', 'end') or (log.empties and kind + data == ''):
             continue
         if kind == 'gap':
             if log.losses == 0 and not (at < 0 and log.lives[0].copied):
