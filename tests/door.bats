@@ -348,6 +348,22 @@ checkout() {
 }
 
 # bats test_tags=tools
+@test "a lighttpd that is killed leaves no door to serve the next one" {
+	local number
+
+	checkout -e 's/"PATH"/& , "SSE_TEST"/' top/conf/lighttpd-scgi.conf
+	for number in 1 2; do
+		sed -i "s/ -n 1.* -- / -n 1 -H X-Test:$number -- /" \
+			top/conf/lighttpd-scgi.conf
+		spawn lighttpd -D -f top/conf/lighttpd-scgi.conf >log 2>&1
+		eventually listens "$PORT"
+		curl -sI -m 60 "http://127.0.0.1:$PORT/door" >answer
+		has "^X-Test: *$number" answer
+		kill -9 $!
+		all_over
+	done
+}
+
 @test "nginx brings its viewers to a door that spawn-fcgi has started" {
 	checkout -e "s,@SSE_TOP@,$PWD/top,; s,@SSE_RUN@,$PWD/run," \
 		-e '/^daemon/s/^/user root;/' top/conf/nginx-scgi.conf
