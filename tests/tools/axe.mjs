@@ -5,11 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
-import { setTimeout as later } from "node:timers/promises";
 import { drivers } from "./drivers.mjs";
+import { until } from "./scene.mjs";
 
 const [name, url] = process.argv.slice(2);
-const DEADLINE = 60000;
 const text = (id, expected) =>
 	`${expected}.test(document.querySelector("${id}")?.textContent)`;
 const ready = {
@@ -23,13 +22,8 @@ const page = await drivers[name](mkdtempSync(process.cwd() + "/browser."));
 
 try {
 	for (const [path, condition] of Object.entries(ready)) {
-		const end = Date.now() + DEADLINE;
-
 		await page.open(url + path);
-		while (!await page.evaluate(condition)) {
-			assert.ok(Date.now() < end, `${path} is ready`);
-			await later(100);
-		}
+		await until(() => page.evaluate(condition), `${path} is ready`);
 		await page.evaluate(`new Promise((done, failed) => {
 			const script = document.createElement("script");
 			script.onload = () => done(0);

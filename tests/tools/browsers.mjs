@@ -3,32 +3,20 @@
  * checks.html and the demo page, for browsers.bats. Exits 0, or says what is
  * wrong.
  * Files in the current folder tell browsers.bats how far it is, and it the
- * browser: see tell() and told().
+ * browser: see scene.mjs.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { drivers } from "./drivers.mjs";
+import { tell, told, until } from "./scene.mjs";
 
 const [name, scenario, url, other] = process.argv.slice(2);
 const http2 = url.startsWith("https:");
-const DEADLINE = 90000;
 const WATCHED = Number(process.env.WATCHED ?? 20); // seconds, after a failure
 const folder = process.cwd() + "/browser";
 
 mkdirSync(folder);
 const browser = await drivers[name](folder);
-
-const tell = what => writeFileSync(what, "");
-const told = what => until(() => existsSync(what), what);
-
-async function until(condition, what) {
-	const end = Date.now() + DEADLINE;
-
-	while (!await condition()) {
-		assert.ok(Date.now() < end, `in time: ${what}`);
-		await new Promise(done => setTimeout(done, 100));
-	}
-}
 
 const page = code => browser.evaluate(code);
 const text = selector =>

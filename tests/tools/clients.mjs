@@ -4,26 +4,12 @@
  * clients.bats how far it is, and it this program.
  */
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
-import { setTimeout as later } from "node:timers/promises";
 import { fetchEventSource } from "@microsoft/fetch-event-source";
 import { EventSource } from "eventsource";
 import { createParser } from "eventsource-parser";
+import { tell, told, until } from "./scene.mjs";
 
 const [client, url] = process.argv.slice(2);
-const DEADLINE = 60000;
-
-async function until(condition, what) {
-	const end = Date.now() + DEADLINE;
-
-	while (!condition()) {
-		assert.ok(Date.now() < end, `in time: ${what}`);
-		await later(50);
-	}
-}
-
-const tell = what => writeFileSync(what, "");
-const told = what => until(() => existsSync(what), what);
 
 /* What /cgi-bin/fields sends, as [type, data, last event id]. */
 const FIELDS = [

@@ -4,26 +4,13 @@
  * the current folder tell examples.bats how far it is, and it this program.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { setTimeout as later } from "node:timers/promises";
 import { drivers } from "./drivers.mjs";
+import { tell, told, until } from "./scene.mjs";
 
 const [name, page, url] = process.argv.slice(2);
 const http2 = url.startsWith("https:");
-const DEADLINE = 90000;
-
-async function until(condition, what) {
-	const end = Date.now() + DEADLINE;
-
-	while (!await condition()) {
-		assert.ok(Date.now() < end, `in time: ${what}`);
-		await later(50);
-	}
-}
-
-const tell = what => writeFileSync(what, "");
-const told = what => until(() => existsSync(what), what);
-
 const browser = await drivers[name](mkdtempSync(process.cwd() + "/browser."));
 
 /* The list is the file, line by line, and no line became HTML. */

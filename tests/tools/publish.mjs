@@ -4,25 +4,11 @@
  * publish.bats how far they are, and it this program.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync }
-	from "node:fs";
-import { setTimeout as later } from "node:timers/promises";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { drivers } from "./drivers.mjs";
+import { tell, told, until } from "./scene.mjs";
 
 const [name, scene, url] = process.argv.slice(2);
-const DEADLINE = 90000;
-
-async function until(condition, what) {
-	const end = Date.now() + DEADLINE;
-
-	while (!await condition()) {
-		assert.ok(Date.now() < end, `in time: ${what}`);
-		await later(50);
-	}
-}
-
-const tell = what => writeFileSync(what, "");
-const told = what => until(() => existsSync(what), what);
 const browser = () => drivers[name](mkdtempSync(process.cwd() + "/browser."));
 const pages = [await browser(), await browser()];
 const [one, other] = pages;

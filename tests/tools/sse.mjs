@@ -4,27 +4,16 @@
  * current directory tell sse.bats how far it is, and it the browser.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
+import { setTimeout as later } from "node:timers/promises";
 import { drivers } from "./drivers.mjs";
+import { tell, told, until } from "./scene.mjs";
 
 const [name, scenario, url, seconds] = process.argv.slice(2);
-const DEADLINE = 60000;
 
 mkdirSync("browser");
 const browser = await drivers[name](process.cwd() + "/browser");
 const page = code => browser.evaluate(code);
-const later = ms => new Promise(done => setTimeout(done, ms));
-const tell = what => writeFileSync(what, "");
-const told = what => until(() => existsSync(what), what);
-
-async function until(condition, what) {
-	const end = Date.now() + DEADLINE;
-
-	while (!await condition()) {
-		assert.ok(Date.now() < end, `in time: ${what}`);
-		await later(100);
-	}
-}
 
 const follow = (path, options = {}) =>
 	page(`follow("${path}", ${JSON.stringify(options)})`);
