@@ -139,11 +139,16 @@ start_other() {
 	eventually listens "$OTHER"
 }
 
-# Scripts and styles of the site's own alone
+# Scripts and styles of the site's own alone, among them axe
 shows_pages() {
 	CONF=$PWD/csp.conf
-	sed "\$a setenv.add-response-header = ( \"Content-Security-Policy\" => \"default-src 'self'\" )" \
-		"$TOP/conf/lighttpd.conf" >"$CONF"
+	{
+		cat "$TOP/conf/lighttpd.conf"
+		echo 'setenv.add-response-header = ( "Content-Security-Policy" =>'
+		echo "	\"default-src 'self'\" )"
+		echo 'alias.url += ( "/axe.js" =>'
+		echo "	\"$TOP/tests/node_modules/axe-core/axe.min.js\" )"
+	} >"$CONF"
 	SCHEME=http
 	start_server
 	browser_starts "$1" pages "$URL"
@@ -158,6 +163,11 @@ shows_pages() {
 # bats test_tags=slow,all
 @test "Firefox: each page works with a policy of 'self'; axe finds no fault" {
 	shows_pages firefox
+}
+
+# bats test_tags=slow,all
+@test "WebKit: each page works with a policy of 'self'; axe finds no fault" {
+	shows_pages webkit
 }
 
 # An id that is no plain word costs a preflight in some browsers.

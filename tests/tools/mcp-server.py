@@ -2,19 +2,23 @@
 mcp-server: a Model Context Protocol server over stdio, by hand, for
 examples.bats. It speaks the revisions with a handshake and that without
 (2026-07-28). Its one tool counts: "count" to "to", with progress, "pause"
-seconds between two numbers. It ends at the end of its input, also while the
-tool works, as those made with @modelcontextprotocol/server do.
+seconds between two numbers; before the last one it waits for the file "wait".
+It ends at the end of its input, also while the tool works, as those made with
+@modelcontextprotocol/server do.
 """
 import json
+import os
 import select
 import sys
+import time
 
 TOOL = {
     "name": "count",
     "description": "Counts to a number",
     "inputSchema": {
         "type": "object",
-        "properties": {"to": {"type": "integer"}, "pause": {"type": "number"}},
+        "properties": {"to": {"type": "integer"}, "pause": {"type": "number"},
+                       "wait": {"type": "string"}},
         "required": ["to"],
     },
 }
@@ -32,6 +36,9 @@ def count(params):
         ready, _, _ = select.select([0], [], [], arguments.get("pause", 0))
         if ready and not sys.stdin.buffer.peek(1):
             sys.exit()
+        while (number == arguments["to"] and "wait" in arguments
+               and not os.path.exists(arguments["wait"])):
+            time.sleep(0.02)
         if token is not None:
             send({"method": "notifications/progress", "params": {
                 "progressToken": token, "progress": number,
