@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The demo page in headless Chromium, through lighttpd: see page.mjs.
+# The pages of www/ in headless Chromium, through lighttpd: see pages.mjs.
 
 load lib/helper
 export TOLD_S=100
@@ -17,6 +17,25 @@ setup() {
 # The scenario of page.mjs; it works in the test's folder.
 page() {
 	timeout -k 5 150 node "$TOP/tests/tools/page.mjs" "$1" "$URL/" 3>&-
+}
+
+# The scenario of log.mjs; what it measures is said.
+viewer() {
+	timeout -k 5 150 node "$TOP/tests/tools/log.mjs" "$1" "$URL/" \
+		>viewer.log 2>&1 3>&- || {
+		cat viewer.log
+		return 1
+	}
+	sed 's/^/# /' viewer.log >&3
+}
+
+# A program "perl NAME CODE" of the site, which streams the lines that CODE prints.
+perl_cgi() {
+	cgi "$1" <<-END
+		#!/bin/sh
+		exec '$PROGRAMS_DIR/sse-pipe' ${3:-} -- \
+			perl -MTime::HiRes=sleep,time -e '\$| = 1; $2; sleep 1000'
+	END
 }
 
 # The same in the background: scene_ends waits for its end and prints its output.
@@ -210,6 +229,15 @@ no_job() {
 		echo 'DEBUG 17 items in the queue'
 		printf '\033[1;31mred\033[0m \033[32mgreen\033[39m \033[7minverse\033[m '
 		printf '\033[44mon blue\033[0m \033[4;33munderlined\033[0m\n'
+		# every colour there is: also dim, inverse, and as background
+		for color in $(seq 30 37) $(seq 90 97) 38\;5\;{0..255} \
+			38\;2\;{0,128,255}\;{0,128,255}\;{0,128,255}; do
+			for style in 0 2 7; do
+				printf '\033[%s;%sma\033[0m' "$style" "$color"
+			done
+			printf '\033[%smb\033[0m' "${color/#3/4}"
+		done
+		echo
 		printf 'a line that is much too long for any window: %0600d\n' 0
 		echo 'the last line'
 	} >coloured
@@ -263,13 +291,43 @@ no_job() {
 		exec '$PROGRAMS_DIR/sse-pipe' -c event,data -- tail -n 1000 -f '$PWD/lines'
 	END
 	start_lighttpd
-	page viewer
+	viewer viewer
 }
 
 # bats test_tags=slow
 @test "a link to the log viewer makes it ask no other host" {
 	start_lighttpd
-	page strange
+	viewer strange
+}
+
+# bats test_tags=slow
+@test "the log viewer follows lines of several rows; only the reader pauses it" {
+	make_site
+	perl_cgi wrapped 'for (my $n = 0;; sleep 0.05) {
+		print "line ", ++$n, " ", "word " x rand 100, "\n" for 1 .. 10; }'
+	start_lighttpd
+	viewer follow
+}
+
+# bats test_tags=slow
+@test "the log viewer keeps the place of a reader who searches and leaves out sources" {
+	make_site
+	perl_cgi two 'for (my $n = 0;; $n < 3000 || sleep 0.05) {
+		print ++$n % 2 ? "web" : "app", "\tline $n\n" }' '-c event,data'
+	start_lighttpd
+	viewer place
+}
+
+# bats test_tags=slow
+@test "the log viewer: no line is so long, so coloured or of so many sources that it costs more" {
+	make_site
+	perl_cgi colours 'print "one\n", "\e[31ma\e[32mb" x 50000, "\n", "end\n"'
+	perl_cgi long 'print "one\n", "x" x (1 << 20), "\n", "end\n"'
+	perl_cgi types 'print "type$_\tx\n" for 1 .. 5000' '-c event,data'
+	perl_cgi longs 'print "line $_ ", "x" x 1e6, "\n" for 1 .. 300;
+		print "last\n"'
+	start_lighttpd
+	viewer costly
 }
 
 # bats test_tags=slow
@@ -293,11 +351,7 @@ no_job() {
 		}'
 	END
 	start_lighttpd
-	page flood >flood.log 2>&1 || {
-		cat flood.log
-		return 1
-	}
-	sed 's/^/# /' flood.log >&3
+	viewer flood
 }
 
 @test "make run serves the page, and Ctrl-C leaves no process" {

@@ -4,7 +4,7 @@
  * out; other control characters become their symbols (U+2400 on).
  */
 const SEQUENCE = new RegExp("\x1b(?:" + [
-	"\\[[0-?]*[ -/]*[@-~]", // CSI, SGR among them
+	"\\[[0-?]*[ -/]*(?:[@-~]|$)", // CSI, SGR among them
 	"\\][^\x07\x1b]*(?:\x07|\x1b\\\\|$)", // OSC: titles, links
 	"[PX^_][^\x1b]*(?:\x1b\\\\|$)", // DCS, SOS, PM, APC
 	"[ -/]*[0-~]?", // all others
@@ -22,27 +22,29 @@ export const plain = line => line.includes("\x1b")
 	? line.replace(SEQUENCE, "") : line;
 
 /*
- * The nodes of a line. found: the matches in plain(line) to be marked, as
- * matchAll returns them.
+ * The nodes of a line. found: the matches in plain(line) to be marked, in order,
+ * as matchAll returns them. After max nodes the style does not change any more.
  */
-export function pieces(line, found = []) {
+export function pieces(line, found = [], max = Infinity) {
 	const style = {on: new Set(), f: "", b: ""};
 	const nodes = [];
 	let from = 0, passed = 0; // offsets in the line and in its plain text
+	let next = 0; // the match that has not ended yet
 
 	/* Adds text between two sequences, split where a match begins or ends. */
 	function put(text) {
 		let at = 0;
 
-		for (const match of found) {
-			const start = Math.max(at, match.index - passed);
-			const end = Math.min(text.length,
-				match.index + match[0].length - passed);
-			if (start >= end)
-				continue;
+		for (; next < found.length; next++) {
+			const start = Math.max(at, found[next].index - passed);
+			const end = found[next].index + found[next][0].length - passed;
+			if (start >= text.length)
+				break;
 			nodes.push(...styled(text.slice(at, start), style),
 				...styled(text.slice(start, end), style, "mark"));
 			at = end;
+			if (end > text.length)
+				break;
 		}
 		nodes.push(...styled(text.slice(at), style));
 		passed += text.length;
@@ -54,31 +56,39 @@ export function pieces(line, found = []) {
 		const codes = SGR.exec(sequence[0]);
 		if (codes !== null)
 			change(style, codes[1].split(/[;:]/).map(Number));
+		if (nodes.length >= max)
+			break;
 	}
-	put(line.slice(from));
+	put(plain(line.slice(from)));
 	return nodes;
 }
 
-/* Nothing, text, or an element around text. */
+/*
+ * Nothing, text, or an element around text. Only one colour is shown, of the
+ * background if there is one: two might not be readable together.
+ */
 function styled(text, {on, f, b}, name = "span") {
 	const shown = text.replace(CONTROL, c => c === "\x7f" ? "\u2421"
 		: String.fromCharCode(0x2400 + c.charCodeAt(0)));
+	const back = on.has("inverse") || b !== "";
+	const color = on.has("inverse") || !back ? f : b;
 	const classes = [...on];
 
 	if (shown === "")
 		return [];
-	for (const [kind, color] of [["f", f], ["b", b]])
-		if (typeof color === "number")
-			classes.push(kind + color);
-	if (name === "span" && classes.length === 0 && !f && !b)
+	if (back)
+		classes.push("back");
+	else if (color !== "")
+		classes.push("fore");
+	if (color !== "")
+		classes.push(typeof color === "number" ? "f" + color : "given");
+	if (name === "span" && classes.length === 0)
 		return [shown];
 	const node = document.createElement(name);
 	node.className = classes.join(" ");
 	node.textContent = shown;
-	if (typeof f === "string" && name === "span")
-		node.style.color = f;
-	if (typeof b === "string" && name === "span")
-		node.style.backgroundColor = b;
+	if (typeof color === "string" && color !== "")
+		node.style.setProperty("--given", color);
 	return [node];
 }
 

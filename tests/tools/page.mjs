@@ -1,64 +1,30 @@
 /*
- * page.mjs SCENARIO URL: drives the pages of www/ in headless Chromium, for
- * page.bats. Exits 0, or says what is wrong. Files in the current folder
- * tell page.bats how far it is: see tell().
+ * page.mjs SCENARIO URL: the pages of www/ but log.html: see pages.mjs, and
+ * log.mjs.
  */
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { chromium } from "playwright-core";
-
-const [scenario, url] = process.argv.slice(2);
-const DEADLINE = 60000;
-
-async function open(browser, options = {}, prepare = () => {}, path = "") {
-	const page = await browser.newPage(
-		{viewport: {width: 1200, height: 800}, ...options});
-
-	page.setDefaultTimeout(DEADLINE);
-	page.failures = [];
-	page.said = [];
-	page.hosts = new Set();
-	page.on("pageerror", error => page.failures.push(String(error)));
-	page.on("console", message => {
-		page.said.push(message.text());
-		if (/Content Security Policy/.test(message.text()))
-			page.failures.push(message.text());
-	});
-	page.on("request", request => page.hosts.add(new URL(request.url()).host));
-	await prepare(page);
-	await page.goto(url + path);
-	return page;
-}
-
-/* Waits until what is between the words of selector matches. */
-const shows = (page, selector, expected) => page.waitForFunction(
-	([selector, source]) => new RegExp(source, "u").test(
-		document.querySelector(selector).textContent),
-	[selector, expected.source], {timeout: DEADLINE});
+import { existsSync, readFileSync } from "node:fs";
+import { DEADLINE, eventually, open, play, shows, tell, url } from "./pages.mjs";
 
 const number = page => page.textContent("#number").then(Number);
-
-async function eventually(condition, what) {
-	const end = Date.now() + DEADLINE;
-
-	while (!await condition()) {
-		assert.ok(Date.now() < end, `in time: ${what}`);
-		await new Promise(done => setTimeout(done, 50));
-	}
-}
-
-const tell = name => writeFileSync(name, "");
 
 /* Text whose contrast to what is behind it is below 4.5, with its ratio. */
 function faint() {
 	const luminance = color => color.map(c => c / 255)
 		.map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
 		.reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
-	const parse = css => css.match(/[\d.]+/g).map(Number);
+	const paper = new OffscreenCanvas(1, 1).getContext("2d",
+		{willReadFrequently: true});
+	const parse = css => { // whatever way the colour is written
+		paper.clearRect(0, 0, 1, 1);
+		paper.fillStyle = css;
+		paper.fillRect(0, 0, 1, 1);
+		return [...paper.getImageData(0, 0, 1, 1).data];
+	};
 	const behind = node => {
 		for (; node; node = node.parentElement) {
 			const color = parse(getComputedStyle(node).backgroundColor);
-			if (color.length === 3 || color[3] === 1)
+			if (color[3] === 255)
 				return color;
 		}
 		return [255, 255, 255];
@@ -79,25 +45,6 @@ function faint() {
 			found.push(`${ratio.toFixed(2)}: ${texts.currentNode.data.trim()}`);
 	}
 	return found;
-}
-
-/* The page's tasks of a trace: how many, and the processor's ms of the longest. */
-function tasks(trace) {
-	const {traceEvents} = JSON.parse(trace.toString());
-	const {pid, tid} = traceEvents.findLast(({name}) => name === "FunctionCall");
-	const ms = traceEvents.filter(event => event.pid === pid &&
-		event.tid === tid && event.ph === "X" && event.tdur > 0 &&
-		/RunTask|PerformMicrotaskCheckpoint/.test(event.name))
-		.map(event => event.tdur / 1000).sort((a, b) => b - a);
-
-	return {longest: ms[0], long: ms.filter(each => each > 50).length,
-		all: ms.reduce((sum, each) => sum + each, 0)};
-}
-
-function report(what, {longest, long, all}, more = "") {
-	console.log(`${what}: ${Math.round(all)} ms of the processor, longest task ` +
-		`${Math.round(longest)} ms, above 50 ms: ${long}. ${more}`);
-	assert.ok(longest < 100, "no task is long"); // 50 where nothing else runs
 }
 
 const scenarios = {
@@ -375,150 +322,6 @@ const scenarios = {
 		assert.deepEqual(await places(), before);
 	},
 
-	/* The log viewer: page.bats has written lines, this one writes on. */
-	async viewer(browser) {
-		const context = await browser.newContext(
-			{permissions: ["clipboard-read", "clipboard-write"]});
-		const page = await open(context, {}, () => {},
-			"log.html?src=/cgi-bin/lines");
-		const lines = () => page.$$eval(".line", all => all.map(line =>
-			line.textContent.replace(/^[\d:.]+/, "")));
-		const write = (...all) => appendFileSync("lines",
-			all.map(line => `app\t${line}\n`).join(""));
-		const count = expected => shows(page, "#count", expected);
-
-		/* all of a line is text, and colours are all that is left of escapes */
-		await count(/^7 of 7 lines/);
-		assert.deepEqual((await lines()).slice(0, 4), [
-			"web<img src=x onerror=document.title=1><b>bold</b>",
-			"app red plain after link \u2407",
-			"Lines are missing here: the file was replaced",
-			"webneedle 1 ERROR"]);
-		assert.equal(await page.$("#lines img, #lines a"), null);
-		assert.equal(await page.textContent("#lines .f1"), "red");
-		assert.equal(await page.$$eval(".gap", all => all.length), 1);
-		assert.equal(await page.getAttribute(".match, [data-level]",
-			"data-level"), "error");
-
-		/* sources */
-		await page.click("#sources >> text=web");
-		await count(/^4 of 7 lines/);
-		await page.click("#sources >> text=web");
-		await count(/^7 of 7 lines/);
-
-		/* search: text, /expression/, and only what matches */
-		await page.focus("#lines");
-		await page.keyboard.press("/");
-		await page.keyboard.type("NEEDLE 1");
-		await count(/0 match/);
-		await page.fill("#sought", "needle");
-		await count(/^7 of 7 lines, 3 match/);
-		assert.equal(await page.$$eval("mark", all => all.length), 3);
-		await page.fill("#sought", "/needle [23]/");
-		await page.check("#only");
-		await count(/^3 of 7 lines, 2 match/); // and the gap
-		await page.focus("#lines");
-		await page.keyboard.press("n");
-		assert.match(await page.textContent(".current"), /needle 2/);
-		await page.keyboard.press("n");
-		assert.match(await page.textContent(".current"), /needle 3/);
-		await page.fill("#sought", "/needle [/");
-		await page.waitForSelector("#sought:invalid");
-		await page.fill("#sought", "");
-		await page.uncheck("#only");
-
-		/* going to a match pauses; the button follows again */
-		await shows(page, "#follow", /^Follow$/);
-		write("while it waits");
-		await shows(page, "#follow", /^Follow .1 new/);
-		await count(/^7 of 8/);
-		await page.focus("#lines");
-		await page.keyboard.press("End");
-		await count(/^8 of 8/);
-		await page.keyboard.press(" ");
-		await shows(page, "#follow", /^Follow$/);
-		await page.keyboard.press(" ");
-		write(...Array(100).fill("more"));
-		await count(/^108 of 108/);
-		const atEnd = () => page.$eval("#lines", node =>
-			node.scrollHeight - node.scrollTop - node.clientHeight < 30);
-		await eventually(atEnd, "it follows");
-		await page.hover("#lines");
-		await page.mouse.wheel(0, -300);
-		await shows(page, "#follow", /^Follow$/);
-		await page.mouse.wheel(0, 9000);
-		await shows(page, "#follow", /^Pause$/);
-
-		/* copy and download are what is shown, without times if these are not */
-		await page.uncheck("#times");
-		await page.fill("#sought", "needle");
-		await page.check("#only");
-		await count(/3 match/);
-		const text = "Lines are missing here: the file was replaced\n" +
-			"web  needle 1 ERROR\napp  needle 2\nweb  needle 3\n";
-		await page.click("#copy");
-		await shows(page, "#said", /4 lines are copied/);
-		assert.equal(await page.evaluate(() => navigator.clipboard.readText()),
-			text);
-		const [download] = await Promise.all([page.waitForEvent("download"),
-			page.click("#download")]);
-		assert.equal(readFileSync(await download.path(), "utf8"), text);
-		assert.deepEqual(page.failures, []);
-	},
-
-	/* A link to log.html has no other host's lines shown, or asked for. */
-	async strange(browser) {
-		for (const src of ["https://evil.example/log", "//evil.example/log",
-			"data:text/event-stream,data:x%0a%0a", "javascript:alert(1)"]) {
-			const page = await open(browser, {}, () => {},
-				"log.html?src=" + encodeURIComponent(src));
-			await shows(page, "#said", /is no stream of this site/);
-			await shows(page, "#state", /closed/);
-			assert.deepEqual([...page.hosts], [new URL(url).host]);
-			assert.deepEqual(page.failures, []);
-			await page.close();
-		}
-	},
-
-	/*
-	 * 40,000 lines at once, then 2,000 a second for SECONDS: the newest 20,000
-	 * are there. A task's time is that of the processor: machines are shared.
-	 */
-	async flood(browser) {
-		const SECONDS = Number(process.env.SECONDS || 20);
-		const page = await open(browser, {}, () => {}, "doctor.html");
-		const heap = async () => {
-			const session = await page.context().newCDPSession(page);
-			await session.send("HeapProfiler.collectGarbage");
-			const {usedSize} = await session.send("Runtime.getHeapUsage");
-			return usedSize / 1e6;
-		};
-
-		await browser.startTracing(page,
-			{categories: ["toplevel", "devtools.timeline"]});
-		await page.goto(url + "log.html?src=/cgi-bin/burst");
-		const full = await page.waitForFunction(() =>
-			/^20,000 of 40,000 lines/.test(
-				document.querySelector("#count").textContent) &&
-			performance.now(), undefined, {timeout: DEADLINE});
-		report("40,000 lines", tasks(await browser.stopTracing()),
-			`${Math.round(await full.jsonValue())} ms after the navigation.`);
-		await page.goto(url + "log.html?src=/cgi-bin/steady");
-		await shows(page, "#count", /^(19|20),\d+ of [2-9]\d,/);
-		const before = await heap();
-		for (let left = SECONDS; left > 0; left -= 20) {
-			await browser.startTracing(page,
-				{categories: ["toplevel", "devtools.timeline"]});
-			await new Promise(done => setTimeout(done, 20000));
-			report("2,000 lines a second", tasks(await browser.stopTracing()));
-		}
-		const after = await heap();
-		console.log(`heap: ${before.toFixed(1)} MB, then ${after.toFixed(1)} MB`);
-		assert.ok(after < before + 10, "memory is bounded");
-		assert.ok(await page.$$eval(".line", all => all.length) <= 20100);
-		assert.deepEqual(page.failures, []);
-	},
-
 	/* A site where all but the counter is broken, each in another way. */
 	async words(browser) {
 		const page = await open(browser);
@@ -535,13 +338,4 @@ const scenarios = {
 	},
 };
 
-const browser = await chromium.launch({
-	executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-	args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
-	timeout: DEADLINE,
-});
-try {
-	await scenarios[scenario](browser);
-} finally {
-	await browser.close();
-}
+await play(scenarios);
