@@ -1,6 +1,5 @@
 /*
- * sse.js: an EventSource that keeps reconnecting. Copy this file; a page that
- * uses EventSource needs only the import:
+ * sse.js: an EventSource that keeps reconnecting. A page needs only the import:
  *
  *	import {EventSource} from "./sse.js";
  *	const source = new EventSource("/events");
@@ -20,21 +19,16 @@
 
 /* Parses a response of fetch, also to POST; state has the last id and retry. */
 export async function* readEvents(stream, state = {}) {
-	const reader = stream.getReader();
-	const decoder = new TextDecoder(); // removes the byte order mark
-	let rest = "", afterCR = false, type = "", data = "";
-	let id = state.lastEventId ?? "";
+	const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+	let rest = "", cr = false, type = "", data = "", id = state.lastEventId ?? "";
 
 	try {
 		for (let got; !(got = await reader.read()).done;) {
-			let text = decoder.decode(got.value, {stream: true});
+			const text = cr ? got.value.replace(/^\n/, "") : got.value;
 			state.heard = Date.now();
-			if (text === "")
-				continue;
-			if (afterCR && text[0] === "\n")
-				text = text.slice(1);
-			afterCR = text.endsWith("\r");
-			const lines = (rest + text).split(/\r\n|\r|\n/);
+			cr = text.endsWith("\r");
+			const lines = text.split(/\r\n|\r|\n/);
+			lines[0] = rest + lines[0];
 			rest = lines.pop();
 			for (const line of lines) {
 				const [, field, value] = /^([^:]*)(?:: ?)?([^]*)/.exec(line);
@@ -62,7 +56,7 @@ export async function* readEvents(stream, state = {}) {
 /* One stream, which reconnects; reports events and states. */
 function connect({url, lastEventId, silence, withCredentials}, tell) {
 	const place = {lastEventId, retry: 3000};
-	let failures = 0, events = 0, over = false, stop, silent, status, asked;
+	let failures = 0, turn = 0, over = false, stop, silent, status, asked;
 	const say = (state, reason = "") => tell({state, reason, status, over});
 	const watch = setInterval(() => {
 		const seconds = (Date.now() - place.heard) / 1000;
@@ -83,22 +77,22 @@ function connect({url, lastEventId, silence, withCredentials}, tell) {
 		const home = at.origin === location.origin && /^[ -~]+$/.test(id);
 
 		if (id !== "")
-			at.search += (at.search ? "&" : "?") + "lastEventId=" +
-				encodeURIComponent(id);
+			at.search += `${at.search && "&"}lastEventId=${encodeURIComponent(id)}`;
 		const answer = await fetch(at, {cache: "no-store", signal: stop.signal,
 			credentials: withCredentials ? "include" : "same-origin",
 			headers: {Accept: "text/event-stream",
 				...home && {"Last-Event-ID": id}}});
 		const type = answer.headers.get("Content-Type") ?? "nothing";
+		const after = answer.headers.get("Retry-After");
 		status = answer.status;
-		asked = 1000 * answer.headers.get("Retry-After") || 0;
+		asked = 1000 * after || Date.parse(after) - Date.now() || 0;
 		if (status >= 500 || status === 429 || status === 408)
 			return `The server answered with ${status}`;
 		if (status === 204)
 			return close("ended", "The stream has ended.");
-		if (!answer.ok || !type.startsWith("text/event-stream"))
+		if (status !== 200 || !/^\s*text\/event-stream\s*(;|$)/i.test(type))
 			return close("closed", "The server refused the stream: " +
-				(answer.ok ? `it sent ${type}.` : `${status}.`));
+				(status === 200 ? `it sent ${type}.` : `${status}.`));
 		say("open");
 		for await (const event of readEvents(answer.body, place)) {
 			failures = 0;
@@ -107,12 +101,8 @@ function connect({url, lastEventId, silence, withCredentials}, tell) {
 			tell({...event, origin: at.origin});
 			if (event.type === "end")
 				return close("ended", "The stream has ended.");
-			if (++events % 200 === 0) // lets the page run
-				await new Promise(done => {
-					const {port1, port2} = new MessageChannel();
-					port1.onmessage = done;
-					port2.postMessage(0);
-				});
+			if (Date.now() - turn > 20) // a new task: lets the page run
+				turn = await new Blob().arrayBuffer().then(Date.now);
 		}
 		return "The stream was cut off";
 	}
@@ -142,35 +132,35 @@ function connect({url, lastEventId, silence, withCredentials}, tell) {
 export class EventSource extends EventTarget {
 	#options;
 	#leave; // leaves the shared stream, if joined
+	#over = new AbortController();
+	onopen = null; onmessage = null; onerror = null; onstate = null;
 
 	constructor(url, options = {}) {
 		super();
-		const at = new URL(url, document.baseURI);
+		if (!URL.canParse(url, document.baseURI))
+			throw new DOMException(`${url} is no URL`, "SyntaxError");
+		const at = new URL(url, document.baseURI), {signal} = this.#over;
 		const lastEventId = at.searchParams.get("lastEventId") ?? "";
 		const look = () => this.#look(options.visible && document.hidden);
 
 		this.url = at.href;
 		this.withCredentials = options.withCredentials ?? false;
-		if (lastEventId !== "")
-			at.searchParams.delete("lastEventId");
+		at.search = at.search.slice(1).split("&").filter(
+			part => !/^lastEventId(=|$)/.test(part)).join("&");
 		this.#options = {silence: 0, replay: 0, ...options, lastEventId,
 			url: at.href};
 		for (const type of ["open", "message", "error", "state"])
-			this.addEventListener(type, event => this["on" + type]?.(event));
-		addEventListener("pagehide", () => this.#look(true));
-		addEventListener("pageshow", look);
-		document.addEventListener("visibilitychange", look);
+			this.addEventListener(type, event =>
+				this["on" + type]?.call?.(this, event));
+		addEventListener("pagehide", () => this.#look(true), {signal});
+		addEventListener("pageshow", look, {signal});
+		document.addEventListener("visibilitychange", look, {signal});
 		this.#take({state: document.hidden ? "hidden" : "connecting"});
 		look();
 	}
 
-	get readyState() {
-		return {open: 1, ended: 2, closed: 2}[this.state] ?? 0;
-	}
-
 	close() {
-		this.#leave?.();
-		this.#take({state: "closed"});
+		this.#take({state: "closed"}, this.#leave?.());
 	}
 
 	/* Joins the stream unless the page is hidden or frozen. */
@@ -186,12 +176,16 @@ export class EventSource extends EventTarget {
 		this.#leave = () => end(live = this.#leave = undefined);
 	}
 
-	#take({type, state, reason = "", status = 0, ...event}) {
+	#take({type, state, reason = "", status = 0, at, ...event}) {
+		this.#options.at = at ?? this.#options.at;
 		if (type !== undefined) {
 			this.#options.lastEventId = event.lastEventId;
 			return this.dispatchEvent(new MessageEvent(type, event));
 		}
-		Object.assign(this, {state, reason, status});
+		const readyState = {open: 1, ended: 2, closed: 2}[state] ?? 0;
+		Object.assign(this, {state, reason, status, readyState});
+		if (readyState === 2)
+			this.#over.abort();
 		this.dispatchEvent(new Event("state"));
 		if (state === "open" || reason !== "")
 			this.dispatchEvent(new Event(state === "open" ? "open" : "error"));
@@ -205,46 +199,52 @@ export class EventSource extends EventTarget {
 let held;
 const hold = (name = "sse.js " + Math.random()) => held ??= new Promise(done =>
 	navigator.locks?.request(name, () => new Promise(() => done(name))) ?? done());
+const died = (name, {signal}, then) =>
+	navigator.locks?.request(name, {signal}, then).catch(() => {});
 
 function share(options, tell, again) {
 	const worker = new SharedWorker(import.meta.url, {type: "module"});
+	const left = new AbortController();
 	worker.onerror = () => again(options.shared = false);
 	worker.port.onmessage = ({data}) =>
-		data.lock ? navigator.locks.request(data.lock, again) : tell(data);
+		data.lock ? died(data.lock, left, again) : tell(data);
 	hold().then(lock => worker.port.postMessage({...options, lock}));
-	return () => hold().then(() => worker.port.postMessage("leave"));
+	return () => hold(left.abort()).then(() => worker.port.postMessage("leave"));
 }
 
-/* In the worker: a stream for each URL, for as long as a tab uses it. */
-const streams = new Map();
+/* In the worker: streams, by URL, and no two events have the same number, at. */
+const streams = new Map(), gap = {type: "gap", data: "this page was away"};
 
 function join(port, options) {
-	const key = options.url + options.withCredentials, id = options.lastEventId;
-	const stream = streams.get(key) ?? {ports: new Set(), kept: [options]};
+	const {url, withCredentials, lastEventId: id, replay, at} = options;
+	const key = url + withCredentials, stream = streams.get(key) ?? {
+		ports: new Set(), kept: [{...gap, lastEventId: id, at: Date.now() * 1000}]};
 	const {ports, kept} = stream;
 	streams.set(key, stream);
 	stream.close ??= connect(options, note => {
 		if (note.type === undefined)
 			stream.now = note;
-		else if (kept.push(note) > 500)
-			kept.shift();
+		else if (kept.push(Object.assign(note, {at: kept.at(-1).at + 1})) > 500)
+			kept.splice(0, 2, {...kept[1], ...gap}); // all that was before
 		if (note.over && streams.get(key) === stream)
 			streams.delete(key); // the next tab opens a new one
 		ports.forEach(each => each.postMessage(note));
 	});
-	const last = id === "" ? kept.length - 1 - options.replay
-		: kept.findLastIndex(event => event.lastEventId === id);
-	const missed = kept.filter(({type}, i) => type && i > last);
-	if (id !== "" && last < 0)
-		missed.unshift({type: "gap", data: "this page was away", lastEventId: id});
-	[stream.now, ...missed].forEach(note => port.postMessage(note));
+	const last = at >= kept[0].at ? at - kept[0].at
+		: id !== "" ? kept.findIndex(event => event.lastEventId === id)
+		: at ? -1 : Math.max(kept.length - 1 - replay, 0);
+	[{...stream.now, at: kept[Math.max(last, 0)].at}, ...kept.slice(last + 1)]
+		.forEach(note => port.postMessage(note));
 	ports.add(port);
-	return () => ports.delete(port) && ports.size === 0 && stream.close("closed");
+	const left = new AbortController();
+	port.onmessage = () => { // its next message, or its end
+		left.abort();
+		if (ports.delete(port) && ports.size === 0)
+			stream.close("closed");
+	};
+	died(options.lock, left, port.onmessage);
+	hold().then(lock => lock && port.postMessage({lock}));
 }
 
 if (globalThis.SharedWorkerGlobalScope)
-	onconnect = ({ports: [port]}) => port.onmessage = ({data}) => {
-		port.onmessage = join(port, data); // its next message means it leaves
-		navigator.locks?.request(data.lock, port.onmessage);
-		hold().then(lock => lock && port.postMessage({lock}));
-	};
+	onconnect = ({ports: [port]}) => port.onmessage = e => join(port, e.data);

@@ -19,6 +19,44 @@ setup() {
 		#!/bin/sh
 		printf 'Status: 403\r\n\r\n'
 	END
+	# a stream, or nearly
+	cgi answer <<-'END'
+		#!/bin/sh
+		case $QUERY_STRING in
+		case) printf 'Content-Type: Text/Event-Stream;charset=utf-8\r\n\r\n' ;;
+		status) printf 'Status: 201\r\nContent-Type: text/event-stream\r\n\r\n' ;;
+		type) printf 'Content-Type: text/event-streamX\r\n\r\n' ;;
+		esac
+		printf 'data: x\n\nevent: end\ndata: 0\n\n'
+	END
+	cgi query <<-'END'
+		#!/bin/sh
+		printf 'Content-Type: text/event-stream\r\n\r\nretry: 100\n'
+		printf 'id: 7\ndata: %s\n\n' "$QUERY_STRING"
+	END
+	# an id on each fifth event, or on none
+	for fifth in id ''; do
+		cgi "ids$fifth" <<-END
+			#!/bin/sh
+			printf 'Content-Type: text/event-stream\r\n\r\n'
+			for n in \$(seq 1000); do
+				[ "\$((n % 5))" != 1 ] || printf '${fifth:-:}: %s\n' "\$n"
+				printf 'data: %s\n\n' "\$n"
+				sleep 0.1
+			done
+		END
+	done
+	cgi dated <<-END
+		#!/bin/sh
+		if [ -e '$PWD/dated' ]; then
+			printf 'Content-Type: text/event-stream\r\n\r\n'
+			printf 'event: end\ndata: 0\n\n'
+		else
+			touch '$PWD/dated'
+			printf 'Status: 503\r\nRetry-After: %s\r\n\r\n' \
+				"\$(LC_ALL=C date -u -d '+8 seconds' '+%a, %d %b %Y %T GMT')"
+		fi
+	END
 	# statuses between two streams, which say what they were asked
 	cgi flaky <<-END
 		#!/bin/sh

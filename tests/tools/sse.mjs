@@ -44,6 +44,55 @@ const checks = {
 		assert.equal(await page(`all[${ours}].source.readyState`), 2);
 	},
 
+	/* what pages and libraries look at, and what is a stream */
+	async same() {
+		const [ours, own] = await page(`[EventSource, follow.ours].map(Source => {
+			const source = new Source("/cgi-bin/nothing");
+			const thrown = code => {
+				try { code(); } catch (error) { return [error.name, error.code]; }
+			};
+			let failed = 0;
+			const before = [source.onmessage, source.onerror, "onopen" in source];
+			source.onmessage = 5;
+			addEventListener("error", () => failed++, {once: true});
+			source.dispatchEvent(new MessageEvent("message"));
+			source.close();
+			return [...before, failed, thrown(() => new Source("http://["))];
+		})`);
+
+		assert.deepEqual(ours, own);
+		for (const what of ["case", "status", "type"]) {
+			const own = await page(`follow_native("/cgi-bin/answer?${what}")`);
+			const ours = await follow("/cgi-bin/answer?" + what);
+			if (what === "case")
+				await has(own, 2);
+			await is(ours, what === "case" ? "ended" : "closed");
+			await page(`all[${own}].source.close()`);
+			assert.deepEqual(await events(ours), (await events(own)).slice(0, 2));
+		}
+	},
+
+	/* a query comes as it is, but for lastEventId */
+	async query() {
+		for (const [asked, again] of [["key=AbCd/efGh+ij==", "&lastEventId=7"],
+			["a=b%20c&d&lastEventId=5", "&lastEventId=7"],
+			["lastEventId=", "lastEventId=7"], ["lastEventId=&b", "&lastEventId=7"]]) {
+			const i = await follow("/cgi-bin/query?" + asked);
+			await has(i, 2);
+			await page(`all[${i}].source.close()`);
+			const rest = asked.replace(/&?lastEventId=5?&?/, "");
+			assert.equal((await events(i))[1][1], rest + again);
+		}
+	},
+
+	/* a server that says until when it wants nothing */
+	async dated() {
+		const start = Date.now();
+
+		await is(await follow("/cgi-bin/dated"), "ended");
+		assert.ok(Date.now() - start > 6500, "not before");
+	},
+
 	/* an event "end" is the last; a client that has its id gets 204 */
 	async end() {
 		const i = await follow("/cgi-bin/finite");
@@ -154,6 +203,41 @@ const checks = {
 			"frame => frame.remove())");
 		tell("alone");
 		await told("none");
+	},
+
+	/* a tab that was away misses nothing, whatever has an id */
+	async away() {
+		for (const path of ["/cgi-bin/idsid", "/cgi-bin/ids"]) {
+			const options = {shared: true, visible: true};
+			const other = await follow(path, {shared: true});
+			const i = await follow(path, options);
+			const hide = hidden => page(`Object.defineProperty(document, "hidden",
+				{value: ${hidden}, configurable: true}) &&
+				document.dispatchEvent(new Event("visibilitychange"))`);
+
+			await has(i, 7);
+			await hide(true);
+			const before = (await counts(other)).length;
+			await has(other, before + 12);
+			await hide(false);
+			await has(i, before + 15);
+			in_order(await counts(i));
+			await page(`all[${i}].source.close(), all[${other}].source.close()`);
+		}
+	},
+
+	/* what is closed leaves nothing */
+	async closed() {
+		const pending = () => page("navigator.locks.query().then(({pending}) =>" +
+			" pending.length)");
+		const before = await pending();
+
+		for (let n = 0; n < 10; n++) {
+			const i = await follow("/cgi-bin/count", {shared: true});
+			await has(i, 1);
+			await page(`all[${i}].source.close()`);
+		}
+		await until(async () => await pending() <= before, "no lock waits");
 	},
 
 	/* a stream that has ended is opened again for the next tab */
