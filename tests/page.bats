@@ -121,7 +121,9 @@ no_job() {
 	cgi deploy <<-END
 		#!/bin/sh
 		cd '$PWD' || exit
-		if [ "\$REQUEST_METHOD" = POST ]; then
+		if [ "\$REQUEST_METHOD" = POST ] && [ -e pid ]; then
+			printf 'Status: 409\r\n\r\n'
+		elif [ "\$REQUEST_METHOD" = POST ]; then
 			setsid sh -c 'echo \$\$ >pid; n=0; until [ -e reloaded ]; do
 				echo "line \$((n += 1))"; sleep 0.1; done' >out 2>&1 &
 			until [ -e pid ]; do sleep 0.01; done
@@ -135,7 +137,7 @@ no_job() {
 	END
 	start_lighttpd
 	page found
-	[ "$(grep -c '"POST /cgi-bin/deploy' run/access.log)" -eq 1 ]
+	[ "$(grep -c '"POST /cgi-bin/deploy.* 200 ' run/access.log)" -eq 1 ]
 }
 
 @test "no link starts the job, nor a stranger's page: a POST of its own does" {
@@ -176,6 +178,12 @@ no_job() {
 	END
 	start_lighttpd
 	page silence
+}
+
+# bats test_tags=slow
+@test "a hidden tab keeps no more lines than it would show" {
+	start_lighttpd
+	page hidden
 }
 
 # bats test_tags=slow

@@ -82,7 +82,7 @@ async function read(body, stopper) {
  */
 function find(lost = "") {
 	const source = sought = new EventSource(url);
-	let status = NaN, found = false;
+	let status = NaN, found = false, left = false;
 
 	every(source, event => {
 		if (event.type === "end")
@@ -94,7 +94,10 @@ function find(lost = "") {
 			if (!found) // else the stream goes on after the last line
 				began("Stop looking");
 			found = true;
-			stop = {abort: () => source.close()};
+			stop = {abort() {
+				left = true;
+				source.close();
+			}};
 			panel.show("running", "The job runs on the server, and goes on if " +
 				"you leave.");
 		} else if (source.state === "waiting")
@@ -102,6 +105,8 @@ function find(lost = "") {
 		else if (source.readyState === EventSource.CLOSED) {
 			if (!Number.isNaN(status))
 				ended(status);
+			else if (left)
+				panel.show("closed", "You stopped looking. The job runs on.");
 			else
 				panel.show(lost ? "closed" : "not started", lost, lost !== "");
 			done();

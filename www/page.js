@@ -65,16 +65,17 @@ export class Lines {
 	}
 
 	add(...line) {
-		if (this.came.push(make("div", {}, ...line)) > 1)
-			return;
-		requestAnimationFrame(() => this.draw());
+		if (this.came.push(make("div", {}, ...line)) === 1)
+			requestAnimationFrame(() => this.draw());
+		if (this.came.length > this.max) // a hidden tab does not draw
+			this.came.shift();
 	}
 
 	draw() {
 		const {node, came} = this;
 		const below = node.scrollHeight - node.scrollTop - node.clientHeight;
 
-		node.append(...came.slice(-this.max));
+		node.append(...came);
 		this.came = [];
 		while (node.children.length > this.max)
 			node.firstChild.remove();

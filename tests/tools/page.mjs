@@ -126,6 +126,18 @@ const scenarios = {
 		await shows(page, "#output", /line 7/);
 		assert.ok(await begins(), "from the first line");
 		assert.equal(await page.textContent("#start"), "Stop looking");
+
+		/* who stops looking, and looks again, has not stopped the job */
+		for (const again of [() => page.click("#start"), () => page.reload()]) {
+			await page.click("#start");
+			await shows(page, "#job .state", /^closed$/);
+			assert.equal(await page.textContent("#job .said"),
+				"You stopped looking. The job runs on.");
+			await again();
+			await shows(page, "#job .state", /^running$/);
+			await shows(page, "#output", /line 9/);
+			assert.ok(await begins(), "from the first line");
+		}
 		tell("reloaded");
 		await shows(page, "#job .state", /^finished$/);
 		assert.ok(await begins(), "each line once");
@@ -221,6 +233,25 @@ const scenarios = {
 			document.querySelector("#lines").replaceChildren());
 		await tabs[1].click("#request");
 		await shows(tabs[1], "#lines", /200  HEAD .\?request=\d+ HTTP/);
+	},
+
+	/* What comes while nothing is drawn, in a hidden tab, stays bounded. */
+	async hidden(browser) {
+		const page = await open(browser, {}, page => page.addInitScript(() =>
+			window.requestAnimationFrame = draw => window.draw = draw), "chat.html");
+
+		assert.equal(await page.evaluate(async () => {
+			const {Lines} = await import("/page.js");
+			const lines = new Lines("said", 500);
+
+			for (let i = 0; i < 10000; i++)
+				lines.add("line " + i);
+			return lines.came.length;
+		}), 500);
+		await page.evaluate(() => window.draw());
+		assert.deepEqual(await page.$$eval("#said div", all => [all.length,
+			all[0].textContent, all.at(-1).textContent]),
+		[500, "line 9500", "line 9999"]);
 	},
 
 	/* page.bats replays seventy samples in one go, then one a second. */
