@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { appendFileSync, readFileSync } from "node:fs";
-import { DEADLINE, eventually, open, play, shows, url } from "./pages.mjs";
+import { DEADLINE, open, play, shows, until, url } from "./pages.mjs";
 
 /* The page's tasks of a trace: how many, and the processor's ms of the longest. */
 function tasks(trace) {
@@ -125,7 +125,7 @@ const scenarios = {
 		await page.keyboard.press(" ");
 		write(...Array(100).fill("more"));
 		await count(/^108 of 108/);
-		await eventually(async () => await below(page) < 30, "it follows");
+		await until(async () => await below(page) < 30, "it follows");
 		await page.hover("#lines");
 		await page.mouse.wheel(0, -300);
 		await shows(page, "#follow", /^Follow$/);
@@ -177,15 +177,15 @@ const scenarios = {
 				const before = await count();
 				if (what !== "")
 					await page.click("#" + what);
-				await eventually(async () => {
+				await until(async () => {
 					assert.equal(await rest(), "Pause", what);
 					return await count() > before + 250;
 				}, "lines come");
-				await eventually(async () => await below(page) < 30, "the end");
+				await until(async () => await below(page) < 30, "the end");
 			}
 			await page.setViewportSize({width: width - 50, height: 500});
 			await frames(page);
-			await eventually(async () => await below(page) < 30, "the end");
+			await until(async () => await below(page) < 30, "the end");
 			assert.equal(await rest(), "Pause");
 
 			/* what pauses, and holds while lines come */
@@ -210,7 +210,7 @@ const scenarios = {
 				}
 				await page.keyboard.press("End");
 				await shows(page, "#follow", /^Pause/);
-				await eventually(async () => await below(page) < 30, "the end");
+				await until(async () => await below(page) < 30, "the end");
 			}
 			assert.deepEqual(page.failures, []);
 			await page.close();
@@ -236,7 +236,7 @@ const scenarios = {
 			await page.keyboard.press("PageUp");
 			await frames(page);
 		}
-		await eventually(async () => {
+		await until(async () => {
 			const before = await top(page);
 			await new Promise(done => setTimeout(done, 200));
 			return before === await top(page);

@@ -3,8 +3,8 @@
  * log.mjs.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { DEADLINE, eventually, open, play, shows, tell, url } from "./pages.mjs";
+import { readFileSync } from "node:fs";
+import { DEADLINE, open, play, shows, tell, told, until, url } from "./pages.mjs";
 
 const number = page => page.textContent("#number").then(Number);
 
@@ -55,7 +55,7 @@ const scenarios = {
 		await shows(page, "#number", /^[3-9]/);
 		await shows(page, "#counter .state", /^open$/);
 		const n = await number(page);
-		await eventually(async () => await number(page) > n, "it counts on");
+		await until(async () => await number(page) > n, "it counts on");
 		for (let i = 1; i <= n; i++)
 			assert.ok(page.said.includes(`New message: ${i}`), `${i} is logged`);
 		assert.match(await page.textContent("#last-id"), /^\d+$/);
@@ -76,7 +76,7 @@ const scenarios = {
 		tell("lost");
 		await shows(page, "#counter .state", /^open$/);
 		await shows(page, "#reconnections", /^1$/);
-		await eventually(async () => await number(page) > n, "it goes on");
+		await until(async () => await number(page) > n, "it goes on");
 		assert.ok(await number(page) <= n + 20, "not from 1 again");
 		assert.ok(page.said.includes(`New message: ${n + 1}`), "no gap");
 		assert.equal(page.said.filter(
@@ -152,12 +152,12 @@ const scenarios = {
 		await page.click("#start");
 		await shows(page, "#percent", /^[1-9]\d? %$/);
 		tell("running");
-		await eventually(() => existsSync("seen"), "the job is seen");
+		await told("seen");
 		await page.click("#start");
 		await shows(page, "#job .state", /^closed$/);
 		await shows(page, "#job .said", /You stopped it. The job has ended/);
 		tell("stopped");
-		await eventually(() => existsSync("gone"), "the job is gone");
+		await told("gone");
 
 		/* if the server stops, the job is shown as lost */
 		await page.click("#start");
@@ -174,7 +174,7 @@ const scenarios = {
 
 		await shows(page, "#number", /^[2-9]/);
 		tell("counting");
-		await eventually(() => existsSync("seen"), "sse-counter is seen");
+		await told("seen");
 		await page.keyboard.press("Tab");
 		assert.equal(await page.evaluate(() =>
 			document.activeElement.textContent), "Close the counter");
@@ -182,11 +182,11 @@ const scenarios = {
 		await shows(page, "#counter .state", /^closed$/);
 		const n = await number(page);
 		tell("closed");
-		await eventually(() => existsSync("counter-gone"), "sse-counter ends");
+		await told("counter-gone");
 		assert.equal(await number(page), n);
 		await page.keyboard.press("Enter");
 		await shows(page, "#counter .state", /^open$/);
-		await eventually(async () => await number(page) > n, "it goes on");
+		await until(async () => await number(page) > n, "it goes on");
 		assert.ok(page.said.includes(`New message: ${n + 1}`), "no gap");
 		assert.equal(await page.textContent("#reconnections"), "0");
 		assert.deepEqual(page.failures, []);
@@ -259,7 +259,7 @@ const scenarios = {
 		const page = await open(browser);
 
 		await shows(page, "#now-us", /^70 %$/);
-		await eventually(async () => (await page.getAttribute("#cpu-us", "d"))
+		await until(async () => (await page.getAttribute("#cpu-us", "d"))
 			.split("L").length === 120, "sixty samples are drawn");
 		assert.equal(await page.textContent("#now-free"), "2.0 GiB");
 		assert.match(await page.getAttribute("#cpu", "aria-label"),
@@ -363,7 +363,7 @@ const scenarios = {
 		await shows(page, "#job .said", /text.plain, not an event stream/);
 		assert.equal(await page.textContent("#job .state"), "closed");
 		tell("closed");
-		await eventually(() => existsSync("down"), "the server is down");
+		await told("down");
 		await shows(page, "#load .said", /server does not answer|lost/);
 		assert.deepEqual(page.failures, []);
 	},

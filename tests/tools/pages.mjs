@@ -2,12 +2,11 @@
  * pages.mjs: what page.mjs and log.mjs share: they are called with SCENARIO URL,
  * and drive the pages of www/ in headless Chromium, for page.bats. They exit 0,
  * or say what is wrong. Files in the current folder tell page.bats how far they
- * are: see tell().
+ * are: see scene.mjs.
  */
-import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
+export { tell, told, until } from "./scene.mjs";
 const [scenario, where] = process.argv.slice(2);
 export const url = where, DEADLINE = 60000;
 
@@ -36,18 +35,6 @@ export const shows = (page, selector, expected) => page.waitForFunction(
 	([selector, source]) => new RegExp(source, "u").test(
 		document.querySelector(selector).textContent),
 	[selector, expected.source], {timeout: DEADLINE});
-
-/* Waits until condition() holds. */
-export async function eventually(condition, what) {
-	const end = Date.now() + DEADLINE;
-
-	while (!await condition()) {
-		assert.ok(Date.now() < end, `in time: ${what}`);
-		await new Promise(done => setTimeout(done, 50));
-	}
-}
-
-export const tell = name => writeFileSync(name, "");
 
 /* Runs the scenario that was asked for. */
 export async function play(scenarios) {
