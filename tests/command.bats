@@ -559,30 +559,27 @@ daemon_keeps_zombie() {
 	eventually daemon_keeps_zombie
 }
 
-@test "a command that ended leaves a daemon, and nothing else" {
-	local left
+# Whether one process is left, which calls itself so only after its exec.
+daemon_alone() {
+	[ "$(ps -o args= -p "$(left_over | xargs)")" = 'sleep 1000' ]
+}
 
+@test "a command that ended leaves a daemon, and nothing else" {
 	run -0 body sse-pipe -- sh -c 'exec 3>&1 >/dev/null 2>&1
 		setsid -f sleep 1000 3>&-; set -m; sleep 1001 3>&- &
 		sh -c "sleep 1002 3>&- & exit"; echo done >&3'
-	left=$(left_over)
-	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
+	eventually daemon_alone
 }
 
 @test "a process that the script started before sse-pipe lives on" {
-	local left
-
 	run -0 sh -c '{
 		sleep 1000 >/dev/null 2>&1 3>&- &
 		exec sse-pipe -- sh -c "setsid sleep 1001 & echo up; wait"
 	} | grep -m 1 "^data: up"'
-	left=$(left_over)
-	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
+	eventually daemon_alone
 }
 
 @test "an orphan of a process that the script started before sse-pipe lives on" {
-	local left
-
 	# its orphan comes while the command runs, before the viewer leaves
 	cd "$BATS_TEST_TMPDIR"
 	run -0 sh -c '{
@@ -591,13 +588,10 @@ daemon_keeps_zombie() {
 		exec sse-pipe -- sh -c ">up; until [ -e left ]; do sleep 0.1; done
 			echo up; exec sleep 1001"
 	} | grep -m 1 "^data: up"'
-	left=$(left_over)
-	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
+	eventually daemon_alone
 }
 
 @test "an orphan that such a process leaves while the command is ended lives on" {
-	local left
-
 	cd "$BATS_TEST_TMPDIR"
 	run -0 sh -c '{
 		sh -c "until [ -e over ]; do sleep 0.1; done
@@ -605,8 +599,7 @@ daemon_keeps_zombie() {
 		exec sse-pipe -- sh -c "trap : TERM; echo up
 			while :; do sleep 1; done"
 	} | { grep -m 1 "^data: up"; exec <&-; >over; }'
-	left=$(left_over)
-	[ "$(ps -o args= -p "$left")" = 'sleep 1000' ]
+	eventually daemon_alone
 }
 
 @test "SIGTERM, SIGINT and SIGHUP end sse-pipe and its command, with status 0" {
