@@ -98,8 +98,8 @@ void record_frame_lines(
 
 /*
  * Takes the next record, or piece of one. A piece is max bytes long, or up to
- * three fewer so as not to split a UTF-8 character or a CRLF; or, if max is less
- * than that, one character. Returns false if more input is needed.
+ * three fewer so as not to split a UTF-8 character or a CRLF; or one character,
+ * if that is longer. Returns false if more input is needed.
  */
 bool record_next(struct splitter *splitter, struct record *record);
 
