@@ -219,6 +219,7 @@ int
 nph_read(void)
 {
 	char text[NPH_REQUEST_MAX + 1];
+	const char *method;
 	size_t n = 0;
 	int status = read_header(text, &n);
 
@@ -227,7 +228,8 @@ nph_read(void)
 	if (status == 200 && getenv("HTTP_TRANSFER_ENCODING") != NULL)
 		return 411;
 	/* RFC 9112 section 6.3: without the field there is no body */
-	if (status == 200 && strcmp(getenv("REQUEST_METHOD"), "POST") == 0 &&
+	method = getenv("REQUEST_METHOD");
+	if (status == 200 && method != NULL && strcmp(method, "POST") == 0 &&
 	    setenv("CONTENT_LENGTH", "0", 0) == -1)
 		return 500;
 	return status;
