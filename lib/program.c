@@ -16,6 +16,9 @@
 #include "proc.h"
 #include "util.h"
 
+#define COME_BACK_MIN_MS 5000 /* the retry of program_come_back */
+#define COME_BACK_MAX_MS 15000
+
 static void
 warn_list(const struct stream *stream, const char *format, va_list list)
 {
@@ -75,6 +78,18 @@ program_refuse(struct stream *stream, int exit_status, const char *format, ...)
 	answer(stream, 500, exit_status);
 }
 
+static int64_t
+come_back_ms(void)
+{
+	return util_random(COME_BACK_MIN_MS, COME_BACK_MAX_MS);
+}
+
+void
+program_come_back(struct frame *frame)
+{
+	frame_retry(frame, (uint64_t)come_back_ms());
+}
+
 void
 program_send_back(
     struct stream *stream, int exit_status, const char *format, ...)
@@ -84,8 +99,7 @@ program_send_back(
 	va_start(list, format);
 	warn_list(stream, format, list);
 	va_end(list);
-	stream->retry_ms =
-	    util_random(PROGRAM_COME_BACK_MIN_MS, PROGRAM_COME_BACK_MAX_MS);
+	stream->retry_ms = come_back_ms();
 	(void)stream_open(stream);   /* for HEAD, only the header */
 	(void)stream_finish(stream); /* it exits on failure, too */
 	exit(exit_status);
@@ -109,9 +123,7 @@ program_break(struct stream *stream, const char *what)
 	program_warn(stream, "%s:", what);
 	stream->failed = true;
 	if (scarce) /* stream_close says if it was not written */
-		frame_retry(&stream->frame,
-		    (uint64_t)util_random(
-			PROGRAM_COME_BACK_MIN_MS, PROGRAM_COME_BACK_MAX_MS));
+		program_come_back(&stream->frame);
 }
 
 int

@@ -17,10 +17,8 @@
 
 #define PROGRAM_SECONDS_MAX INT64_C(1000000000)
 #define PROGRAM_INTERVAL_MIN_NS INT64_C(1000000) /* less would busy-loop */
-#define PROGRAM_RETRY_MAX INT32_MAX   /* ms: the limit of browsers' timers */
-#define PROGRAM_ALIVE_MAX 200         /* bytes of -A */
-#define PROGRAM_COME_BACK_MIN_MS 5000 /* retry if it cannot serve now */
-#define PROGRAM_COME_BACK_MAX_MS 15000
+#define PROGRAM_RETRY_MAX INT32_MAX /* ms: the limit of browsers' timers */
+#define PROGRAM_ALIVE_MAX 200       /* bytes of -A */
 
 /*
  * To be called first, with stream all zero. Sets up descriptors and signals,
@@ -70,10 +68,14 @@ _Noreturn void program_refuse(struct stream *stream, int exit_status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /*
- * The same if waiting may help (no process, descriptor or permission just now):
- * answers with a stream that ends at once, with a retry of
- * PROGRAM_COME_BACK_MIN_MS to _MAX_MS. An error status would stop an
- * EventSource for good.
+ * Encodes a retry of 5 to 15 seconds, for a client that cannot be served now. A
+ * stream ends with it: an error status would stop an EventSource for good.
+ */
+void program_come_back(struct frame *frame);
+
+/*
+ * As program_refuse, if waiting may help (no process, descriptor or permission
+ * just now): answers with a stream that ends at once, with such a retry.
  */
 _Noreturn void program_send_back(struct stream *stream, int exit_status,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -88,7 +90,7 @@ _Noreturn void program_fail(
 /*
  * To be called after the header, if the stream cannot go on; errno says why:
  * warns, and makes program_end return PROGRAM_FAILURE. If a resource has run
- * out, the client gets a retry as from program_send_back.
+ * out, the client gets a retry as from program_come_back.
  */
 void program_break(struct stream *stream, const char *what);
 

@@ -143,21 +143,6 @@ piece(const char *at, size_t n, size_t max)
 	return cut;
 }
 
-/* How many of the last of n bytes are an incomplete UTF-8 character. */
-static size_t
-torn(const char *at, size_t n)
-{
-	const char *end = at + n, *first = end - 1;
-	bool whole;
-
-	while (first > at && end - first < CHARACTER_MAX && continues(*first))
-		first--;
-	if ((unsigned char)*first < 0xc2 || (unsigned char)*first > 0xf4 ||
-	    util_character_end(first, end, &whole) < end || whole)
-		return 0;
-	return (size_t)(end - first);
-}
-
 /*
  * Returns in *record the n bytes left of the current record, or a piece if that
  * is more than max. True if it was all of them: the next record begins at next.
@@ -283,6 +268,21 @@ next_paragraph(struct splitter *splitter, struct record *record)
 		splitter->body = at + 1;
 	}
 	return true;
+}
+
+/* How many of the last of n bytes are an incomplete UTF-8 character. */
+static size_t
+torn(const char *at, size_t n)
+{
+	const char *end = at + n, *first = end - 1;
+	bool whole;
+
+	while (first > at && end - first < CHARACTER_MAX && continues(*first))
+		first--;
+	if ((unsigned char)*first < 0xc2 || (unsigned char)*first > 0xf4 ||
+	    util_character_end(first, end, &whole) < end || whole)
+		return 0;
+	return (size_t)(end - first);
 }
 
 static bool

@@ -208,8 +208,7 @@ const log = stream(LOG), logPanel = new Panel("log");
 logPanel.follow(log);
 for (const type of ["message", "log"]) // of sse-tail, and of sse-mux
 	log.addEventListener(type, event => takeLog(event.data));
-log.addEventListener("gap", event => lines.add(make("span", {className: "note",
-	textContent: `Lines were lost: ${event.data}`})));
+log.addEventListener("gap", event => lines.lost(event.data));
 
 /* The request's line then appears in the log, and so in the panel. */
 $("request").addEventListener("click", () => {

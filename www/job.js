@@ -4,7 +4,7 @@
  * outlives its viewers again; a job that ends with its viewer refuses GET.
  */
 import {EventSource, readEvents} from "./sse.js";
-import {$, every, Lines, make, Panel} from "./page.js";
+import {$, every, Lines, Panel} from "./page.js";
 
 const LOST = "The connection was lost, and a job that needs its viewer ends " +
 	"with it. Nothing starts it again but you.";
@@ -43,8 +43,7 @@ function take({type, data}) {
 	const percent = parseInt(data, 10);
 
 	if (type === "gap")
-		output.add(make("span", {className: "note",
-			textContent: `Lines were lost: ${data}`}));
+		output.lost(data);
 	else if (!["progress", "start", "alive", "end"].includes(type))
 		output.add(data);
 	if (type !== "progress" || Number.isNaN(percent))

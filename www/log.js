@@ -5,6 +5,7 @@
  */
 import {EventSource} from "./sse.js";
 import {pieces, plain} from "./ansi.js";
+import {$, every} from "./page.js";
 
 const MAX = 20000; // lines in memory, and on the page
 const CHARS = 16 << 20; // characters of all these
@@ -21,7 +22,6 @@ const LEVELS = {emerg: "error", alert: "error", crit: "error", fatal: "error",
 const LEVEL = new RegExp(`\\b(${Object.keys(LEVELS).join("|")}|notice|info)\\b`,
 	"i");
 
-const $ = id => document.getElementById(id);
 const lines = $("lines");
 const ring = []; // line number n is ring[n % MAX]
 const sources = new Map(); // event types, and whether they are shown
@@ -49,7 +49,7 @@ function make(name, className, ...children) {
 
 let clock = {ms: NaN, text: ""};
 
-/* Made once for all lines that arrive in the same second. */
+/* Made once for all lines that arrive in the same millisecond. */
 function now() {
 	const ms = Date.now();
 
@@ -126,6 +126,8 @@ function drawAnew() {
 		place ??= topLine()?.number ?? null;
 	if (following || until <= first) // what was there is forgotten
 		until = next;
+	sizes.disconnect();
+	sizes.observe(lines);
 	lines.replaceChildren();
 	placed = null;
 	drawn = first;
@@ -161,6 +163,7 @@ function forget() {
 		shown -= block.children.length;
 		matches -= block.matches;
 		nodes -= block.nodes;
+		sizes.unobserve(block);
 		block.remove();
 	}
 }
@@ -477,13 +480,7 @@ function open(given) {
 		({reason} = source);
 		tell(reason);
 	});
-	/* sse.js calls dispatchEvent for each event, whatever its type */
-	const dispatch = source.dispatchEvent;
-	source.dispatchEvent = event => {
-		if (event instanceof MessageEvent)
-			take(event);
-		return dispatch.call(source, event);
-	};
+	every(source, take);
 }
 
 function take({type, data}) {

@@ -71,6 +71,11 @@ export class Lines {
 			this.came.shift();
 	}
 
+	lost(why) {
+		this.add(make("span", {className: "note",
+			textContent: `Lines were lost: ${why}`}));
+	}
+
 	draw() {
 		const {node, came} = this;
 		const below = node.scrollHeight - node.scrollTop - node.clientHeight;

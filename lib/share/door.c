@@ -108,9 +108,7 @@ answer(struct door *door, struct visitor *visitor, int status)
 	frame_init(&stream->frame, write_answer, &visitor->fd);
 	stream_respond(stream, status);
 	if (status == 200 && visitor->request.method != CGI_HEAD)
-		frame_retry(&stream->frame,
-		    (uint64_t)util_random(
-			PROGRAM_COME_BACK_MIN_MS, PROGRAM_COME_BACK_MAX_MS));
+		program_come_back(&stream->frame);
 	(void)frame_flush(&stream->frame); /* fails: the client left */
 	(void)shutdown(visitor->fd, SHUT_WR);
 	visitor->answered = true;

@@ -149,9 +149,7 @@ greeting_answer(struct relay *relay, struct viewer *viewer, int status)
 	frame_init(relay->frame, viewers_write, viewer);
 	put_header(relay, viewer, status);
 	if (status == 200)
-		frame_retry(relay->frame,
-		    (uint64_t)util_random(
-			PROGRAM_COME_BACK_MIN_MS, PROGRAM_COME_BACK_MAX_MS));
+		program_come_back(relay->frame);
 	(void)frame_flush(relay->frame); /* it is closed in any case */
 	viewers_remove(relay->viewers, viewer);
 }

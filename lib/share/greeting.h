@@ -34,7 +34,7 @@ void greeting_forget_starts(struct relay *relay);
 
 /*
  * Sends a complete response with status, with 200 also a retry field as from
- * program_send_back; or, if status is 0, the program's response. Closes the
+ * program_come_back; or, if status is 0, the program's response. Closes the
  * viewer.
  */
 void greeting_answer(struct relay *relay, struct viewer *viewer, int status);

@@ -8,8 +8,6 @@
  *	const value = await browser.evaluate("document.title");  // or a promise
  *	await browser.close();
  *
- *	await browser.picture("file.png");
- *
  * browser.stranger is a name of somebody else's that leads to 127.0.0.1.
  */
 import { spawn } from "node:child_process";
@@ -98,7 +96,6 @@ async function drive_chromium(folder) {
 		stranger: "stranger.example",
 		open: url => page.goto(url),
 		evaluate: code => page.evaluate(code),
-		picture: path => page.screenshot({path, fullPage: true}),
 		async tab() {
 			const tab = await context.newPage();
 			const session = await context.newCDPSession(tab);
@@ -175,11 +172,6 @@ async function drive_firefox(folder) {
 				throw new Error(exceptionDetails.text);
 			return JSON.parse(result.value).value;
 		},
-		async picture(path) {
-			const {data} = await ask("browsingContext.captureScreenshot",
-				{context, origin: "document"});
-			writeFileSync(path, Buffer.from(data, "base64"));
-		},
 		async close() {
 			socket.terminate();
 			await stop(child);
@@ -227,10 +219,6 @@ async function drive_webkit(folder) {
 			if (answer.error !== undefined)
 				throw new Error(answer.error);
 			return answer.value;
-		},
-		async picture(path) {
-			writeFileSync(path, Buffer.from(
-				await ask("GET", session + "/screenshot"), "base64"));
 		},
 		async close() {
 			await ask("DELETE", session).catch(() => {});
